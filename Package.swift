@@ -1,0 +1,108 @@
+// swift-tools-version: 6.2
+//
+// The rooms of vblktop. What each may import is stated here and nowhere else: the compiler checks it
+// (`--explicit-target-dependency-import-check error`), and docs/ARCHITECTURE.md says why.
+
+import PackageDescription
+
+/// Warnings are errors where vblktop is developed (`make test` sets this), never where it is built by
+/// a user with a newer compiler.
+let isStrict = Context.environment["VBLKTOP_STRICT"] == "1"
+
+let swift: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .strictMemorySafety(),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (isStrict ? [.treatAllWarnings(as: .error)] : [])
+
+let package = Package(
+    name: "vblktop",
+    products: [
+        .executable(name: "vblktop", targets: ["vblktop"]),
+        // What the benchmarks (a nested package) drive directly.
+        .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // C, fenced.
+        .target(name: "CKernel"),
+        .target(
+            name: "CTerminal",
+            linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+
+        // Pure rooms: no clock, no descriptor, no thread.
+        .target(
+            name: "Telemetry",
+            dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
+            swiftSettings: swift),
+        .target(name: "Grid", swiftSettings: swift),
+        .target(name: "ProcFS", dependencies: ["Telemetry"], swiftSettings: swift),
+        .target(name: "Virtio", dependencies: ["Telemetry", "CKernel"], swiftSettings: swift),
+        .target(
+            name: "Screens",
+            dependencies: [
+                "Grid", "Telemetry",
+                .product(name: "TOMLKit", package: "TOMLKit"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: swift),
+
+        // Rooms with effects.
+        .target(
+            name: "Kernel",
+            dependencies: [
+                "Telemetry", "CKernel", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift,
+            linkerSettings: [.linkedLibrary("aio")]),
+        .target(
+            name: "Host", dependencies: ["Telemetry", "ProcFS", "Kernel"], swiftSettings: swift),
+        .target(
+            name: "DataPlane", dependencies: ["Telemetry", "Virtio", "Kernel"],
+            swiftSettings: swift),
+        .target(
+            name: "Demo", dependencies: ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel"],
+            swiftSettings: swift),
+        .target(
+            name: "Terminal", dependencies: ["Grid", "Kernel", "CTerminal"], swiftSettings: swift),
+
+        // The composition root.
+        .executableTarget(
+            name: "vblktop",
+            dependencies: [
+                "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Terminal",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swift),
+
+        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: swift),
+        .testTarget(name: "GridTests", dependencies: ["Grid"], swiftSettings: swift),
+        .testTarget(name: "ProcFSTests", dependencies: ["ProcFS"], swiftSettings: swift),
+        .testTarget(
+            name: "VirtioTests", dependencies: ["Virtio", "Telemetry"], swiftSettings: swift),
+        .testTarget(
+            name: "KernelTests", dependencies: ["Kernel", "Telemetry"], swiftSettings: swift),
+        .testTarget(
+            name: "DataPlaneTests", dependencies: ["DataPlane", "Virtio", "Kernel", "Telemetry"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "DemoTests", dependencies: ["Demo", "DataPlane", "Telemetry", "Kernel"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "ScreensTests", dependencies: ["Screens", "Grid", "Telemetry"],
+            exclude: ["Goldens"], swiftSettings: swift),
+        .testTarget(
+            name: "TerminalTests", dependencies: ["Terminal", "Grid"], swiftSettings: swift),
+        .testTarget(name: "TidyTests", swiftSettings: swift),
+        .testTarget(name: "EndToEndTests", swiftSettings: swift),
+    ]
+)

@@ -1,0 +1,1 @@
+// Parsers of /proc and /sys texts into typed values. A pure room: bytes come in, values go out.

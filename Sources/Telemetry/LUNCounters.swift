@@ -1,0 +1,258 @@
+/// One reading of a LUN's counters: everything is cumulative since the source started, gauges apart.
+public struct LUNCounters: Sendable, Equatable {
+    /// `CLOCK_MONOTONIC` nanoseconds of this reading.
+    public var monotonic: Nanoseconds
+    public var reads: UInt64 = 0
+    public var writes: UInt64 = 0
+    public var flushes: UInt64 = 0
+    public var discards: UInt64 = 0
+    public var writeZeroes: UInt64 = 0
+    /// Requests of any other type.
+    public var others: UInt64 = 0
+    public var readBytes: UInt64 = 0
+    public var writeBytes: UInt64 = 0
+    public var errors: UInt64 = 0
+    public var kicks: UInt64 = 0
+    public var kicksSuppressed: UInt64 = 0
+    public var interrupts: UInt64 = 0
+    public var interruptsSuppressed: UInt64 = 0
+    /// Nanoseconds during which the driver had requests it could not place.
+    public var fullTime: UInt64 = 0
+    /// Turns of the device thread that moved requests.
+    public var turns: UInt64 = 0
+    /// Sums of latencies, nanoseconds.
+    public var readLatencySum: UInt64 = 0
+    public var writeLatencySum: UInt64 = 0
+    /// Requests whose stages were stamped, and the nanoseconds they spent in each.
+    public var staged: UInt64 = 0
+    public var stageSums: [UInt64] = Array(repeating: 0, count: StageTimes.Stage.allCases.count)
+    /// Requests by latency, in the layout of `LatencyBuckets`; empty where not known.
+    public var readLatencyBuckets: [UInt64] = []
+    public var writeLatencyBuckets: [UInt64] = []
+    /// Nanoseconds spent at each queue depth, index = depth; empty where not known.
+    public var depthTimes: [UInt64] = []
+    /// Gauge: requests in flight now.
+    public var depth: Int = 0
+    /// Gauge: age of the oldest request in flight, nanoseconds.
+    public var oldest: Nanoseconds?
+
+    /// All counters 0, at `monotonic`.
+    public init(monotonic: Nanoseconds) { self.monotonic = monotonic }
+
+    /// Completed requests.
+    public var requests: UInt64 { reads &+ writes &+ flushes &+ discards &+ writeZeroes &+ others }
+}
+
+/// Two readings of cumulative counters become rates; the guard against nonsense lives here.
+///
+/// There is no rate over less than a millisecond (a giant would come out), and none for a counter that
+/// went down (it was reset): the cell stays blank for that interval.
+public struct RateInterval: Sendable {
+    /// The shortest interval a rate is made of, seconds.
+    public static let shortest = 0.001
+    /// Length in seconds, at least `shortest`.
+    public let seconds: Double
+
+    /// The interval between two readings, or `nil` if it is too short or runs backwards.
+    public init?(from previous: Nanoseconds, to current: Nanoseconds) {
+        guard current > previous else { return nil }
+        let seconds = Double(current - previous) / 1e9
+        guard seconds >= Self.shortest else { return nil }
+        self.seconds = seconds
+    }
+
+    /// Growth per second, or `nil` if the counter went down.
+    public func rate(_ previous: UInt64, _ current: UInt64) -> Double? {
+        current >= previous ? Double(current - previous) / seconds : nil
+    }
+
+    /// Growth of a nanosecond counter as percent of the interval, or `nil` if it went down.
+    public func percent(_ previous: UInt64, _ current: UInt64) -> Double? {
+        rate(previous, current).map { $0 / 1e7 }
+    }
+}
+
+/// The share of `part` in `part + rest`, percent, of what two counters grew by; `nil` without growth.
+func sharePercent(_ part: (UInt64, UInt64), rest: (UInt64, UInt64)) -> Double? {
+    guard part.1 >= part.0, rest.1 >= rest.0 else { return nil }
+    let part = Double(part.1 - part.0)
+    let whole = part + Double(rest.1 - rest.0)
+    return whole > 0 ? part / whole * 100 : nil
+}
+
+extension LUN {
+    /// Fills rates, histograms and, for a LUN of one queue, the queue's rates from two readings of its
+    /// counters; with no `previous` only the gauges are known.
+    public mutating func derive(
+        from previous: LUNCounters?, to current: LUNCounters,
+        summarizer: inout LatencySummarizer
+    ) {
+        rates = BlockRates()
+        rates.oldestInFlight = current.oldest.map { Double($0) / 1000 }
+        guard let previous,
+            let interval = RateInterval(from: previous.monotonic, to: current.monotonic)
+        else { return }
+        rates.reads = interval.rate(previous.reads, current.reads)
+        rates.writes = interval.rate(previous.writes, current.writes)
+        rates.flushes = interval.rate(previous.flushes, current.flushes)
+        rates.discards = interval.rate(previous.discards, current.discards)
+        rates.writeZeroes = interval.rate(previous.writeZeroes, current.writeZeroes)
+        rates.iops = interval.rate(previous.requests, current.requests)
+        rates.readBytes = interval.rate(previous.readBytes, current.readBytes)
+        rates.writeBytes = interval.rate(previous.writeBytes, current.writeBytes)
+        rates.kicks = interval.rate(previous.kicks, current.kicks)
+        rates.interrupts = interval.rate(previous.interrupts, current.interrupts)
+        rates.errors = interval.rate(previous.errors, current.errors)
+        rates.queueDepth = QueueDepth(from: previous, to: current)
+        rates.stages = StageTimes(from: previous, to: current)
+        readLatencies = LatencyHistogram(
+            from: previous.readLatencyBuckets, to: current.readLatencyBuckets,
+            sums: (previous.readLatencySum, current.readLatencySum))
+        writeLatencies = LatencyHistogram(
+            from: previous.writeLatencyBuckets, to: current.writeLatencyBuckets,
+            sums: (previous.writeLatencySum, current.writeLatencySum))
+        rates.readLatency = summarizer.summary(of: readLatencies)
+        rates.writeLatency = summarizer.summary(of: writeLatencies)
+        if virtqueues.count == 1 {
+            virtqueues[0].derive(from: previous, to: current, over: interval)
+        }
+    }
+}
+
+extension LatencyHistogram {
+    /// What was counted between two readings, or `nil` where there is no histogram or it was reset.
+    init?(from previous: [UInt64], to current: [UInt64], sums: (UInt64, UInt64)) {
+        guard !current.isEmpty, previous.count == current.count, sums.1 >= sums.0 else {
+            return nil
+        }
+        self.init(from: previous[...], to: current[...], sum: sums.1 - sums.0)
+    }
+}
+
+extension QueueDepth {
+    /// The time-weighted depth between two readings, or `nil` where it is not known.
+    init?(from previous: LUNCounters, to current: LUNCounters) {
+        guard !current.depthTimes.isEmpty, previous.depthTimes.count == current.depthTimes.count
+        else { return nil }
+        var times: [(depth: Int, time: UInt64)] = []
+        for (depth, now) in current.depthTimes.enumerated() {
+            let before = previous.depthTimes[depth]
+            if now > before { times.append((depth, now - before)) }
+        }
+        let whole = times.reduce(0.0) { $0 + Double($1.time) }
+        guard whole > 0 else { return nil }
+        let mean = times.reduce(0.0) { $0 + Double($1.depth) * Double($1.time) } / whole
+        func depth(at share: Double) -> Int? {
+            var seen = 0.0
+            return times.first {
+                seen += Double($0.time); return seen >= share * whole
+            }?.depth
+        }
+        self.init(
+            now: current.depth, mean: mean, p50: depth(at: 0.5), p99: depth(at: 0.99),
+            max: times.last?.depth)
+    }
+}
+
+extension StageTimes {
+    /// Mean stage times of the requests stamped between two readings, or `nil` if there were none.
+    init?(from previous: LUNCounters, to current: LUNCounters) {
+        guard current.staged > previous.staged else { return nil }
+        let count = Double(current.staged - previous.staged)
+        self.init()
+        for stage in Stage.allCases {
+            let (before, now) = (
+                previous.stageSums[stage.rawValue], current.stageSums[stage.rawValue]
+            )
+            self[stage] = now >= before ? Double(now - before) / count / 1000 : nil
+        }
+    }
+}
+
+extension Virtqueue {
+    /// Fills the rates of the only queue of a LUN from the LUN's counters.
+    mutating func derive(
+        from previous: LUNCounters, to current: LUNCounters, over interval: RateInterval
+    ) {
+        kicks = interval.rate(previous.kicks, current.kicks)
+        interrupts = interval.rate(previous.interrupts, current.interrupts)
+        kicksSuppressedPercent = sharePercent(
+            (previous.kicksSuppressed, current.kicksSuppressed),
+            rest: (previous.kicks, current.kicks))
+        interruptsSuppressedPercent = sharePercent(
+            (previous.interruptsSuppressed, current.interruptsSuppressed),
+            rest: (previous.interrupts, current.interrupts))
+        fullPercent = interval.percent(previous.fullTime, current.fullTime).map { min($0, 100) }
+        if current.turns > previous.turns, current.requests >= previous.requests {
+            batch =
+                Double(current.requests - previous.requests)
+                / Double(current.turns - previous.turns)
+        }
+    }
+}
+
+extension BlockRates {
+    /// The sum of all LUNs. Latencies come from the added histograms; depth percentiles do not add up
+    /// and stay `nil`; a rate is `nil` only if no LUN knows it.
+    public init(summing luns: [LUN], summarizer: inout LatencySummarizer) {
+        func sum(_ key: KeyPath<BlockRates, Double?>) -> Double? {
+            let known = luns.compactMap { $0.rates[keyPath: key] }
+            return known.isEmpty ? nil : known.reduce(0, +)
+        }
+        self.init()
+        reads = sum(\.reads)
+        writes = sum(\.writes)
+        flushes = sum(\.flushes)
+        discards = sum(\.discards)
+        writeZeroes = sum(\.writeZeroes)
+        iops = sum(\.iops)
+        readBytes = sum(\.readBytes)
+        writeBytes = sum(\.writeBytes)
+        kicks = sum(\.kicks)
+        interrupts = sum(\.interrupts)
+        errors = sum(\.errors)
+        oldestInFlight = luns.compactMap(\.rates.oldestInFlight).max()
+        let depths = luns.compactMap(\.rates.queueDepth)
+        if !depths.isEmpty {
+            queueDepth = QueueDepth(
+                now: depths.reduce(0) { $0 + $1.now }, mean: depths.reduce(0) { $0 + $1.mean })
+        }
+        readLatency = summarizer.summary(of: .sum(luns.compactMap(\.readLatencies)))
+        writeLatency = summarizer.summary(of: .sum(luns.compactMap(\.writeLatencies)))
+        stages = StageTimes(weighting: luns)
+    }
+}
+
+extension LatencyHistogram {
+    /// All of `histograms` together.
+    public static func sum(_ histograms: [LatencyHistogram]) -> LatencyHistogram {
+        var counts = [UInt64](repeating: 0, count: LatencyBuckets.count)
+        var sum: UInt64 = 0
+        for histogram in histograms {
+            sum &+= histogram.sum
+            for bucket in histogram.buckets { counts[Int(bucket.index)] += UInt64(bucket.count) }
+        }
+        let zero = [UInt64](repeating: 0, count: counts.count)
+        return LatencyHistogram(from: zero[...], to: counts[...], sum: sum)
+    }
+}
+
+extension StageTimes {
+    /// Stage means over all LUNs, weighted by their request rates; `nil` if none has any.
+    init?(weighting luns: [LUN]) {
+        let known = luns.compactMap { lun in
+            if let stages = lun.rates.stages, let iops = lun.rates.iops {
+                (stages, iops)
+            } else {
+                nil
+            }
+        }
+        let weight = known.reduce(0) { $0 + $1.1 }
+        guard weight > 0 else { return nil }
+        self.init()
+        for stage in Stage.allCases {
+            let parts = known.compactMap { stages, iops in stages[stage].map { $0 * iops } }
+            self[stage] = parts.count == known.count ? parts.reduce(0, +) / weight : nil
+        }
+    }
+}

@@ -1,0 +1,169 @@
+private import Histogram
+
+/// The bucket layout latencies are counted in: log-linear as in HdrHistogram, 32 buckets a power of two.
+///
+/// Values are nanoseconds. Below 64 every value has its own bucket; above, a bucket is at most 1/32
+/// (3.1 %) wide, so that its middle is within 1.6 % of any value in it. Values from 2³⁷ ns (137 s) on
+/// share the last bucket. Finding a bucket takes a count of leading zeros, a shift and an add: the data
+/// plane counts in this layout in place.
+public enum LatencyBuckets {
+    /// Number of buckets.
+    public static let count = 1056
+
+    /// The bucket that counts `nanoseconds`, in `0..<count`.
+    @inlinable
+    public static func index(of nanoseconds: UInt64) -> Int {
+        let value = min(nanoseconds, (1 << 37) - 1)
+        let shift = max(0, 58 - value.leadingZeroBitCount)
+        return shift &* 32 &+ Int(truncatingIfNeeded: value &>> UInt64(shift))
+    }
+
+    /// The values bucket `index` counts, nanoseconds.
+    public static func range(of index: Int) -> ClosedRange<UInt64> {
+        let index = UInt64(min(max(index, 0), count - 1))
+        guard index >= 64 else { return index...index }
+        let shift = index / 32 - 1
+        let first = (index % 32 + 32) << shift
+        return first...(first + (1 << shift) - 1)
+    }
+}
+
+/// How many requests took how long during an interval: the non-empty buckets of `LatencyBuckets`.
+///
+/// Adding two histograms gives that of both intervals, or of both LUNs. A busy LUN has some 30 buckets
+/// in use, about a quarter of a kilobyte.
+public struct LatencyHistogram: Sendable, Equatable {
+    /// A non-empty bucket.
+    public struct Bucket: Sendable, Equatable {
+        /// Index in `LatencyBuckets`.
+        public var index: UInt16
+        public var count: UInt32
+
+        /// A bucket with its count.
+        public init(index: UInt16, count: UInt32) {
+            self.index = index
+            self.count = count
+        }
+    }
+    /// By ascending index, no count 0.
+    public private(set) var buckets: [Bucket]
+    /// Sum of the values, nanoseconds: means are exact.
+    public private(set) var sum: UInt64
+
+    /// An empty histogram.
+    public init() {
+        buckets = []
+        sum = 0
+    }
+
+    /// The requests counted after `previous` and up to `current`, two readings of the same counters.
+    ///
+    /// A bucket that went down (the counters were reset) counts nothing.
+    public init(
+        from previous: ArraySlice<UInt64>, to current: ArraySlice<UInt64>, sum: UInt64
+    ) {
+        var buckets: [Bucket] = []
+        var previousIndex = previous.startIndex
+        var index: UInt16 = 0
+        for count in current {
+            let before = previous[previousIndex]
+            if count > before {
+                buckets.append(Bucket(index: index, count: UInt32(clamping: count - before)))
+            }
+            previousIndex += 1
+            index += 1
+        }
+        self.buckets = buckets
+        self.sum = sum
+    }
+
+    /// Requests counted.
+    public var count: UInt64 { buckets.reduce(0) { $0 + UInt64($1.count) } }
+
+    /// Counts one request that took `nanoseconds`.
+    public mutating func record(_ nanoseconds: UInt64) {
+        add(LatencyHistogram(single: nanoseconds))
+    }
+
+    private init(single nanoseconds: UInt64) {
+        buckets = [Bucket(index: UInt16(LatencyBuckets.index(of: nanoseconds)), count: 1)]
+        sum = nanoseconds
+    }
+
+    /// Adds the requests of `other`.
+    public mutating func add(_ other: LatencyHistogram) {
+        var merged: [Bucket] = []
+        merged.reserveCapacity(max(buckets.count, other.buckets.count))
+        var mine = buckets[...]
+        var theirs = other.buckets[...]
+        while let left = mine.first, let right = theirs.first {
+            if left.index == right.index {
+                let (total, overflow) = left.count.addingReportingOverflow(right.count)
+                merged.append(Bucket(index: left.index, count: overflow ? .max : total))
+                mine.removeFirst()
+                theirs.removeFirst()
+            } else if left.index < right.index {
+                merged.append(left)
+                mine.removeFirst()
+            } else {
+                merged.append(right)
+                theirs.removeFirst()
+            }
+        }
+        buckets = merged + mine + theirs
+        sum &+= other.sum
+    }
+}
+
+/// Latencies of an interval in microseconds.
+public struct LatencySummary: Sendable, Equatable {
+    /// Exact mean.
+    public var mean: Double
+    /// Half of the requests took at most this; `nil` where only means are known.
+    public var p50: Double?
+    public var p99: Double?
+    public var p999: Double?
+    /// The slowest request, within the bucket width of 3.1 %.
+    public var max: Double?
+
+    /// A summary, percentiles where known.
+    public init(
+        mean: Double, p50: Double? = nil, p99: Double? = nil, p999: Double? = nil,
+        max: Double? = nil
+    ) {
+        self.mean = mean
+        self.p50 = p50
+        self.p99 = p99
+        self.p999 = p999
+        self.max = max
+    }
+}
+
+/// Turns histograms into percentiles; keep one and use it again, it holds some 30 KB of counts.
+public struct LatencySummarizer: Sendable {
+    private var scratch = Histogram<UInt64>(
+        lowestDiscernibleValue: 1, highestTrackableValue: 1 << 37,
+        numberOfSignificantValueDigits: .two)
+
+    /// A summarizer.
+    public init() {}
+
+    /// Mean and percentiles of `latencies`, `nil` when it counts nothing.
+    public mutating func summary(of latencies: LatencyHistogram?) -> LatencySummary? {
+        guard let latencies, !latencies.buckets.isEmpty else { return nil }
+        scratch.reset()
+        for bucket in latencies.buckets {
+            let range = LatencyBuckets.range(of: Int(bucket.index))
+            let middle = range.lowerBound + (range.upperBound - range.lowerBound) / 2
+            scratch.record(middle, count: UInt64(bucket.count))
+        }
+        func microseconds(_ percentile: Double) -> Double {
+            Double(scratch.valueAtPercentile(percentile)) / 1000
+        }
+        let count = scratch.totalCount
+        return LatencySummary(
+            mean: Double(latencies.sum) / Double(count) / 1000,
+            p50: microseconds(50), p99: microseconds(99), p999: microseconds(99.9),
+            max: microseconds(100))
+    }
+}

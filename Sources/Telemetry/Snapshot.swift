@@ -1,0 +1,140 @@
+/// The vocabulary every room shares: units, `Snapshot`, `LUN`, `ThreadActivity`, `IOEvent`, histograms,
+/// and the derivation of rates from counters. A pure room: time and numbers are handed in.
+
+/// What one source saw at one instant, as rates over the interval before it.
+///
+/// A live VM, the embedded engine and a recording all produce this type, and no sink can tell which it
+/// has. A number that could not be had is `nil`, with the reason in `unavailable`; it is never 0.
+public struct Snapshot: Sendable, Equatable {
+    /// The version of the JSON form; goes up when a key changes meaning.
+    public static let schema = 1
+
+    /// Nanoseconds since 1970-01-01 UTC (`CLOCK_REALTIME`), for people; never used for rates.
+    public var wallClock: Int64
+    /// `CLOCK_MONOTONIC` nanoseconds at which the counters were read.
+    public var monotonic: Nanoseconds
+    /// Seconds since the previous sample, `nil` on the first.
+    public var interval: Double?
+    /// 1 on the first sample of a source, then one more each.
+    public var sequence: UInt64
+    public var source: Source
+    /// The VM seen, `nil` while none answers.
+    public var vm: VirtualMachine?
+    /// All LUNs together.
+    public var total: BlockRates
+    /// In the source's own order.
+    public var luns: [LUN]
+    public var threads: [ThreadActivity]
+    public var locks: [LockActivity]
+    public var host: Host
+    public var findings: [Finding]
+    public var unavailable: [Unavailable]
+    /// What taking this sample cost and lost.
+    public var ownCost: OwnCost
+
+    /// A sample of `source` with nothing seen yet.
+    public init(
+        source: Source, sequence: UInt64, monotonic: Nanoseconds, wallClock: Int64,
+        interval: Double? = nil
+    ) {
+        self.source = source
+        self.sequence = sequence
+        self.monotonic = monotonic
+        self.wallClock = wallClock
+        self.interval = interval
+        self.vm = nil
+        self.total = BlockRates()
+        self.luns = []
+        self.threads = []
+        self.locks = []
+        self.host = Host()
+        self.findings = []
+        self.unavailable = []
+        self.ownCost = OwnCost()
+    }
+}
+
+/// `CLOCK_MONOTONIC` nanoseconds, or a duration in nanoseconds.
+public typealias Nanoseconds = UInt64
+
+/// Where samples come from.
+public struct Source: Sendable, Equatable {
+    /// The kinds of source, as the JSON names them.
+    public enum Kind: String, Sendable, Codable { case qmp, demo, replay }
+    public var kind: Kind
+    /// The VM's or recording's name.
+    public var name: String
+
+    /// A source of `kind` called `name`.
+    public init(kind: Kind, name: String) {
+        self.kind = kind
+        self.name = name
+    }
+}
+
+/// The machine whose storage is watched.
+public struct VirtualMachine: Sendable, Equatable {
+    /// Who runs the guest's code.
+    public enum Accelerator: String, Sendable, Codable { case kvm, tcg, embedded }
+    public var name: String
+    public var pid: Int
+    /// QEMU's version, or vblktop's for the embedded engine.
+    public var version: String
+    public var accelerator: Accelerator?
+    /// QMP `query-status` word: `running`, `paused`, …
+    public var status: String
+    public var vcpus: Int?
+    public var memoryBytes: UInt64?
+
+    /// A VM of this name and process.
+    public init(
+        name: String, pid: Int, version: String, accelerator: Accelerator?, status: String,
+        vcpus: Int?, memoryBytes: UInt64?
+    ) {
+        self.name = name
+        self.pid = pid
+        self.version = version
+        self.accelerator = accelerator
+        self.status = status
+        self.vcpus = vcpus
+        self.memoryBytes = memoryBytes
+    }
+}
+
+/// A metric that could not be had, why, and what would make it available.
+public struct Unavailable: Sendable, Equatable {
+    /// The JSON key of the metric.
+    public var metric: String
+    public var reason: String
+    public var remedy: String?
+
+    /// `metric` is missing for `reason`; `remedy` would bring it back.
+    public init(metric: String, reason: String, remedy: String? = nil) {
+        self.metric = metric
+        self.reason = reason
+        self.remedy = remedy
+    }
+}
+
+/// What watching cost during the interval; always shown, so that nobody has to wonder.
+public struct OwnCost: Sendable, Equatable {
+    /// CPU of vblktop's own threads (the engine's excluded), percent of one core.
+    public var cpuPercent: Double?
+    /// Resident memory of the process, bytes (/proc/self/statm).
+    public var residentBytes: UInt64?
+    /// First to last reading inside this sample, nanoseconds.
+    public var skew: Nanoseconds?
+    /// Trace events lost since the start, exact.
+    public var lostEvents: UInt64
+
+    /// A cost; nothing known unless given.
+    public init(
+        cpuPercent: Double? = nil, residentBytes: UInt64? = nil, skew: Nanoseconds? = nil,
+        lostEvents: UInt64 = 0
+    ) {
+        self.cpuPercent = cpuPercent
+        self.residentBytes = residentBytes
+        self.skew = skew
+        self.lostEvents = lostEvents
+    }
+}

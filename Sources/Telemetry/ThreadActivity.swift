@@ -1,0 +1,124 @@
+/// What one thread of the VM's process did during the interval.
+public struct ThreadActivity: Sendable, Equatable {
+    /// What the thread is for, as the JSON names it.
+    public enum Role: String, Sendable, Codable {
+        case vcpu, iothread, main, worker, device, other
+    }
+    public var tid: Int
+    public var role: Role
+    /// The thread's own name (/proc/PID/task/TID/comm), or a better one the source knows.
+    public var name: String
+    /// Ids of the LUNs it serves.
+    public var luns: [String]
+    /// CPU time, percent of one core (/proc/…/schedstat column 1).
+    public var cpuPercent: Double?
+    /// Context switches per second by its own wish (it blocked or yielded to nothing) and against it
+    /// (/proc/…/status `voluntary_ctxt_switches`, `nonvoluntary_ctxt_switches`).
+    public var voluntarySwitches: Double?
+    public var involuntarySwitches: Double?
+    /// Moves to another CPU per second (/proc/…/sched `nr_migrations`).
+    public var migrations: Double?
+    /// Time runnable but waiting for a CPU, percent of the interval (schedstat column 2).
+    public var runDelayPercent: Double?
+    public var lockWaits: Double?
+    /// Time waiting for locks, percent of the interval.
+    public var lockWaitPercent: Double?
+    /// The CPU it last ran on (/proc/…/stat column 39).
+    public var lastCPU: Int?
+    /// Share of the interval in which it moved requests, percent; known of the engine's own threads.
+    public var busyPercent: Double?
+    /// Share of the interval in which it looked for work and found none, percent.
+    public var pollPercent: Double?
+
+    /// A thread with nothing measured yet.
+    public init(tid: Int, role: Role, name: String, luns: [String] = []) {
+        self.tid = tid
+        self.role = role
+        self.name = name
+        self.luns = luns
+    }
+}
+
+/// What waiting for one lock cost during the interval.
+public struct LockActivity: Sendable, Equatable {
+    public var name: String
+    /// Contended acquisitions per second.
+    public var waits: Double?
+    /// Time spent waiting by all waiters, percent of the interval (over 100 when several wait).
+    public var waitPercent: Double?
+    /// The longest single wait, microseconds.
+    public var longest: Double?
+    /// Names of the threads that waited.
+    public var waiters: [String]
+
+    /// A lock's waits.
+    public init(
+        name: String, waits: Double?, waitPercent: Double?, longest: Double?, waiters: [String]
+    ) {
+        self.name = name
+        self.waits = waits
+        self.waitPercent = waitPercent
+        self.longest = longest
+        self.waiters = waiters
+    }
+}
+
+/// The host under the VM.
+public struct Host: Sendable, Equatable {
+    public var disks: [HostDisk]
+    /// All CPUs together, percent of the host's whole CPU time (/proc/stat).
+    public var cpuPercent: Double?
+
+    /// A host; nothing known unless given.
+    public init(disks: [HostDisk] = [], cpuPercent: Double? = nil) {
+        self.disks = disks
+        self.cpuPercent = cpuPercent
+    }
+}
+
+/// One block device of the host (/sys/block, /proc/diskstats).
+public struct HostDisk: Sendable, Equatable {
+    public var name: String
+    public var scheduler: String?
+    public var iops: Double?
+    public var queueDepth: Double?
+    public var utilPercent: Double?
+
+    /// A disk called `name`, nothing measured.
+    public init(name: String) { self.name = name }
+}
+
+/// Something worth a user's attention: what is seen, what it does, what to change.
+public struct Finding: Sendable, Equatable {
+    /// How much it matters, mildest first.
+    public enum Severity: String, Sendable, Codable, CaseIterable, Comparable {
+        case info, advice, warning, critical
+
+        /// Mildest first.
+        public static func < (left: Severity, right: Severity) -> Bool {
+            left.rank < right.rank
+        }
+        private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    }
+    /// The rule's id, for example `io-thread-missing`.
+    public var rule: String
+    public var severity: Severity
+    /// What it is about: `host`, `vm`, `lun:vd0`, `thread:io0`.
+    public var scope: String
+    public var title: String
+    public var evidence: String
+    public var fix: String
+
+    /// A finding of `rule` about `scope`.
+    public init(
+        rule: String, severity: Severity, scope: String, title: String, evidence: String,
+        fix: String
+    ) {
+        self.rule = rule
+        self.severity = severity
+        self.scope = scope
+        self.title = title
+        self.evidence = evidence
+        self.fix = fix
+    }
+}

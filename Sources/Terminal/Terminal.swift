@@ -1,0 +1,1 @@
+// The terminal itself: start and stop, input, resize, colours, painting grid differences.
