@@ -1,1 +1,7 @@
+// What Swift needs of C and of the kernel, on plain integers.
 #pragma once
+
+#include "ck_aio.h"
+#include "ck_memory.h"
+#include "ck_system.h"
+#include "ck_time.h"

@@ -1,0 +1,98 @@
+#define _GNU_SOURCE
+#include "ck_system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int ck_gettid(void) { return (int)syscall(SYS_gettid); }
+
+void ck_name_this_thread(const char *name) {
+    pthread_setname_np(pthread_self(), name);
+}
+
+int ck_open_direct(const char *path, int writable) {
+    return open(path, (writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+}
+
+int ck_open_unnamed(const char *directory, int direct) {
+    return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC | (direct ? O_DIRECT : 0), 0600);
+}
+
+int ck_set_direct(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_DIRECT);
+}
+
+int ck_block_device_size(int descriptor, uint64_t *bytes) {
+    return ioctl(descriptor, BLKGETSIZE64, bytes);
+}
+
+int ck_is_tmpfs(const char *path) {
+    struct statfs information;
+    return statfs(path, &information) == 0 && information.f_type == TMPFS_MAGIC;
+}
+
+int64_t ck_free_bytes(const char *path) {
+    struct statfs information;
+    if (statfs(path, &information) != 0) return -1;
+    return (int64_t)information.f_bavail * information.f_bsize;
+}
+
+int ck_punch_hole(int descriptor, int64_t offset, int64_t length) {
+    return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int ck_zero_range(int descriptor, int64_t offset, int64_t length) {
+    return fallocate(descriptor, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int ck_preallocate(int descriptor, int64_t length) {
+    return fallocate(descriptor, 0, 0, length);
+}
+
+int ck_processors(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+int ck_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
+
+void ck_eventfd_signal(int descriptor) { eventfd_write(descriptor, 1); }
+
+int ck_eventfd_wait(int descriptor, int64_t timeout_ns) {
+    if (timeout_ns >= 0) {
+        struct pollfd request = {.fd = descriptor, .events = POLLIN};
+        struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+        if (ppoll(&request, 1, &limit, NULL) <= 0) return 0;
+    }
+    eventfd_t count;
+    return eventfd_read(descriptor, &count) == 0;
+}
+
+int ck_open_unlinked(const char *directory) {
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/vblktop-XXXXXX", directory);
+    if (length < 0 || length >= (int)sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int descriptor = mkostemp(path, O_CLOEXEC);
+    if (descriptor >= 0) unlink(path);
+    return descriptor;
+}

@@ -1,0 +1,44 @@
+// Calls and constants that Swift cannot see: _GNU_SOURCE names, variadic calls, function-like macros.
+// They are compiled in ck_system.c, as a module importer defines no _GNU_SOURCE. Where a function
+// returns int, failure is -1 with errno set.
+#pragma once
+
+#include <stdint.h>
+
+int ck_gettid(void);
+
+// At most 15 bytes of the name are kept by the kernel.
+void ck_name_this_thread(const char *name);
+
+int ck_open_direct(const char *path, int writable);
+
+// A file in `directory` that never has a name: it is gone with its last descriptor, whatever ends us.
+int ck_open_unnamed(const char *directory, int direct);
+
+int ck_set_direct(int descriptor);
+
+int ck_block_device_size(int descriptor, uint64_t *bytes);
+
+int ck_is_tmpfs(const char *path);
+
+// Bytes an ordinary user can still write below `path`, or -1.
+int64_t ck_free_bytes(const char *path);
+
+int ck_punch_hole(int descriptor, int64_t offset, int64_t length);
+
+int ck_zero_range(int descriptor, int64_t offset, int64_t length);
+
+int ck_preallocate(int descriptor, int64_t length);
+
+int ck_processors(void);
+
+// A blocking eventfd, or -1.
+int ck_eventfd(void);
+void ck_eventfd_signal(int descriptor);
+
+// Blocks until the eventfd is signalled and takes the count: whether it was. A negative timeout waits
+// for ever.
+int ck_eventfd_wait(int descriptor, int64_t timeout_ns);
+
+// A file in `directory` whose name is removed at once, or -1.
+int ck_open_unlinked(const char *directory);

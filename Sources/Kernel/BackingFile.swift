@@ -1,0 +1,118 @@
+private import CKernel
+private import Glibc
+public import SystemPackage
+
+/// The file or block device that holds a LUN's data, open for O_DIRECT.
+public final class BackingFile: Sendable {
+    public let descriptor: CInt
+    public let byteCount: Int64
+    /// What to call it on screen.
+    public let name: String
+    public let isReadOnly: Bool
+
+    /// Creates a preallocated file of `byteCount` bytes in `directory` that never has a name: the
+    /// kernel frees it when this process ends, however it ends.
+    public init(unnamedIn directory: String, byteCount: Int64) throws(KernelError) {
+        descriptor = try Self.openUnnamed(in: directory)
+        self.byteCount = byteCount
+        name = "\(directory) (unnamed)"
+        isReadOnly = false
+        guard ck_preallocate(descriptor, byteCount) == 0 else {
+            let errno = currentErrno()
+            throw KernelError(
+                "preallocate \(byteCount >> 20) MiB in", directory, errno,
+                remedy: errno == .noSpace
+                    ? "use fewer or smaller LUNs (--luns, --lun-size) or another --backing-dir"
+                    : "use another --backing-dir")
+        }
+    }
+
+    /// Opens an existing file or block device.
+    public init(opening path: String, readOnly: Bool) throws(KernelError) {
+        descriptor = unsafe ck_open_direct(path, readOnly ? 0 : 1)
+        guard descriptor >= 0 else {
+            let errno = currentErrno()
+            throw KernelError(
+                "open", path, errno,
+                remedy: errno == .invalidArgument
+                    ? "its file system has no O_DIRECT; use a file on ext4, xfs or tmpfs" : nil)
+        }
+        name = path
+        isReadOnly = readOnly
+        var device: UInt64 = 0
+        var information = stat()
+        // SAFETY: both calls fill a value on the stack.
+        if unsafe fstat(descriptor, &information) == 0,
+            information.st_mode & S_IFMT == S_IFREG
+        {
+            byteCount = Int64(information.st_size)
+        } else if unsafe ck_block_device_size(descriptor, &device) == 0 {
+            byteCount = Int64(clamping: device)
+        } else {
+            close(descriptor)
+            throw KernelError(
+                "use", path, .invalidArgument, remedy: "it is neither a file nor a block device")
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// O_TMPFILE where the file system has it, else a file in a private directory, unlinked at once.
+    private static func openUnnamed(in directory: String) throws(KernelError) -> CInt {
+        let direct = unsafe ck_open_unnamed(directory, 1)
+        if direct >= 0 { return direct }
+        let errno = currentErrno()
+        guard errno == .notSupported || errno == .isDirectory || errno == .invalidArgument else {
+            throw KernelError(
+                "create a backing file in", directory, errno,
+                remedy: "choose a directory you can write to with --backing-dir")
+        }
+        let descriptor = unsafe ck_open_unlinked(directory)
+        guard descriptor >= 0 else {
+            throw KernelError(
+                "create a backing file in", directory, currentErrno(),
+                remedy: "choose a directory you can write to with --backing-dir")
+        }
+        guard ck_set_direct(descriptor) == 0 else {
+            close(descriptor)
+            throw KernelError(
+                "use O_DIRECT in", directory, .invalidArgument,
+                remedy: "choose a directory on ext4, xfs, btrfs or tmpfs (Linux 6.6 or later) "
+                    + "with --backing-dir, or `--backend memory`")
+        }
+        return descriptor
+    }
+
+    /// Makes `byteCount` bytes from `offset` read as zeroes, giving the space back if `deallocate`.
+    /// Returns nil, or the error; `notSupported` where the file system cannot.
+    public func zero(offset: Int64, byteCount: Int64, deallocate: Bool) -> Errno? {
+        let result =
+            deallocate
+            ? ck_punch_hole(descriptor, offset, byteCount)
+            : ck_zero_range(descriptor, offset, byteCount)
+        return result == 0 ? nil : currentErrno()
+    }
+
+    /// Waits until all completed writes are stable.
+    public func dataSync() -> Errno? { fdatasync(descriptor) == 0 ? nil : currentErrno() }
+}
+
+/// What a directory offers for backing files.
+public struct BackingDirectory: Sendable {
+    /// Bytes an ordinary user can still write, `nil` if the directory cannot be examined.
+    public static func freeBytes(in path: String) -> Int64? {
+        let bytes = unsafe ck_free_bytes(path)
+        return bytes < 0 ? nil : bytes
+    }
+
+    /// Whether `path` is on a tmpfs.
+    public static func isTmpfs(_ path: String) -> Bool { unsafe ck_is_tmpfs(path) != 0 }
+
+    /// Whether files in `path` can be opened with O_DIRECT.
+    public static func takesDirectIO(_ path: String) -> Bool {
+        let descriptor = unsafe ck_open_unnamed(path, 1)
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        return true
+    }
+}

@@ -1,0 +1,78 @@
+public import CKernel
+public import Telemetry
+
+/// The clocks. Only this room reads one.
+public enum Clock {
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    @inlinable
+    public static func monotonic() -> Nanoseconds { ck_monotonic_ns() }
+
+    /// `CLOCK_REALTIME`, nanoseconds since 1970-01-01 UTC.
+    public static func wall() -> Int64 { ck_wall_ns() }
+
+    /// The CPU's counter: some 10 ns cheaper than `monotonic()`, in units that `TickRate` converts.
+    @inlinable
+    public static func ticks() -> UInt64 { ck_ticks() }
+}
+
+/// How ticks become nanoseconds: measured once, against `CLOCK_MONOTONIC`.
+public struct TickRate: Sendable {
+    /// Nanoseconds a tick, times 2²⁴.
+    @usableFromInline let factor: UInt64
+    @usableFromInline let originTicks: UInt64
+    @usableFromInline let originNanoseconds: Nanoseconds
+
+    /// Both clocks read at (nearly) the same instant.
+    public struct Reading: Sendable {
+        let ticks: UInt64
+        let nanoseconds: Nanoseconds
+
+        /// Reads both; the best of a few tries, as the thread may lose its CPU between the two.
+        public static func now() -> Reading {
+            var best: (width: UInt64, reading: Reading)?
+            for _ in 0..<5 {
+                let before = Clock.ticks()
+                let nanoseconds = Clock.monotonic()
+                let width = Clock.ticks() &- before
+                if width < best?.width ?? .max {
+                    best = (width, Reading(ticks: before &+ width / 2, nanoseconds: nanoseconds))
+                }
+            }
+            return best?.reading
+                ?? Reading(ticks: Clock.ticks(), nanoseconds: Clock.monotonic())
+        }
+    }
+
+    /// The rate between two readings, the first taken at least a few milliseconds earlier.
+    public init(from first: Reading, to second: Reading) {
+        let ticks = max(1, second.ticks &- first.ticks)
+        let nanoseconds = Double(second.nanoseconds &- first.nanoseconds)
+        factor =
+            ck_has_nanosecond_ticks() != 0
+            ? 1 << 24 : UInt64((nanoseconds / Double(ticks) * 0x1p24).rounded())
+        originTicks = second.ticks
+        originNanoseconds = second.nanoseconds
+    }
+
+    /// Nanoseconds in `ticks`, a duration of at most some minutes.
+    @inlinable
+    public func nanoseconds(_ ticks: UInt64) -> Nanoseconds { (ticks &* factor) &>> 24 }
+
+    /// Nanoseconds in a sum of durations, however long.
+    public func nanoseconds(sum ticks: UInt64) -> Nanoseconds {
+        let (high, low) = ticks.multipliedFullWidth(by: factor)
+        return high << 40 | low >> 24
+    }
+
+    /// Ticks in `nanoseconds`.
+    public func ticks(_ nanoseconds: Nanoseconds) -> UInt64 {
+        UInt64(Double(nanoseconds) * 0x1p24 / Double(max(1, factor)))
+    }
+
+    /// The `CLOCK_MONOTONIC` time of the instant `ticks` was read.
+    public func time(at ticks: UInt64) -> Nanoseconds {
+        ticks >= originTicks
+            ? originNanoseconds &+ nanoseconds(sum: ticks - originTicks)
+            : originNanoseconds &- nanoseconds(sum: originTicks - ticks)
+    }
+}

@@ -1,0 +1,3 @@
+private import Glibc
+
+func lastErrno() -> CInt { errno }
