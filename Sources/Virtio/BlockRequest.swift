@@ -210,7 +210,7 @@ extension SegmentList {
         var header = ck_block_header()
         // SAFETY: at most the 16 bytes of `header` are written, from segments that were translated.
         unsafe withUnsafeMutablePointer(to: &header) { header in
-            let to = UInt(bitPattern: unsafe header)
+            let to = UInt(bitPattern: header)
             var skip = skipping
             var filled: UInt = 0
             for index in 0..<readableCount where filled < 16 {
