@@ -29,8 +29,10 @@ public struct AIOContext: ~Copyable {
     /// The system has a common budget of contexts, /proc/sys/fs/aio-max-nr, in requests.
     public init(capacity: Int, signalling event: EventDescriptor) throws(KernelError) {
         let perSlot = CK_AIO_BLOCK_SIZE + 8 + CK_AIO_EVENT_SIZE
-        memory = try SharedMapping(byteCount: capacity * perSlot)
-        context = try Self.setUp(capacity: capacity)
+        let memory = try SharedMapping(byteCount: capacity * perSlot)
+        let context = try Self.setUp(capacity: capacity)
+        self.memory = memory
+        self.context = context
         self.event = event.descriptor
         self.capacity = capacity
         canReapInUserSpace = ck_aio_ring_is_mapped(context) != 0
@@ -103,6 +105,9 @@ public struct AIOContext: ~Copyable {
         }
         prepared -= count
     }
+
+    /// Whether a completion can be reaped, as far as this can be told without a system call.
+    public var hasCompletion: Bool { canReapInUserSpace && ck_aio_has_completion(context) != 0 }
 
     /// Takes what has completed: how many, to be read with `completion(_:)` before the next `reap`.
     public mutating func reap() -> Int {

@@ -171,6 +171,9 @@ extension BlockLimits {
 }
 
 extension BlockRequest {
+    /// A request that asks for nothing, to fill tables with.
+    public static let none = BlockRequest(.flush, sector: 0, byteCount: 0, statusAddress: 0)
+
     @inlinable
     init(
         _ operation: Operation, sector: UInt64, byteCount: UInt64, firstSegment: Int = 0,

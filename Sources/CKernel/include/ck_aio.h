@@ -91,3 +91,9 @@ static inline int64_t ck_aio_event_result(uintptr_t events, long index) {
 }
 
 enum { CK_AIO_BLOCK_SIZE = sizeof(struct iocb), CK_AIO_EVENT_SIZE = sizeof(struct io_event) };
+
+// Whether the mapped ring holds a completion.
+static inline int ck_aio_has_completion(uintptr_t context) {
+    const ck_aio_ring *ring = (const ck_aio_ring *)context;
+    return __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) != ring->head;
+}

@@ -1,0 +1,188 @@
+import Kernel
+import SystemPackage
+import Virtio
+
+/// Linux AIO with O_DIRECT on a file or block device: a whole batch goes out with one `io_submit`, and
+/// completions are taken from the ring the kernel maps into this process.
+///
+/// A transfer that comes back short is resumed where it stopped; a read at the end of the file is
+/// filled up with zeroes; a write that moves nothing has hit the end of the space.
+struct AIOBackend: ~Copyable, Backend {
+    /// A request in flight and how far it has come.
+    struct Transfer: BitwiseCopyable {
+        var isWrite = false
+        var isSync = false
+        var offset: Int64 = 0
+        var byteCount: Int64 = 0
+        var moved: Int64 = 0
+        /// The data in the head's row of `vectors`.
+        var segmentCount = 0
+    }
+
+    private var context: AIOContext
+    private let file: BackingFile
+    private let transfers: FixedArray<Transfer>
+    /// `segmentLimit` segments for each head, filled only for requests that have more than one.
+    private let vectors: FixedArray<Segment>
+    private let segmentLimit: Int
+    private(set) var inFlight = 0
+    /// A request the kernel refused at submission, to be told by the next `reap`.
+    private var refusal: Completion?
+    private let completions: FixedArray<Completion>
+    private var completedCount = 0
+
+    init(
+        file: BackingFile, queueSize: Int, segmentLimit: Int, signalling event: EventDescriptor
+    ) throws(KernelError) {
+        self.file = file
+        self.segmentLimit = segmentLimit
+        context = try AIOContext(capacity: queueSize, signalling: event)
+        transfers = FixedArray(repeating: Transfer(), count: queueSize)
+        vectors = FixedArray(
+            repeating: Segment(address: 0, byteCount: 0), count: queueSize * segmentLimit)
+        completions = FixedArray(
+            repeating: Completion(head: 0, result: 0), count: queueSize + 1)
+    }
+
+    var hasCompletion: Bool { refusal != nil || context.hasCompletion }
+
+    mutating func start(
+        head: UInt16, _ request: BlockRequest, _ segments: borrowing SegmentList
+    ) -> Started {
+        switch request.operation {
+        case .read, .write:
+            startTransfer(head, request, segments)
+        case .flush:
+            transfers[Int(head)] = Transfer(isSync: true)
+            context.prepare(
+                slot: Int(head), .dataSync, descriptor: file.descriptor, buffer: 0, count: 0,
+                offset: 0)
+        case .discard, .writeZeroes, .writeZeroesUnmapping:
+            let error = file.zero(
+                offset: Int64(request.sector) * 512, byteCount: Int64(request.byteCount),
+                deallocate: request.operation != .writeZeroes)
+            return .completed(error.map { -Int64($0.rawValue) } ?? Int64(request.byteCount))
+        case .getID:
+            return .completed(Int64(request.byteCount))
+        }
+        inFlight += 1
+        return .inFlight
+    }
+
+    private mutating func startTransfer(
+        _ head: UInt16, _ request: BlockRequest, _ segments: borrowing SegmentList
+    ) {
+        let row = Int(head) * segmentLimit
+        for index in 0..<request.segmentCount {
+            vectors[row + index] = segments[request.firstSegment + index]
+        }
+        transfers[Int(head)] = Transfer(
+            isWrite: request.operation == .write, offset: Int64(request.sector) * 512,
+            byteCount: Int64(request.byteCount), segmentCount: request.segmentCount)
+        prepare(head)
+    }
+
+    /// Queues what is left of a transfer.
+    private mutating func prepare(_ head: UInt16) {
+        let transfer = transfers[Int(head)]
+        let row = Int(head) * segmentLimit
+        let offset = transfer.offset + transfer.moved
+        if transfer.segmentCount == 1 {
+            let data = vectors[row]
+            context.prepare(
+                slot: Int(head), transfer.isWrite ? .write : .read,
+                descriptor: file.descriptor, buffer: data.address, count: Int(data.byteCount),
+                offset: offset)
+        } else {
+            context.prepare(
+                slot: Int(head), transfer.isWrite ? .writeVector : .readVector,
+                descriptor: file.descriptor, buffer: vectors.address(of: row),
+                count: transfer.segmentCount, offset: offset)
+        }
+    }
+
+    mutating func submit() -> Int {
+        guard context.prepared > 0, refusal == nil else { return 0 }
+        let waiting = context.prepared
+        if case .refused(let slot, let errno) = context.submit() {
+            refusal = Completion(head: UInt16(slot), result: refusedResult(slot: slot, errno))
+            return waiting - context.prepared - 1
+        }
+        return waiting - context.prepared
+    }
+
+    /// A kernel or file without AIO fdsync says EINVAL: then flush here and now.
+    private func refusedResult(slot: Int, _ errno: Errno) -> Int64 {
+        if transfers[slot].isSync, errno == .invalidArgument {
+            return file.dataSync().map { -Int64($0.rawValue) } ?? 0
+        }
+        return -Int64(errno.rawValue)
+    }
+
+    mutating func reap() -> Int {
+        completedCount = 0
+        if let refused = refusal {
+            refusal = nil
+            take(refused)
+        }
+        for index in 0..<context.reap() {
+            let (slot, result) = context.completion(index)
+            if let final = advance(slot: slot, by: result) {
+                take(Completion(head: UInt16(truncatingIfNeeded: slot), result: final))
+            }
+        }
+        // A short transfer, or one the kernel had no room for, goes out again.
+        if context.prepared > 0 { _ = submit() }
+        return completedCount
+    }
+
+    private mutating func take(_ completion: Completion) {
+        completions[completedCount] = completion
+        completedCount += 1
+        inFlight -= 1
+    }
+
+    func completion(_ index: Int) -> Completion { completions[index] }
+
+    /// Takes note of a completion: the final result, or nil if the rest of the transfer was queued.
+    private mutating func advance(slot: Int, by result: Int64) -> Int64? {
+        var transfer = transfers[slot]
+        if result < 0 || transfer.isSync { return result }
+        transfer.moved += result
+        if transfer.moved >= transfer.byteCount { return transfer.byteCount }
+        dropFront(slot: slot, &transfer, byteCount: UInt(result))
+        transfers[slot] = transfer
+        if result == 0 {
+            if transfer.isWrite { return -Int64(Errno.noSpace.rawValue) }
+            zeroRest(slot: slot, transfer)
+            return transfer.byteCount
+        }
+        prepare(UInt16(slot))
+        return nil
+    }
+
+    private func dropFront(slot: Int, _ transfer: inout Transfer, byteCount: UInt) {
+        let row = slot * segmentLimit
+        var drop = byteCount
+        var kept = 0
+        for index in 0..<transfer.segmentCount {
+            var segment = vectors[row + index]
+            let cut = min(drop, segment.byteCount)
+            drop -= cut
+            segment.address += cut
+            segment.byteCount -= cut
+            if segment.byteCount > 0 {
+                vectors[row + kept] = segment
+                kept += 1
+            }
+        }
+        transfer.segmentCount = kept
+    }
+
+    private func zeroRest(slot: Int, _ transfer: Transfer) {
+        for index in 0..<transfer.segmentCount {
+            let segment = vectors[slot * segmentLimit + index]
+            HostMemory.fill(segment.address, with: 0, byteCount: segment.byteCount)
+        }
+    }
+}

@@ -1,0 +1,160 @@
+public import Kernel
+public import Telemetry
+
+/// What the driver end of a LUN counts; written by its vCPU thread alone.
+enum DriverCounter: Int, CaseIterable {
+    case reads, writes, flushes, discards, writeZeroes, others
+    case readBytes, writeBytes, errors, mismatches
+    case kicks, kicksSuppressed
+    /// Ticks during which the ring had no room for a request that was due.
+    case fullTicks
+    case readLatencySum, writeLatencySum
+    /// Requests whose stages were stamped, and the ticks they spent in each.
+    case staged, ringWait, submit, storage, complete, notify
+    /// Gauges: requests in flight, the tick at which this began, and when the ring became full (or 0).
+    case depth, depthSince, fullSince
+    /// Set once the queue broke.
+    case isBroken
+}
+
+/// What the device end of a LUN counts; written by its device thread alone.
+enum DeviceCounter: Int, CaseIterable {
+    /// Turns that moved requests, and the requests they moved.
+    case turns, requests
+    case interrupts, interruptsSuppressed
+    /// `io_submit` calls that took requests.
+    case submissions
+    /// Chains that were given back unserved (outcome RETURN).
+    case malformed
+    /// Ticks spent moving requests and looking for them in vain; times it went to sleep.
+    case busyTicks, pollTicks, sleeps
+    /// The tick of the last interrupt.
+    case lastInterrupt
+    /// Set once the queue broke.
+    case isBroken
+}
+
+/// Everything a LUN's two threads count, readable by anyone at any time.
+struct LUNCounterBlock: Sendable {
+    private static let latencyBuckets = LatencyBuckets.count
+    private static let stageCount = StageTimes.Stage.allCases.count
+
+    let driver: SharedWords
+    let device: SharedWords
+    /// Reads, then writes, by latency.
+    let latencies: SharedWords
+    /// Requests by the time they spent in each stage.
+    let stages: SharedWords
+    /// Ticks spent at each queue depth.
+    let depthTicks: SharedWords
+    /// When the request of each head was queued, in ticks; 0 when the head is free.
+    let queuedAt: SharedWords
+
+    init(queueSize: Int) throws(KernelError) {
+        driver = try SharedWords(count: DriverCounter.allCases.count)
+        device = try SharedWords(count: DeviceCounter.allCases.count)
+        latencies = try SharedWords(count: 2 * Self.latencyBuckets)
+        stages = try SharedWords(count: Self.stageCount * Self.latencyBuckets)
+        depthTicks = try SharedWords(count: queueSize + 1)
+        queuedAt = try SharedWords(count: queueSize)
+    }
+
+    @inline(__always)
+    func add(_ amount: UInt64, to counter: DriverCounter) {
+        driver.add(amount, at: counter.rawValue)
+    }
+
+    @inline(__always)
+    func add(_ amount: UInt64, to counter: DeviceCounter) {
+        device.add(amount, at: counter.rawValue)
+    }
+
+    subscript(counter: DriverCounter) -> UInt64 {
+        get { driver[counter.rawValue] }
+        nonmutating set { driver[counter.rawValue] = newValue }
+    }
+
+    subscript(counter: DeviceCounter) -> UInt64 {
+        get { device[counter.rawValue] }
+        nonmutating set { device[counter.rawValue] = newValue }
+    }
+
+    @inline(__always)
+    func countLatency(_ nanoseconds: UInt64, isWrite: Bool) {
+        let bucket = LatencyBuckets.index(of: nanoseconds)
+        latencies.add(1, at: isWrite ? Self.latencyBuckets &+ bucket : bucket)
+        add(nanoseconds, to: isWrite ? DriverCounter.writeLatencySum : .readLatencySum)
+    }
+
+    @inline(__always)
+    func countStage(_ stage: StageTimes.Stage, ticks: UInt64, nanoseconds: UInt64) {
+        driver.add(ticks, at: DriverCounter.ringWait.rawValue &+ stage.rawValue)
+        let bucket = LatencyBuckets.index(of: nanoseconds)
+        stages.add(1, at: stage.rawValue &* Self.latencyBuckets &+ bucket)
+    }
+
+    /// Requests since the start by the time they spent in `stage`, in the layout of `LatencyBuckets`.
+    func stageBuckets(_ stage: StageTimes.Stage) -> [UInt64] {
+        let first = stage.rawValue * Self.latencyBuckets
+        return stages.copy(first..<first + Self.latencyBuckets)
+    }
+
+    /// One reading of everything, as telemetry wants it.
+    func read(rate: TickRate) -> LUNCounters {
+        let now = Clock.ticks()
+        var result = LUNCounters(monotonic: rate.time(at: now))
+        result.reads = self[DriverCounter.reads]
+        result.writes = self[DriverCounter.writes]
+        result.flushes = self[DriverCounter.flushes]
+        result.discards = self[DriverCounter.discards]
+        result.writeZeroes = self[DriverCounter.writeZeroes]
+        result.others = self[DriverCounter.others]
+        result.readBytes = self[DriverCounter.readBytes]
+        result.writeBytes = self[DriverCounter.writeBytes]
+        result.errors = self[DriverCounter.errors]
+        result.kicks = self[DriverCounter.kicks]
+        result.kicksSuppressed = self[DriverCounter.kicksSuppressed]
+        result.interrupts = self[DeviceCounter.interrupts]
+        result.interruptsSuppressed = self[DeviceCounter.interruptsSuppressed]
+        result.turns = self[DeviceCounter.turns]
+        result.readLatencySum = self[DriverCounter.readLatencySum]
+        result.writeLatencySum = self[DriverCounter.writeLatencySum]
+        result.readLatencyBuckets = latencies.copy(0..<Self.latencyBuckets)
+        result.writeLatencyBuckets = latencies.copy(
+            Self.latencyBuckets..<2 * Self.latencyBuckets)
+        result.staged = self[DriverCounter.staged]
+        result.stageSums = StageTimes.Stage.allCases.map {
+            rate.nanoseconds(sum: driver[DriverCounter.ringWait.rawValue + $0.rawValue])
+        }
+        result.fullTime = rate.nanoseconds(sum: fullTicks(at: now))
+        readDepth(into: &result, at: now, rate: rate)
+        return result
+    }
+
+    /// Ticks with a full ring, the current spell included.
+    private func fullTicks(at now: UInt64) -> UInt64 {
+        let since = self[DriverCounter.fullSince]
+        let spell = since != 0 && now > since ? now - since : 0
+        return self[DriverCounter.fullTicks] + spell
+    }
+
+    /// The depth gauges, and the times at each depth with the time at the present depth added: a LUN
+    /// that has stood still since its last request counts too.
+    private func readDepth(into result: inout LUNCounters, at now: UInt64, rate: TickRate) {
+        result.depth = Int(self[DriverCounter.depth])
+        var times = depthTicks.copy(0..<depthTicks.count)
+        let since = self[DriverCounter.depthSince]
+        if since != 0, now > since, result.depth < times.count {
+            times[result.depth] += now - since
+        }
+        result.depthTimes = times.map { rate.nanoseconds(sum: $0) }
+        var oldest = UInt64.max
+        for head in 0..<queuedAt.count {
+            let queued = queuedAt[head]
+            if queued != 0 { oldest = min(oldest, queued) }
+        }
+        if oldest != .max {
+            result.oldest = now > oldest ? rate.nanoseconds(sum: now - oldest) : 0
+        }
+    }
+}

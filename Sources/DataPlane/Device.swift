@@ -1,0 +1,239 @@
+import Glibc
+import Kernel
+import Telemetry
+import Virtio
+
+/// The device end of one LUN: its thread's whole state and its loop.
+///
+/// One turn: take all that is in the ring, start it, hand it over with one system call, take what has
+/// completed, publish once, and interrupt at most once. Kicks are asked for only where the thread would
+/// sleep, because a busy device finds work without them.
+struct Device<B: Backend & ~Copyable>: ~Copyable {
+    /// The most requests of one turn, so that completions never wait behind an endless ring.
+    private static var turnLimit: Int { 256 }
+
+    let shared: LUNShared
+    let counters: LUNCounterBlock
+    private let limits: BlockLimits
+    let waitMode: WaitMode
+    var poll: AdaptivePoll
+    var queue: DeviceQueue
+    var backend: B
+    private var segments: SegmentList
+    private let requests: FixedArray<BlockRequest>
+    var delays: DelayLine
+    private var random: Random
+    private var isTracing = false
+    /// Heads started in this turn, and heads finished in it, for their stamps.
+    private let started: FixedArray<UInt16>
+    private var startedCount = 0
+    private let finished: FixedArray<UInt16>
+    private var finishedCount = 0
+
+    init(shared: LUNShared, backend: consuming B, waitMode: WaitMode, pollTicks: UInt64) {
+        self.shared = shared
+        self.backend = backend
+        self.waitMode = waitMode
+        let configuration = shared.configuration
+        counters = shared.counters
+        poll = AdaptivePoll(longest: pollTicks)
+        limits = BlockLimits(
+            sectors: configuration.backend.sectors,
+            isReadOnly: configuration.backend.isReadOnly, serial: configuration.id)
+        queue = DeviceQueue(
+            ring: shared.memory.ring, memory: shared.memory.memory,
+            features: configuration.features)
+        segments = SegmentList(capacity: configuration.segmentLimit + 2)
+        let size = configuration.queueSize
+        requests = FixedArray(repeating: .none, count: size)
+        delays = DelayLine(capacity: size)
+        started = FixedArray(repeating: 0, count: size)
+        finished = FixedArray(repeating: 0, count: size)
+        random = Random(seed: configuration.job.seed ^ 0xD0E1)
+    }
+
+    /// Serves the queue until ordered to stop and nothing is in flight any more.
+    mutating func run() {
+        queue.suppressKicks()
+        while true {
+            if turn() > 0 { continue }
+            if shared.orders.devicesStop, backend.inFlight == 0 { return }
+            wait()
+        }
+    }
+
+    /// Moves what can be moved now: how many requests were taken or finished.
+    mutating func turn() -> Int {
+        let begin = Clock.ticks()
+        isTracing = shared.orders.trace != .off
+        startedCount = 0
+        finishedCount = 0
+        let taken = drain(at: begin)
+        if backend.submit() > 0 { counters.add(1, to: .submissions) }
+        if isTracing, taken > 0 { stampStarted() }
+        reap()
+        guard taken > 0 || queue.unpublished > 0 else { return 0 }
+        let published = queue.unpublished
+        publish()
+        counters.add(1, to: .turns)
+        counters.add(UInt64(published), to: .requests)
+        counters.add(Clock.ticks() &- begin, to: .busyTicks)
+        return taken + published
+    }
+
+    /// Takes and starts everything in the ring.
+    private mutating func drain(at begin: UInt64) -> Int {
+        let available = min(queue.refresh(), Self.turnLimit)
+        var taken = 0
+        while taken < available {
+            switch queue.pop(into: &segments) {
+            case .empty: return taken
+            case .chain(let head): start(head, at: begin)
+            case .malformed(let head, _):
+                counters.add(1, to: .malformed)
+                queue.push(head: head, written: 0)
+            case .broken:
+                breakDown()
+                return taken
+            }
+            taken += 1
+        }
+        if queue.breakage != nil { breakDown() }
+        return taken
+    }
+
+    @inline(__always)
+    private mutating func start(_ head: UInt16, at begin: UInt64) {
+        switch limits.parse(segments) {
+        case .execute(let request):
+            requests[Int(head)] = request
+            if isTracing {
+                shared.stamps.set(.popped, of: head, to: begin)
+                started[startedCount] = head
+                startedCount &+= 1
+            }
+            if request.operation == .getID {
+                answerID(request)
+                complete(head, Int64(request.byteCount))
+                return
+            }
+            switch backend.start(head: head, request, segments) {
+            case .completed(let result): complete(head, result)
+            case .inFlight: break
+            }
+        case .answer(let status, let statusAddress):
+            HostMemory.storeStatus(status, at: statusAddress)
+            queue.push(head: head, written: 1)
+        case .malformed:
+            counters.add(1, to: .malformed)
+            queue.push(head: head, written: 0)
+        }
+    }
+
+    /// Takes note that the backend is done with a request: it is answered now, or after its modelled
+    /// service time.
+    @inline(__always)
+    private mutating func complete(_ head: UInt16, _ result: Int64) {
+        if let serviceTime = shared.configuration.serviceTime {
+            let due = serviceTime.due(completedAt: Clock.monotonic(), unit: random.unit())
+            delays.insert(.init(due: due, result: result, head: head))
+        } else {
+            finish(head, result)
+        }
+    }
+
+    /// Writes the status byte and gives the head back.
+    @inline(__always)
+    private mutating func finish(_ head: UInt16, _ result: Int64) {
+        let request = requests[Int(head)]
+        var written: UInt32 = 1
+        if result >= 0 {
+            HostMemory.storeStatus(BlockStatus.ok, at: request.statusAddress)
+            if request.operation == .read || request.operation == .getID {
+                written = UInt32(truncatingIfNeeded: request.byteCount &+ 1)
+            }
+        } else {
+            let isUnsupported = result == -Int64(EOPNOTSUPP)
+            HostMemory.storeStatus(
+                isUnsupported ? BlockStatus.unsupported : BlockStatus.ioError,
+                at: request.statusAddress)
+        }
+        queue.push(head: head, written: written)
+        if isTracing {
+            finished[finishedCount] = head
+            finishedCount &+= 1
+        }
+    }
+
+    /// The serial, at most 20 bytes, ended by a NUL where there is room (virtio 1.2 §5.2.6).
+    private func answerID(_ request: BlockRequest) {
+        var serial = limits.serial.utf8.prefix(20).makeIterator()
+        var remaining = request.byteCount
+        let end = request.firstSegment + request.segmentCount
+        for index in request.firstSegment..<end {
+            let segment = segments[index]
+            for offset in 0..<segment.byteCount where remaining > 0 {
+                HostMemory.storeStatus(serial.next() ?? 0, at: segment.address + offset)
+                remaining -= 1
+            }
+        }
+    }
+
+    /// All requests of this turn went out at the same instant, and those the backend answered on the
+    /// spot were complete by then.
+    private func stampStarted() {
+        let now = Clock.ticks()
+        for index in 0..<startedCount {
+            shared.stamps.set(.submitted, of: started[index], to: now)
+        }
+        for index in 0..<finishedCount {
+            shared.stamps.set(.completed, of: finished[index], to: now)
+        }
+    }
+
+    /// Takes what the backend has completed, and what has served its modelled time.
+    private mutating func reap() {
+        let before = finishedCount
+        if backend.inFlight > 0 {
+            for index in 0..<backend.reap() {
+                let completion = backend.completion(index)
+                complete(completion.head, completion.result)
+            }
+        }
+        if delays.count > 0 {
+            let now = Clock.monotonic()
+            while let entry = delays.take(at: now) { finish(entry.head, entry.result) }
+        }
+        guard isTracing, finishedCount > before else { return }
+        let now = Clock.ticks()
+        for index in before..<finishedCount {
+            shared.stamps.set(.completed, of: finished[index], to: now)
+        }
+    }
+
+    /// Publishes what was finished, with its stamps, and interrupts if the driver wants to know.
+    private mutating func publish() {
+        if isTracing, finishedCount > 0 {
+            let now = Clock.ticks()
+            for index in 0..<finishedCount {
+                shared.stamps.set(.published, of: finished[index], to: now)
+            }
+        }
+        guard queue.unpublished > 0 else { return }
+        if queue.publish() {
+            counters[.lastInterrupt] = Clock.ticks()
+            counters.add(1, to: .interrupts)
+            shared.interrupt.raise()
+        } else {
+            counters.add(1, to: .interruptsSuppressed)
+        }
+    }
+
+    /// The ring is incoherent: nothing more is taken from it. The guest is told by an interrupt, as a
+    /// device sets DEVICE_NEEDS_RESET and sends one (virtio 1.2 §2.1.2); other LUNs go on.
+    private func breakDown() {
+        guard counters[DeviceCounter.isBroken] == 0 else { return }
+        counters[DeviceCounter.isBroken] = 1
+        shared.interrupt.raise()
+    }
+}

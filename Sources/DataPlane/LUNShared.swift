@@ -1,0 +1,73 @@
+import Kernel
+import Telemetry
+import Virtio
+
+/// What the two threads of a LUN and its observers share. Everything here is memory whose words have
+/// one writer each, or a descriptor.
+final class LUNShared: Sendable {
+    let index: Int
+    let configuration: LUNConfiguration
+    let memory: LUNMemory
+    let counters: LUNCounterBlock
+    let stamps: StampTable
+    /// Wakes the device thread: kicks, AIO completions and orders to stop.
+    let doorbell: EventDescriptor
+    let interrupt: InterruptLine
+    let orders: Orders
+    let observer: QueueObserver
+
+    init(
+        index: Int, configuration: LUNConfiguration, interrupt: InterruptLine, orders: Orders
+    ) throws {
+        self.index = index
+        self.configuration = configuration
+        self.interrupt = interrupt
+        self.orders = orders
+        memory = try LUNMemory(
+            queueSize: configuration.queueSize, slots: configuration.slots,
+            bufferBytes: configuration.job.blockSize)
+        counters = try LUNCounterBlock(queueSize: configuration.queueSize)
+        stamps = try StampTable(queueSize: configuration.queueSize)
+        doorbell = try EventDescriptor()
+        observer = QueueObserver(ring: memory.ring, features: configuration.features)
+    }
+}
+
+/// Orders to all threads of an engine, given by its owner.
+struct Orders: Sendable {
+    private enum Word: Int, CaseIterable { case guestStops, devicesStop, trace }
+    private let words: SharedWords
+
+    init() throws(KernelError) { words = try SharedWords(count: Word.allCases.count) }
+
+    var guestStops: Bool {
+        get { words[Word.guestStops.rawValue] != 0 }
+        nonmutating set { words[Word.guestStops.rawValue] = newValue ? 1 : 0 }
+    }
+
+    var devicesStop: Bool {
+        get { words[Word.devicesStop.rawValue] != 0 }
+        nonmutating set { words[Word.devicesStop.rawValue] = newValue ? 1 : 0 }
+    }
+
+    var trace: TraceMode {
+        get {
+            TraceMode(rawValue: Int(truncatingIfNeeded: words[Word.trace.rawValue])) ?? .off
+        }
+        nonmutating set { words[Word.trace.rawValue] = UInt64(newValue.rawValue) }
+    }
+}
+
+/// A LUN's way to interrupt its vCPU, as an MSI-X vector is: a pending bit, and the vCPU's eventfd.
+struct InterruptLine: Sendable {
+    let vcpu: EventDescriptor
+    let pending: SharedWords
+    /// The LUN's place among the vCPU's LUNs.
+    let line: Int
+
+    @inline(__always)
+    func raise() {
+        pending.insert(bits: 1 &<< UInt64(line & 63), at: line / 64)
+        vcpu.signal()
+    }
+}

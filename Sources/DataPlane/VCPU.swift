@@ -1,0 +1,140 @@
+import Kernel
+import Telemetry
+
+/// What a vCPU thread counts.
+enum VCPUCounter: Int, CaseIterable { case busyTicks, pollTicks, sleeps }
+
+/// One vCPU of the simulated guest: a thread that drives the LUNs given to it.
+final class VCPU: Sendable {
+    let index: Int
+    let luns: [LUNShared]
+    /// Interrupts arrive here.
+    let doorbell: EventDescriptor
+    let trace: TraceRing
+    let counters: SharedWords
+
+    init(
+        index: Int, luns: [LUNShared], doorbell: EventDescriptor, trace: TraceRing
+    ) throws(KernelError) {
+        self.index = index
+        self.luns = luns
+        self.doorbell = doorbell
+        self.trace = trace
+        counters = try SharedWords(count: VCPUCounter.allCases.count)
+    }
+}
+
+/// A `Disk` where an array can hold it.
+private final class DiskBox {
+    var disk: Disk
+    init(_ disk: consuming Disk) { self.disk = disk }
+}
+
+/// The loop of a vCPU thread: while awake it serves all its LUNs in turn and wants no interrupt; it asks
+/// for one only where it would sleep.
+struct VCPULoop: ~Copyable {
+    private let vcpu: VCPU
+    private let orders: Orders
+    private let waitMode: WaitMode
+    private let disks: [DiskBox]
+    private var poll: AdaptivePoll
+
+    init(
+        vcpu: VCPU, orders: Orders, waitMode: WaitMode, pollTicks: UInt64, rate: TickRate,
+        origin: Nanoseconds
+    ) {
+        self.vcpu = vcpu
+        self.orders = orders
+        self.waitMode = waitMode
+        poll = AdaptivePoll(longest: pollTicks)
+        disks = vcpu.luns.map {
+            DiskBox(Disk(shared: $0, rate: rate, origin: origin, trace: vcpu.trace))
+        }
+    }
+
+    /// Runs until ordered to stop and nothing is in flight, or until `patience` nanoseconds later.
+    mutating func run(patience: Nanoseconds) {
+        var deadline: Nanoseconds?
+        while true {
+            let isStopping = orders.guestStops
+            if turn(isStopping: isStopping) > 0 { continue }
+            if isStopping {
+                let now = Clock.monotonic()
+                let end = deadline ?? now + patience
+                deadline = end
+                if now >= end || disks.allSatisfy({ $0.disk.inFlight == 0 }) { return }
+            }
+            wait(isStopping: isStopping)
+        }
+    }
+
+    private mutating func turn(isStopping: Bool) -> Int {
+        let begin = Clock.ticks()
+        var moved = 0
+        for index in 0..<disks.count {
+            moved &+= disks[index].disk.turn(isStopping: isStopping)
+        }
+        if moved > 0 { count(Clock.ticks() &- begin, .busyTicks) }
+        return moved
+    }
+
+    private func count(_ amount: UInt64, _ counter: VCPUCounter) {
+        vcpu.counters.add(amount, at: counter.rawValue)
+    }
+
+    private mutating func wait(isStopping: Bool) {
+        let since = Clock.ticks()
+        let due = isStopping ? nil : nextDue
+        switch waitMode {
+        case .block: break
+        case .spin:
+            while !isReady(due: due) { pauseProcessor() }
+            count(Clock.ticks() &- since, .pollTicks)
+            return
+        case .yield, .pause:
+            if pollUntilReady(since: since, due: due) { return }
+        }
+        sleep(until: due, isStopping: isStopping)
+        poll.workCame(after: Clock.ticks() &- since)
+    }
+
+    private mutating func pollUntilReady(since: UInt64, due: Nanoseconds?) -> Bool {
+        var now = since
+        var found = isReady(due: due)
+        while !found, now &- since < poll.budget {
+            if waitMode == .yield { yieldProcessor() } else { pauseProcessor() }
+            found = isReady(due: due)
+            now = Clock.ticks()
+        }
+        count(now &- since, .pollTicks)
+        return found
+    }
+
+    private func sleep(until due: Nanoseconds?, isStopping: Bool) {
+        for box in disks where box.disk.arm() { return }
+        if orders.guestStops != isStopping { return }
+        count(1, .sleeps)
+        if isStopping {
+            vcpu.doorbell.wait(timeout: 10_000_000)
+        } else if let due {
+            let now = Clock.monotonic()
+            if due > now { vcpu.doorbell.wait(timeout: due - now) }
+        } else {
+            vcpu.doorbell.wait()
+        }
+    }
+
+    private func isReady(due: Nanoseconds?) -> Bool {
+        for index in 0..<disks.count where disks[index].disk.hasUsed { return true }
+        if orders.guestStops { return true }
+        return due.map { $0 <= Clock.monotonic() } ?? false
+    }
+
+    private var nextDue: Nanoseconds? {
+        var earliest: Nanoseconds?
+        for index in 0..<disks.count {
+            if let due = disks[index].disk.nextDue { earliest = min(earliest ?? due, due) }
+        }
+        return earliest
+    }
+}

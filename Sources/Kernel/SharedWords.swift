@@ -1,0 +1,74 @@
+public import CKernel
+
+/// 64-bit words that one thread writes and any thread reads, each whole and at no cost to the writer.
+///
+/// This is the border between the data plane and the rest: counters, gauges, stamps and the trace rings
+/// stand in such words. Accesses are relaxed unless their name says otherwise. Starts zeroed; words
+/// that nobody touches take no memory.
+public struct SharedWords: Sendable {
+    @usableFromInline let base: UInt
+    private let mapping: SharedMapping
+    public let count: Int
+
+    /// `count` words, all 0.
+    public init(count: Int) throws(KernelError) {
+        mapping = try SharedMapping(byteCount: max(1, count) * 8)
+        base = mapping.address
+        self.count = count
+    }
+
+    @inlinable
+    func address(_ index: Int) -> UInt {
+        precondition(index >= 0 && index < count)
+        return base &+ UInt(index) &* 8
+    }
+
+    /// The word at `index`; only its one writer may assign.
+    @inlinable
+    public subscript(index: Int) -> UInt64 {
+        get { ck_load64_relaxed(address(index)) }
+        nonmutating set { ck_store64_relaxed(address(index), newValue) }
+    }
+
+    /// Adds to a word that the calling thread alone writes.
+    @inlinable
+    public func add(_ amount: UInt64, at index: Int) {
+        ck_add64_single_writer(address(index), amount)
+    }
+
+    /// The word, and all that its writer wrote before it.
+    @inlinable
+    public func acquire(_ index: Int) -> UInt64 { ck_load64_acquire(address(index)) }
+
+    /// Writes the word after all that was written before.
+    @inlinable
+    public func release(_ value: UInt64, at index: Int) {
+        ck_store64_release(address(index), value)
+    }
+
+    /// Sets bits of a word that several threads write.
+    @inlinable
+    public func insert(bits: UInt64, at index: Int) { ck_or64(address(index), bits) }
+
+    /// Takes the bits that were set and leaves none.
+    @inlinable
+    public func takeBits(at index: Int) -> UInt64 { ck_exchange64(address(index), 0) }
+
+    /// A copy of a range of words.
+    public func copy(_ range: Range<Int>) -> [UInt64] {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count)
+        return range.map { self[$0] }
+    }
+}
+
+/// The StoreLoad fence: what this thread wrote is seen before it reads on.
+@inlinable
+public func fence() { ck_fence() }
+
+/// Gives the CPU to another runnable thread, if there is one.
+@inlinable
+public func yieldProcessor() { ck_yield() }
+
+/// Tells the core that this is a spin loop.
+@inlinable
+public func pauseProcessor() { ck_pause() }
