@@ -92,6 +92,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests", dependencies: ["Kernel", "Telemetry"], swiftSettings: swift),
         .testTarget(
+            name: "HostTests", dependencies: ["Host", "Kernel", "Telemetry"], swiftSettings: swift),
+        .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Virtio", "Kernel", "Telemetry"],
             swiftSettings: swift),
         .testTarget(
