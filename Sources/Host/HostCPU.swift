@@ -28,7 +28,8 @@ public struct HostCPU: Sendable {
             times = try HostCPUTimes(buffer.span.extracting(first: min(count, buffer.count)))
         } catch {
             let remedy = (error as? FileError)?.remedy
-            unavailable = Unavailable(metric: "host.cpu_percent", reason: "\(error)", remedy: remedy)
+            unavailable = Unavailable(
+                metric: "host.cpu_percent", reason: "\(error)", remedy: remedy)
             last = nil
             return nil
         }

@@ -87,7 +87,7 @@ extension LUN {
         from previous: LUNCounters?, to current: LUNCounters,
         summarizer: inout LatencySummarizer
     ) {
-        rates = BlockRates()
+        forgetRates()
         rates.oldestInFlight = current.oldest.map { Double($0) / 1000 }
         guard let previous,
             let interval = RateInterval(from: previous.monotonic, to: current.monotonic)
@@ -97,7 +97,7 @@ extension LUN {
         rates.flushes = interval.rate(previous.flushes, current.flushes)
         rates.discards = interval.rate(previous.discards, current.discards)
         rates.writeZeroes = interval.rate(previous.writeZeroes, current.writeZeroes)
-        rates.iops = interval.rate(previous.requests, current.requests)
+        rates.iops = interval.requestRate(previous, current)
         rates.readBytes = interval.rate(previous.readBytes, current.readBytes)
         rates.writeBytes = interval.rate(previous.writeBytes, current.writeBytes)
         rates.kicks = interval.rate(previous.kicks, current.kicks)
@@ -116,6 +116,26 @@ extension LUN {
         if virtqueues.count == 1 {
             virtqueues[0].derive(from: previous, to: current, over: interval)
         }
+    }
+
+    /// Blanks what an earlier interval left, so that nothing stale outlives its interval.
+    private mutating func forgetRates() {
+        rates = BlockRates()
+        readLatencies = nil
+        writeLatencies = nil
+        if virtqueues.count == 1 { virtqueues[0].forgetRates() }
+    }
+}
+
+extension RateInterval {
+    /// Completed requests per second, or `nil` if the count of any type went down: the sum of the others
+    /// would look like a rate.
+    func requestRate(_ previous: LUNCounters, _ current: LUNCounters) -> Double? {
+        let types: [KeyPath<LUNCounters, UInt64>] = [
+            \.reads, \.writes, \.flushes, \.discards, \.writeZeroes, \.others,
+        ]
+        let isWhole = types.allSatisfy { current[keyPath: $0] >= previous[keyPath: $0] }
+        return isWhole ? rate(previous.requests, current.requests) : nil
     }
 }
 
@@ -157,7 +177,10 @@ extension QueueDepth {
 extension StageTimes {
     /// Mean stage times of the requests stamped between two readings, or `nil` if there were none.
     init?(from previous: LUNCounters, to current: LUNCounters) {
-        guard current.staged > previous.staged else { return nil }
+        let stages = Stage.allCases.count
+        guard current.staged > previous.staged, previous.stageSums.count == stages,
+            current.stageSums.count == stages
+        else { return nil }
         let count = Double(current.staged - previous.staged)
         self.init()
         for stage in Stage.allCases {
@@ -170,6 +193,16 @@ extension StageTimes {
 }
 
 extension Virtqueue {
+    /// Blanks the rates; identity and indices stay.
+    mutating func forgetRates() {
+        kicks = nil
+        interrupts = nil
+        kicksSuppressedPercent = nil
+        interruptsSuppressedPercent = nil
+        fullPercent = nil
+        batch = nil
+    }
+
     /// Fills the rates of the only queue of a LUN from the LUN's counters.
     mutating func derive(
         from previous: LUNCounters, to current: LUNCounters, over interval: RateInterval

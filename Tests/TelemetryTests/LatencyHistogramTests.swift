@@ -1,0 +1,101 @@
+import Telemetry
+import Testing
+
+@Suite struct LatencyHistogramTests {
+    private func histogram(_ latencies: [UInt64]) -> LatencyHistogram {
+        var histogram = LatencyHistogram()
+        for latency in latencies { histogram.record(latency) }
+        return histogram
+    }
+
+    @Test func recordCountsAndSums() {
+        let histogram = histogram([5, 1000, 5, .max >> 1])
+        #expect(histogram.count == 4)
+        #expect(histogram.sum == 1010 + (UInt64.max >> 1))
+        #expect(histogram.buckets.first == .init(index: 5, count: 2))
+        #expect(histogram.buckets.map(\.index) == histogram.buckets.map(\.index).sorted())
+    }
+
+    @Test(arguments: 1...8 as ClosedRange<UInt64>)
+    func addingIsRecordingBoth(seed: UInt64) {
+        var random = Random(seed: seed)
+        let left = (0..<100).map { _ in random.latency() }
+        let right = (0..<70).map { _ in random.latency() }
+        var sum = histogram(left)
+        sum.add(histogram(right))
+        #expect(sum == histogram(left + right))
+        #expect(LatencyHistogram.sum([histogram(left), histogram(right)]) == sum)
+    }
+
+    @Test func addingNothingChangesNothing() {
+        var one = histogram([3, 70])
+        one.add(LatencyHistogram())
+        #expect(one == histogram([3, 70]))
+        #expect(LatencyHistogram.sum([]) == LatencyHistogram())
+    }
+
+    @Test func theDifferenceOfTwoReadings() {
+        let histogram = LatencyHistogram(
+            from: [4, 9, 2, 0][...], to: [4, 7, 5, 1][...], sum: 99)
+        #expect(histogram.buckets == [.init(index: 2, count: 3), .init(index: 3, count: 1)])
+        #expect(histogram.sum == 99)
+    }
+
+    @Test func readingsOfDifferentLengthNeverTrap() {
+        let long = [UInt64](repeating: 1, count: LatencyBuckets.count + 9)
+        #expect(LatencyHistogram(from: [], to: long[...], sum: 0).count == 0)
+        let zeros = [UInt64](repeating: 0, count: long.count)
+        let whole = LatencyHistogram(from: zeros[...], to: long[...], sum: 0)
+        #expect(LatencyHistogram.sum([whole]).count == UInt64(LatencyBuckets.count))
+    }
+}
+
+@Suite struct LatencySummarizerTests {
+    @Test func nothingHasNoPercentiles() {
+        var summarizer = LatencySummarizer()
+        #expect(summarizer.summary(of: nil) == nil)
+        #expect(summarizer.summary(of: LatencyHistogram()) == nil)
+    }
+
+    /// Against exact percentiles of the same numbers, within the 3.2 % that the layout promises.
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func percentilesAreNearTheExactOnes(seed: UInt64) throws {
+        var random = Random(seed: seed)
+        let latencies = (0..<5000).map { _ in random.latency() }
+        let zero = [UInt64](repeating: 0, count: LatencyBuckets.count)
+        var counts = zero
+        for latency in latencies { counts[LatencyBuckets.index(of: latency)] += 1 }
+        let histogram = LatencyHistogram(
+            from: zero[...], to: counts[...], sum: latencies.reduce(0, +))
+        var summarizer = LatencySummarizer()
+        let found = summarizer.summary(of: histogram)
+        let summary = try #require(found)
+
+        let sorted = latencies.sorted()
+        func exact(_ percentile: Double) -> Double {
+            let rank = Int((percentile / 100 * Double(sorted.count)).rounded(.up))
+            return Double(sorted[max(rank, 1) - 1]) / 1000
+        }
+        let mean = latencies.reduce(0) { $0 + Double($1) } / Double(latencies.count) / 1000
+        #expect(abs(summary.mean - mean) <= mean * 1e-9)
+        for (found, percentile) in [
+            (summary.p50, 50), (summary.p99, 99), (summary.p999, 99.9), (summary.max, 100),
+        ] {
+            let found = try #require(found)
+            let exact = exact(percentile)
+            #expect(abs(found - exact) <= exact * 0.032, "p\(percentile), seed \(seed)")
+        }
+    }
+
+    @Test func oneSummarizerServesManyHistograms() {
+        var summarizer = LatencySummarizer()
+        var slow = LatencyHistogram()
+        slow.record(1_000_000_000)
+        var fast = LatencyHistogram()
+        fast.record(50)
+        _ = summarizer.summary(of: slow)
+        #expect(
+            summarizer.summary(of: fast)
+                == LatencySummary(mean: 0.05, p50: 0.05, p99: 0.05, p999: 0.05, max: 0.05))
+    }
+}

@@ -1,0 +1,96 @@
+import Telemetry
+import Testing
+
+@Suite struct TotalsTests {
+    private var summarizer = LatencySummarizer()
+
+    private func lun(_ change: (inout LUN) -> Void) -> LUN {
+        var lun = LUN(id: "vd00", device: "virtio-blk")
+        change(&lun)
+        return lun
+    }
+
+    @Test mutating func everyRateIsTheSum() {
+        let rates: [WritableKeyPath<BlockRates, Double?>] = [
+            \.reads, \.writes, \.flushes, \.discards, \.writeZeroes, \.iops, \.readBytes,
+            \.writeBytes, \.kicks, \.interrupts, \.errors,
+        ]
+        for rate in rates {
+            let luns = [20.0, 3, nil].map { value in lun { $0.rates[keyPath: rate] = value } }
+            let total = BlockRates(summing: luns, summarizer: &summarizer)
+            #expect(total[keyPath: rate] == 23, "\(rate)")
+            let unknown = BlockRates(summing: [lun { _ in }], summarizer: &summarizer)
+            #expect(unknown[keyPath: rate] == nil, "\(rate)")
+        }
+    }
+
+    @Test mutating func depthsAddUpAndTheirPercentilesDoNot() {
+        let depths = [
+            QueueDepth(now: 3, mean: 2.5, p50: 2, p99: 4, max: 5), .init(now: 1, mean: 0.5),
+        ]
+        let luns = depths.map { depth in lun { $0.rates.queueDepth = depth } }
+        let total = BlockRates(summing: luns, summarizer: &summarizer)
+        #expect(total.queueDepth == QueueDepth(now: 4, mean: 3))
+    }
+
+    @Test mutating func latencyIsThatOfAllRequests() throws {
+        let luns = [[1000, 1000, 1000] as [UInt64], [64_000]].map { latencies in
+            lun {
+                var histogram = LatencyHistogram()
+                for latency in latencies { histogram.record(latency) }
+                $0.readLatencies = histogram
+            }
+        }
+        let total = BlockRates(summing: luns, summarizer: &summarizer)
+        let latency = try #require(total.readLatency)
+        #expect(latency.mean == 16.75)
+        #expect(abs(try #require(latency.p50) - 1) < 0.032)
+        #expect(abs(try #require(latency.max) - 64) < 64 * 0.032)
+        #expect(total.writeLatency == nil)
+    }
+
+    @Test mutating func stageMeansAreWeightedByRequests() {
+        let luns = [
+            lun {
+                $0.rates.iops = 300
+                $0.rates.stages = StageTimes(ringWait: 1, submit: 10)
+            },
+            lun {
+                $0.rates.iops = 100
+                $0.rates.stages = StageTimes(ringWait: 5)
+            },
+            lun { $0.rates.iops = 1000 },
+        ]
+        let total = BlockRates(summing: luns, summarizer: &summarizer)
+        #expect(total.stages == StageTimes(ringWait: 2))
+    }
+
+    @Test mutating func theOldestOfAll() {
+        let luns = [3.0, 8, nil].map { age in lun { $0.rates.oldestInFlight = age } }
+        #expect(BlockRates(summing: luns, summarizer: &summarizer).oldestInFlight == 8)
+    }
+}
+
+@Suite struct DerivedRates {
+    @Test func meanLatencyWeightsReadsAndWrites() {
+        var rates = BlockRates()
+        #expect(rates.meanLatency == nil)
+        rates.readLatency = LatencySummary(mean: 10)
+        rates.reads = 30
+        rates.writeLatency = LatencySummary(mean: 50)
+        rates.writes = 10
+        #expect(rates.meanLatency == 20)
+        rates.writes = 0
+        #expect(rates.meanLatency == 10)
+    }
+
+    @Test func nothingIsDividedByZero() {
+        var rates = BlockRates()
+        rates.iops = 0
+        rates.reads = 0
+        rates.readBytes = 0
+        #expect(rates.perRequest(5) == nil)
+        #expect(rates.meanRequestBytes == nil)
+        #expect(rates.meanLatency == nil)
+    }
+}
