@@ -1,12 +1,12 @@
 // swift-tools-version: 6.2
 //
-// The rooms of vblktop. What each may import is stated here and nowhere else: the compiler checks it
-// (`--explicit-target-dependency-import-check error`), and docs/ARCHITECTURE.md says why.
+// The rooms of vblktop. What each may import is stated here and nowhere else: the compiler checks
+// it (`--explicit-target-dependency-import-check error`), and docs/ARCHITECTURE.md says why.
 
 import PackageDescription
 
-/// Warnings are errors where vblktop is developed (`make test` sets this), never where it is built by
-/// a user with a newer compiler.
+/// Warnings are errors where vblktop is developed (`make test` sets this), never where it is built
+/// by a user with a newer compiler.
 let isStrict = Context.environment["VBLKTOP_STRICT"] == "1"
 
 let swift: [SwiftSetting] =

@@ -1,8 +1,9 @@
 extension Unicode.Scalar {
-    /// Cells this scalar takes on a terminal: 0 (marks, zero-width), 1 or 2 (East Asian wide, emoji).
+    /// Cells this scalar takes on a terminal: 0 (marks, zero-width), 1 or 2 (East Asian wide,
+    /// emoji).
     ///
-    /// Follows the East Asian Width property (UAX #11) for the ranges a device name or a file path can
-    /// bring in; ambiguous characters count as 1, as terminals draw them.
+    /// Follows the East Asian Width property (UAX #11) for the ranges a device name or a file path
+    /// can bring in; ambiguous characters count as 1, as terminals draw them.
     public var cellWidth: Int {
         if value < 0x300 { return value == 0 || value == 0xAD ? 0 : 1 }
         switch properties.generalCategory {

@@ -1,5 +1,5 @@
-/// Cells, styles, rectangles, clipping, character width and the key vocabulary: what a screen is made
-/// of, with no terminal in sight. Imports nothing.
+/// Cells, styles, rectangles, clipping, character width and the key vocabulary: what a screen is
+/// made of, with no terminal in sight. Imports nothing.
 
 /// The size of a screen in cells; both at least 0.
 public struct Size: Sendable, Hashable {
@@ -79,11 +79,12 @@ public struct Grid: Sendable, Hashable {
         hasher.combine(cells)
     }
 
-    /// Writes `text` from (`row`, `column`) to the right, clipped at `limit` columns (the right edge
-    /// if `nil`), and returns the column after the last cell written.
+    /// Writes `text` from (`row`, `column`) to the right, clipped at `limit` columns (the right
+    /// edge if `nil`), and returns the column after the last cell written.
     ///
-    /// A wide character that would be cut in half is replaced by a blank. Combining marks, zero-width
-    /// and control characters take no cell of their own: marks are dropped, controls shown as `?`.
+    /// A wide character that would be cut in half is replaced by a blank. Combining marks,
+    /// zero-width and control characters take no cell of their own: marks are dropped, controls
+    /// shown as `?`.
     @discardableResult
     public mutating func put(
         _ text: some StringProtocol, row: Int, column: Int, style: Style = .normal,

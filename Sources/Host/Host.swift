@@ -1,4 +1,4 @@
 // The host under a process as a source: its threads, its CPUs and its memory, read from /proc.
 //
-// Everything here is sampled on one thread, once a tick, with the descriptors kept open. The clock is
-// handed in, and so is the way to open a file: tests hand in texts of their own.
+// Everything here is sampled on one thread, once a tick, with the descriptors kept open. The clock
+// is handed in, and so is the way to open a file: tests hand in texts of their own.

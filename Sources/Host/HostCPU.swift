@@ -7,7 +7,8 @@ public struct HostCPU: Sendable {
     private let open: TextFileOpener
     private var file: (any TextFile)?
     private var last: HostCPUTimes?
-    /// The line needed is the file's first; the rest, a line a CPU and every interrupt, is left unread.
+    /// The line needed is the file's first; the rest, a line a CPU and every interrupt, is left
+    /// unread.
     private var buffer = [UInt8](repeating: 0, count: 512)
     /// Why the last `sample` gave nothing, beyond being the first.
     public private(set) var unavailable: Unavailable?
@@ -17,8 +18,8 @@ public struct HostCPU: Sendable {
 
     /// Percent of the host's whole CPU time spent working since the call before, 0…100.
     ///
-    /// `nil` on the first call, if no tick of the kernel's clock (10 ms) has passed, if a counter went
-    /// down, and if the file cannot be read, which `unavailable` then explains.
+    /// `nil` on the first call, if no tick of the kernel's clock (10 ms) has passed, if a counter
+    /// went down, and if the file cannot be read, which `unavailable` then explains.
     public mutating func sample() -> Double? {
         let times: HostCPUTimes
         do {

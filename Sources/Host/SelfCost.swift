@@ -17,7 +17,8 @@ public struct SelfCost: Sendable {
         var last: (at: Nanoseconds, runTime: Nanoseconds)?
     }
 
-    /// The cost of the threads `tids` of this process; those of an embedded engine are not among them.
+    /// The cost of the threads `tids` of this process; those of an embedded engine are not among
+    /// them.
     public init(tids: [Int], open: @escaping TextFileOpener = openTextFile) {
         self.init(tids: tids, pageSize: ReadableFile.pageByteCount, open: open)
     }

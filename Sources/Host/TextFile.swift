@@ -2,7 +2,8 @@ public import Kernel
 
 /// A file that can be read again and again from its start, as /proc files are.
 public protocol TextFile: AnyObject, Sendable {
-    /// Reads from the start of the file into `buffer`, over its whole count, and returns the bytes read.
+    /// Reads from the start of the file into `buffer`, over its whole count, and returns the bytes
+    /// read.
     func read(into buffer: inout [UInt8]) throws(FileError) -> Int
 }
 

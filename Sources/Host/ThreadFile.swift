@@ -54,11 +54,11 @@ struct ThreadFile: Sendable {
         self.path = directory + "/" + kind.rawValue
     }
 
-    /// Reads the file and parses it; `nil` if it cannot be read or does not parse, with the reason in
-    /// `failure`. A file that cannot be opened or read is not tried again.
+    /// Reads the file and parses it; `nil` if it cannot be read or does not parse, with the reason
+    /// in `failure`. A file that cannot be opened or read is not tried again.
     ///
-    /// Only `stat` tells a thread that is gone from a file this kernel does not have: every kernel has
-    /// it, for every thread.
+    /// Only `stat` tells a thread that is gone from a file this kernel does not have: every kernel
+    /// has it, for every thread.
     mutating func read<Value>(
         into buffer: inout [UInt8], open: TextFileOpener,
         parse: (Span<UInt8>) throws(ProcFSError) -> Value

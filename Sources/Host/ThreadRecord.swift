@@ -1,7 +1,8 @@
 internal import ProcFS
 internal import Telemetry
 
-/// What is remembered of one thread between ticks: its open files, the last readings, the last rates.
+/// What is remembered of one thread between ticks: its open files, the last readings, the last
+/// rates.
 struct ThreadRecord: Sendable {
     /// A reading with the instant it was taken.
     private struct Stamped<Reading: Sendable>: Sendable {

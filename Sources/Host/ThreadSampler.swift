@@ -2,10 +2,10 @@ public import Telemetry
 
 /// Turns the kernel's files of a process's threads into `ThreadActivity`, once a tick.
 ///
-/// Cost of a thread and tick: one `pread` of `schedstat` (0.6 µs), and of `stat`, `status` and `sched`
-/// (10 µs together). Up to `everyTickLimit` threads all are read every tick; of more, a quarter has its
-/// dear files read in each tick, by turns, and shows the rates of its last turn until the next. Four
-/// descriptors a thread stay open.
+/// Cost of a thread and tick: one `pread` of `schedstat` (0.6 µs), and of `stat`, `status` and
+/// `sched` (10 µs together). Up to `everyTickLimit` threads all are read every tick; of more, a
+/// quarter has its dear files read in each tick, by turns, and shows the rates of its last turn
+/// until the next. Four descriptors a thread stay open.
 public struct ThreadSampler: Sendable {
     /// The largest number of threads whose files are all read every tick.
     public static let everyTickLimit = 64
@@ -25,8 +25,8 @@ public struct ThreadSampler: Sendable {
         self.open = open
     }
 
-    /// Makes `threads` the set to watch, in this order. A thread already watched keeps its open files
-    /// and its readings; the files of one left out are closed.
+    /// Makes `threads` the set to watch, in this order. A thread already watched keeps its open
+    /// files and its readings; the files of one left out are closed.
     public mutating func watch(_ threads: [WatchedThread]) {
         let known = Dictionary(
             records.map { ($0.thread.tid, $0) }, uniquingKeysWith: { first, _ in first })
@@ -42,10 +42,10 @@ public struct ThreadSampler: Sendable {
     /// Reads every thread once and returns what each did since it was read before, in the order of
     /// `watch`.
     ///
-    /// `clock` gives `CLOCK_MONOTONIC` nanoseconds and is asked once a thread, just before it is read:
-    /// a tick over many threads is no single instant. Rates are `nil` on a thread's first reading, for a
-    /// counter that went down and for a file that cannot be read (`unavailable` says why). A thread that
-    /// has ended is left out and no longer watched.
+    /// `clock` gives `CLOCK_MONOTONIC` nanoseconds and is asked once a thread, just before it is
+    /// read: a tick over many threads is no single instant. Rates are `nil` on a thread's first
+    /// reading, for a counter that went down and for a file that cannot be read (`unavailable` says
+    /// why). A thread that has ended is left out and no longer watched.
     public mutating func sample(clock: () -> Nanoseconds) -> [ThreadActivity] {
         let readsEverything = records.count <= Self.everyTickLimit
         var ended: Set<Int> = []
@@ -66,7 +66,8 @@ public struct ThreadSampler: Sendable {
         return records.map(\.activity)
     }
 
-    /// Why columns are blank, after the last `sample`: one entry a metric, however many threads miss it.
+    /// Why columns are blank, after the last `sample`: one entry a metric, however many threads
+    /// miss it.
     public var unavailable: [Unavailable] {
         var found: [Unavailable] = []
         for kind in ThreadFile.Kind.allCases {

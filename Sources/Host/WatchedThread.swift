@@ -5,7 +5,8 @@ public struct WatchedThread: Sendable, Equatable {
     /// Kernel thread id, unique on the host while the thread lives.
     public var tid: Int
     public var role: ThreadActivity.Role
-    /// A better name than the thread's own; `nil` takes the kernel's (/proc/PID/task/TID/stat, `comm`).
+    /// A better name than the thread's own; `nil` takes the kernel's (/proc/PID/task/TID/stat,
+    /// `comm`).
     public var name: String?
     /// Ids of the LUNs it serves.
     public var luns: [String]

@@ -1,10 +1,11 @@
 private import Glibc
 private import SystemPackage
 
-/// A file open for reading again and again: the descriptor is owned, and closed with the last reference.
+/// A file open for reading again and again: the descriptor is owned, and closed with the last
+/// reference.
 ///
-/// Made for files of /proc, which the kernel writes anew for every reading at offset 0. Opening costs
-/// about five times what reading does, so whoever samples keeps the file open.
+/// Made for files of /proc, which the kernel writes anew for every reading at offset 0. Opening
+/// costs about five times what reading does, so whoever samples keeps the file open.
 public final class ReadableFile: Sendable {
     /// Bytes of a page, the unit in which /proc counts memory.
     public static let pageByteCount = UInt64(clamping: sysconf(Int32(_SC_PAGESIZE)))
@@ -26,10 +27,11 @@ public final class ReadableFile: Sendable {
 
     deinit { try? descriptor.close() }
 
-    /// Reads from offset 0 into `buffer`, over its whole count, and returns the number of bytes read.
+    /// Reads from offset 0 into `buffer`, over its whole count, and returns the number of bytes
+    /// read.
     ///
-    /// One `pread`, again after EINTR: a file of /proc comes whole as long as the buffer takes it, and a
-    /// second call, only to see the end, would make the kernel write the text a second time.
+    /// One `pread`, again after EINTR: a file of /proc comes whole as long as the buffer takes it,
+    /// and a second call, only to see the end, would make the kernel write the text a second time.
     public func read(into buffer: inout [UInt8]) throws(FileError) -> Int {
         do {
             // SAFETY: the kernel writes at most the buffer's own count, while it is borrowed here.

@@ -1,8 +1,8 @@
 /// Walks forward through the text of one /proc file, field by field.
 ///
-/// The scanner is a position only; the text is handed to each call, so that nothing is copied. A field
-/// ends with a blank or a newline, never with the text: a number that was cut in the middle by a short
-/// read is refused instead of being taken for a smaller one.
+/// The scanner is a position only; the text is handed to each call, so that nothing is copied. A
+/// field ends with a blank or a newline, never with the text: a number that was cut in the middle
+/// by a short read is refused instead of being taken for a smaller one.
 struct FieldScanner {
     /// What errors name.
     let file: String

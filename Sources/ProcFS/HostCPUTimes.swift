@@ -1,7 +1,7 @@
 /// What all CPUs of the host did since it booted, in clock ticks (/proc/stat, line `cpu`).
 public struct HostCPUTimes: Sendable, Equatable {
-    /// Ticks spent working: `user` (guests included), `nice`, `system`, `irq`, `softirq`, and `steal`,
-    /// which was wanted and went to another machine.
+    /// Ticks spent working: `user` (guests included), `nice`, `system`, `irq`, `softirq`, and
+    /// `steal`, which was wanted and went to another machine.
     public let busy: UInt64
     /// Ticks with nothing to run: `idle` and `iowait`.
     public let idle: UInt64
@@ -26,8 +26,8 @@ public struct HostCPUTimes: Sendable, Equatable {
         self.idle = idle
     }
 
-    /// Percent of all CPU time spent working since `previous`, 0…100; `nil` if no time has passed or a
-    /// counter went down, as `iowait` at times does.
+    /// Percent of all CPU time spent working since `previous`, 0…100; `nil` if no time has passed
+    /// or a counter went down, as `iowait` at times does.
     public func busyPercent(since previous: HostCPUTimes) -> Double? {
         guard busy >= previous.busy, idle >= previous.idle else { return nil }
         let working = Double(busy - previous.busy)

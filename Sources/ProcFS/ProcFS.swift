@@ -1,7 +1,8 @@
 /// Parsers of /proc and /sys texts into typed values. A pure room: bytes come in, values go out.
 ///
-/// Every value is made by an initializer that takes the bytes of one file as they were read. Text that
-/// is cut short, hostile or of another kernel's make throws `ProcFSError`; nothing in it can trap.
+/// Every value is made by an initializer that takes the bytes of one file as they were read. Text
+/// that is cut short, hostile or of another kernel's make throws `ProcFSError`; nothing in it can
+/// trap.
 
 /// A /proc file did not say what it should.
 public struct ProcFSError: Error, Equatable, CustomStringConvertible {

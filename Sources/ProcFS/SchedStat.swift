@@ -2,8 +2,8 @@ public import Telemetry
 
 /// How long a thread ran and how long it waited for a CPU (/proc/PID/task/TID/schedstat).
 ///
-/// The cheapest of a thread's files (0.6 µs a reading). The kernel brings a running thread's time up to
-/// date at its scheduling events and ticks, so that it lags by up to a tick (1…10 ms).
+/// The cheapest of a thread's files (0.6 µs a reading). The kernel brings a running thread's time
+/// up to date at its scheduling events and ticks, so that it lags by up to a tick (1…10 ms).
 public struct SchedStat: Sendable, Equatable {
     /// Nanoseconds on a CPU since the thread started (field 1).
     public let runTime: Nanoseconds

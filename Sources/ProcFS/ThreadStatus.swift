@@ -1,6 +1,7 @@
 /// A thread's context switches (/proc/PID/task/TID/status).
 ///
-/// The dearest of a thread's files (5 µs a reading, most of it spent by the kernel on lines not used).
+/// The dearest of a thread's files (5 µs a reading, most of it spent by the kernel on lines not
+/// used).
 public struct ThreadStatus: Sendable, Equatable {
     /// The thread's name (`Name`), as the kernel escapes it; control characters are U+FFFD.
     public let name: String

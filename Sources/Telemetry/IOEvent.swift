@@ -1,7 +1,8 @@
-/// One request's whole life, as the driver that reaps it can tell it: every stage's stamp in one record.
+/// One request's whole life, as the driver that reaps it can tell it: every stage's stamp in one
+/// record.
 ///
-/// Stamps are `CLOCK_MONOTONIC` nanoseconds; 0 means that the step did not happen (a kick or interrupt
-/// that was suppressed because the other side was awake).
+/// Stamps are `CLOCK_MONOTONIC` nanoseconds; 0 means that the step did not happen (a kick or
+/// interrupt that was suppressed because the other side was awake).
 public struct IOEvent: Sendable, Equatable {
     /// virtio-blk request type (virtio 1.2 §5.2.6): 0 IN, 1 OUT, 4 FLUSH, …
     public var type: UInt32

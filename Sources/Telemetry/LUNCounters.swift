@@ -1,4 +1,5 @@
-/// One reading of a LUN's counters: everything is cumulative since the source started, gauges apart.
+/// One reading of a LUN's counters: everything is cumulative since the source started, gauges
+/// apart.
 public struct LUNCounters: Sendable, Equatable {
     /// `CLOCK_MONOTONIC` nanoseconds of this reading.
     public var monotonic: Nanoseconds
@@ -45,8 +46,8 @@ public struct LUNCounters: Sendable, Equatable {
 
 /// Two readings of cumulative counters become rates; the guard against nonsense lives here.
 ///
-/// There is no rate over less than a millisecond (a giant would come out), and none for a counter that
-/// went down (it was reset): the cell stays blank for that interval.
+/// There is no rate over less than a millisecond (a giant would come out), and none for a counter
+/// that went down (it was reset): the cell stays blank for that interval.
 public struct RateInterval: Sendable {
     /// The shortest interval a rate is made of, seconds.
     public static let shortest = 0.001
@@ -72,7 +73,8 @@ public struct RateInterval: Sendable {
     }
 }
 
-/// The share of `part` in `part + rest`, percent, of what two counters grew by; `nil` without growth.
+/// The share of `part` in `part + rest`, percent, of what two counters grew by; `nil` without
+/// growth.
 func sharePercent(_ part: (UInt64, UInt64), rest: (UInt64, UInt64)) -> Double? {
     guard part.1 >= part.0, rest.1 >= rest.0 else { return nil }
     let part = Double(part.1 - part.0)
@@ -81,8 +83,8 @@ func sharePercent(_ part: (UInt64, UInt64), rest: (UInt64, UInt64)) -> Double? {
 }
 
 extension LUN {
-    /// Fills rates, histograms and, for a LUN of one queue, the queue's rates from two readings of its
-    /// counters; with no `previous` only the gauges are known.
+    /// Fills rates, histograms and, for a LUN of one queue, the queue's rates from two readings of
+    /// its counters; with no `previous` only the gauges are known.
     public mutating func derive(
         from previous: LUNCounters?, to current: LUNCounters,
         summarizer: inout LatencySummarizer
@@ -128,8 +130,8 @@ extension LUN {
 }
 
 extension RateInterval {
-    /// Completed requests per second, or `nil` if the count of any type went down: the sum of the others
-    /// would look like a rate.
+    /// Completed requests per second, or `nil` if the count of any type went down: the sum of the
+    /// others would look like a rate.
     func requestRate(_ previous: LUNCounters, _ current: LUNCounters) -> Double? {
         let types: [KeyPath<LUNCounters, UInt64>] = [
             \.reads, \.writes, \.flushes, \.discards, \.writeZeroes, \.others,
@@ -225,8 +227,8 @@ extension Virtqueue {
 }
 
 extension BlockRates {
-    /// The sum of all LUNs. Latencies come from the added histograms; depth percentiles do not add up
-    /// and stay `nil`; a rate is `nil` only if no LUN knows it.
+    /// The sum of all LUNs. Latencies come from the added histograms; depth percentiles do not add
+    /// up and stay `nil`; a rate is `nil` only if no LUN knows it.
     public init(summing luns: [LUN], summarizer: inout LatencySummarizer) {
         func sum(_ key: KeyPath<BlockRates, Double?>) -> Double? {
             let known = luns.compactMap { $0.rates[keyPath: key] }

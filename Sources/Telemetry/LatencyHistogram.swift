@@ -1,11 +1,12 @@
 private import Histogram
 
-/// The bucket layout latencies are counted in: log-linear as in HdrHistogram, 32 buckets a power of two.
+/// The bucket layout latencies are counted in: log-linear as in HdrHistogram, 32 buckets a power of
+/// two.
 ///
 /// Values are nanoseconds. Below 64 every value has its own bucket; above, a bucket is at most 1/32
-/// (3.1 %) wide, so that its middle is within 1.6 % of any value in it. Values from 2³⁷ ns (137 s) on
-/// share the last bucket. Finding a bucket takes a count of leading zeros, a shift and an add: the data
-/// plane counts in this layout in place.
+/// (3.1 %) wide, so that its middle is within 1.6 % of any value in it. Values from 2³⁷ ns (137 s)
+/// on share the last bucket. Finding a bucket takes a count of leading zeros, a shift and an add:
+/// the data plane counts in this layout in place.
 public enum LatencyBuckets {
     /// Number of buckets.
     public static let count = 1056
@@ -30,8 +31,8 @@ public enum LatencyBuckets {
 
 /// How many requests took how long during an interval: the non-empty buckets of `LatencyBuckets`.
 ///
-/// Adding two histograms gives that of both intervals, or of both LUNs. A busy LUN has some 30 buckets
-/// in use, about a quarter of a kilobyte.
+/// Adding two histograms gives that of both intervals, or of both LUNs. A busy LUN has some 30
+/// buckets in use, about a quarter of a kilobyte.
 public struct LatencyHistogram: Sendable, Equatable {
     /// A non-empty bucket.
     public struct Bucket: Sendable, Equatable {
@@ -56,10 +57,11 @@ public struct LatencyHistogram: Sendable, Equatable {
         sum = 0
     }
 
-    /// The requests counted after `previous` and up to `current`, two readings of the same counters.
+    /// The requests counted after `previous` and up to `current`, two readings of the same
+    /// counters.
     ///
-    /// A bucket that went down (the counters were reset) counts nothing, and neither does one that only
-    /// one of the readings has, or that the layout has not.
+    /// A bucket that went down (the counters were reset) counts nothing, and neither does one that
+    /// only one of the readings has, or that the layout has not.
     public init(
         from previous: ArraySlice<UInt64>, to current: ArraySlice<UInt64>, sum: UInt64
     ) {

@@ -1,5 +1,5 @@
-/// The JSON form of a `Snapshot` (docs/json.md): SI numbers with the unit in the key, `null` for what
-/// could not be had.
+/// The JSON form of a `Snapshot` (docs/json.md): SI numbers with the unit in the key, `null` for
+/// what could not be had.
 
 struct JSONKey: CodingKey, ExpressibleByStringLiteral {
     let stringValue: String

@@ -1,10 +1,12 @@
-/// The vocabulary every room shares: units, `Snapshot`, `LUN`, `ThreadActivity`, `IOEvent`, histograms,
-/// and the derivation of rates from counters. A pure room: time and numbers are handed in.
+/// The vocabulary every room shares: units, `Snapshot`, `LUN`, `ThreadActivity`, `IOEvent`,
+/// histograms, and the derivation of rates from counters. A pure room: time and numbers are handed
+/// in.
 
 /// What one source saw at one instant, as rates over the interval before it.
 ///
-/// A live VM, the embedded engine and a recording all produce this type, and no sink can tell which it
-/// has. A number that could not be had is `nil`, with the reason in `unavailable`; it is never 0.
+/// A live VM, the embedded engine and a recording all produce this type, and no sink can tell which
+/// it has. A number that could not be had is `nil`, with the reason in `unavailable`; it is never
+/// 0.
 public struct Snapshot: Sendable, Equatable {
     /// The version of the JSON form; goes up when a key changes meaning.
     public static let schema = 1

@@ -12,8 +12,8 @@ public struct ThreadActivity: Sendable, Equatable {
     public var luns: [String]
     /// CPU time, percent of one core (/proc/…/schedstat column 1).
     public var cpuPercent: Double?
-    /// Context switches per second by its own wish (it blocked or yielded to nothing) and against it
-    /// (/proc/…/status `voluntary_ctxt_switches`, `nonvoluntary_ctxt_switches`).
+    /// Context switches per second by its own wish (it blocked or yielded to nothing) and against
+    /// it (/proc/…/status `voluntary_ctxt_switches`, `nonvoluntary_ctxt_switches`).
     public var voluntarySwitches: Double?
     public var involuntarySwitches: Double?
     /// Moves to another CPU per second (/proc/…/sched `nr_migrations`).
@@ -25,7 +25,8 @@ public struct ThreadActivity: Sendable, Equatable {
     public var lockWaitPercent: Double?
     /// The CPU it last ran on (/proc/…/stat column 39).
     public var lastCPU: Int?
-    /// Share of the interval in which it moved requests, percent; known of the engine's own threads.
+    /// Share of the interval in which it moved requests, percent; known of the engine's own
+    /// threads.
     public var busyPercent: Double?
     /// Share of the interval in which it looked for work and found none, percent.
     public var pollPercent: Double?

@@ -4,7 +4,8 @@ import Kernel
 import Telemetry
 import Testing
 
-/// The one look at the real /proc: this process sees itself. Only what holds on any Linux is asserted.
+/// The one look at the real /proc: this process sees itself. Only what holds on any Linux is
+/// asserted.
 @Suite struct LiveHostTests {
     @Test func thisProcessSeesItself() throws {
         let pid = Int(ProcessInfo.processInfo.processIdentifier)

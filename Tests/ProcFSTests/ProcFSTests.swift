@@ -26,8 +26,9 @@ private enum Captured {
     static let schedstat = "377647 9182 17\n"
     static func stat(name: String = "cat", cpu: String = "3") -> String {
         "7583 (\(name)) R 7580 7580 4481 0 -1 4194304 97 0 0 0 0 0 0 0 20 0 1 0 196324 3133440 348 "
-            + "18446744073709551615 94790985039872 94790985059753 140732309558800 0 0 0 0 0 0 0 0 0 "
-            + "17 \(cpu) 0 0 0 0 0 94790985075760 94790985077376 94791174447104 140732309559999 0\n"
+            + "18446744073709551615 94790985039872 94790985059753 140732309558800 "
+            + "0 0 0 0 0 0 0 0 0 17 \(cpu) 0 0 0 0 0 "
+            + "94790985075760 94790985077376 94791174447104 140732309559999 0\n"
     }
     static let status = """
         Name:\tvblktop io
@@ -166,7 +167,8 @@ private enum Captured {
         #expect(complaint(text, ThreadStatus.init) == "voluntary_ctxt_switches")
     }
 
-    /// Every file, cut at every byte: an error or a value, never a trap, and never a smaller number.
+    /// Every file, cut at every byte: an error or a value, never a trap, and never a smaller
+    /// number.
     @Test func everyPrefixIsRefused() {
         let cut = { (text: String, isTaken: (String) -> Bool) in
             for count in 0..<text.utf8.count - 1 {

@@ -2,7 +2,8 @@ import Foundation
 import Telemetry
 import Testing
 
-/// Keys of every object of the JSON form: what scripts rely on. A key may be added here, none removed.
+/// Keys of every object of the JSON form: what scripts rely on. A key may be added here, none
+/// removed.
 private enum Keys {
     static let snapshot: Set = [
         "schema", "time", "monotonic_ns", "interval_s", "sequence", "source", "vm", "total", "luns",

@@ -1,0 +1,106 @@
+# The front door of vblktop. `make help` lists what it opens.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# In the order written: two builds at once would only be in each other's way.
+.NOTPARALLEL:
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# More options of vblktop for `make demo`, for example ARGS='--full-speed --scenario hot-lun'.
+ARGS ?=
+# Seconds each fuzz target runs.
+SECONDS_EACH ?= 60
+
+SWIFT ?= swift
+SWIFT_FILES := Sources Tests Package.swift
+# Warnings are errors, and a room imports only what Package.swift grants it. The same flags build and
+# run the tests, so that nothing is built twice.
+STRICT := VBLKTOP_STRICT=1
+CHECKED := --explicit-target-dependency-import-check error
+
+BUILD_PACKAGES := libncursesw5-dev libaio-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make
+
+.PHONY: help deps deps-test build demo test unit bench fuzz lint format sanitize golden install clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
+	    while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+# Installs the Debian packages named in $(1) that are missing, or says which they are.
+define install-missing
+	@missing=(); \
+	if ! command -v dpkg-query >/dev/null; then \
+	    echo "This is no Debian system: if the build fails, install what $(1) are called here." >&2; \
+	    exit 0; \
+	fi; \
+	for package in $(1); do \
+	    status="$$(dpkg-query -W -f='$${db:Status-Status}' "$$package" 2>/dev/null || true)"; \
+	    [ "$$status" = installed ] || missing+=("$$package"); \
+	done; \
+	[ $${#missing[@]} -gt 0 ] || exit 0; \
+	as_root=(); \
+	if [ "$$(id -u)" -ne 0 ]; then \
+	    if ! command -v sudo >/dev/null; then \
+	        echo "Missing: $${missing[*]}. As root: apt-get install $${missing[*]}" >&2; exit 1; \
+	    fi; \
+	    as_root=(sudo); \
+	fi; \
+	apt_get=("$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y); \
+	echo "Installing $${missing[*]}"; \
+	"$${apt_get[@]}" install --no-install-recommends "$${missing[@]}" || { \
+	    "$${apt_get[@]}" update && \
+	    "$${apt_get[@]}" install --no-install-recommends "$${missing[@]}"; }
+endef
+
+deps: ## install what building needs and is missing (apt-get, through sudo when not root)
+	$(call install-missing,$(BUILD_PACKAGES))
+
+deps-test: ## likewise for the tests
+	$(call install-missing,$(TEST_PACKAGES))
+
+build: deps ## build the release binary
+	$(SWIFT) build -c release --product vblktop
+
+demo: build ## watch 56 LUNs of the embedded engine; more options in ARGS=
+	"$$($(SWIFT) build -c release --show-bin-path)/vblktop" --demo --luns 56 $(ARGS)
+
+test: deps-test lint unit fuzz sanitize ## all that must hold: lint, tests, fuzzing, ThreadSanitizer
+
+unit: ## the tests alone
+	$(STRICT) $(SWIFT) build --build-tests $(CHECKED)
+	$(STRICT) $(SWIFT) test --parallel $(CHECKED)
+
+bench: deps-test ## measure the engine against its peers
+	$(SWIFT) run -c release --package-path Tests/Benchmarks vblktop-bench
+
+fuzz: ## fuzz every target for SECONDS_EACH=60
+	SECONDS_EACH=$(SECONDS_EACH) Tests/Fuzz/run.sh
+
+lint: ## check the format
+	$(SWIFT) format lint --strict -r $(SWIFT_FILES)
+
+format: ## format in place
+	$(SWIFT) format -i -r $(SWIFT_FILES)
+
+sanitize: ## the engine's tests under ThreadSanitizer
+	$(SWIFT) test --sanitize=thread --scratch-path .build/tsan --filter DataPlaneTests
+
+golden: ## record the golden frames anew; read the diff before committing it
+	VBLKTOP_RECORD=1 $(SWIFT) test --filter ScreensTests || true
+	git --no-pager diff --stat -- Tests/ScreensTests/Goldens
+	$(SWIFT) test --filter ScreensTests
+
+install: ## install what `make build` built below PREFIX=/usr/local, under DESTDIR=
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/vblktop/themes'
+	install -m 755 "$$($(SWIFT) build -c release --show-bin-path)/vblktop" '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 644 themes/*.toml '$(DESTDIR)$(PREFIX)/share/vblktop/themes/'
+	@pages=(docs/man/*.1); if [ -e "$${pages[0]}" ]; then \
+	    install -d '$(DESTDIR)$(PREFIX)/share/man/man1'; \
+	    install -m 644 "$${pages[@]}" '$(DESTDIR)$(PREFIX)/share/man/man1/'; fi
+
+clean: ## remove all build products
+	rm -rf .build Tests/Benchmarks/.build
