@@ -65,7 +65,12 @@ let package = Package(
             swiftSettings: swift,
             linkerSettings: [.linkedLibrary("aio")]),
         .target(
-            name: "Host", dependencies: ["Telemetry", "ProcFS", "Kernel"], swiftSettings: swift),
+            name: "Host",
+            dependencies: [
+                "Telemetry", "ProcFS", "Kernel",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
         .target(
             name: "DataPlane", dependencies: ["Telemetry", "Virtio", "Kernel"],
             swiftSettings: swift),
@@ -92,7 +97,12 @@ let package = Package(
         .testTarget(
             name: "KernelTests", dependencies: ["Kernel", "Telemetry"], swiftSettings: swift),
         .testTarget(
-            name: "HostTests", dependencies: ["Host", "Kernel", "Telemetry"], swiftSettings: swift),
+            name: "HostTests",
+            dependencies: [
+                "Host", "Kernel", "Telemetry",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
         .testTarget(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Virtio", "Kernel", "Telemetry"],
             swiftSettings: swift),

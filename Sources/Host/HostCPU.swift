@@ -28,7 +28,7 @@ public struct HostCPU: Sendable {
             let count = try file.read(into: &buffer)
             times = try HostCPUTimes(buffer.span.extracting(first: min(count, buffer.count)))
         } catch {
-            let remedy = (error as? FileError)?.remedy
+            let remedy = (error as? KernelError)?.remedy
             unavailable = Unavailable(
                 metric: "host.cpu_percent", reason: "\(error)", remedy: remedy)
             last = nil

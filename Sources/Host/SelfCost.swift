@@ -74,7 +74,7 @@ public struct SelfCost: Sendable {
             unavailable = nil
             return bytes
         } catch {
-            let remedy = (error as? FileError)?.remedy
+            let remedy = (error as? KernelError)?.remedy
             unavailable = Unavailable(
                 metric: "own_cost.resident_bytes", reason: "\(error)", remedy: remedy)
             return nil

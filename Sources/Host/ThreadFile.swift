@@ -1,5 +1,6 @@
 internal import Kernel
 internal import ProcFS
+internal import SystemPackage
 internal import Telemetry
 
 /// One of the files the kernel keeps for a thread, opened when first read and then kept open.
@@ -68,12 +69,14 @@ struct ThreadFile: Sendable {
             guard let file = try opened(by: open) else { return nil }
             count = try file.read(into: &buffer)
         } catch {
-            let isGone = error.kind == .missing && (error.operation == .read || kind == .stat)
-            if isGone { throw ThreadEnded() }
+            let isMissing = error.errno == .noSuchFileOrDirectory
+            if error.errno == .noSuchProcess || (isMissing && kind == .stat) {
+                throw ThreadEnded()
+            }
             state = .unreadable
             failure = Failure(
                 reason: error.description,
-                remedy: error.kind == .missing ? kind.remedyIfMissing : error.remedy)
+                remedy: isMissing ? kind.remedyIfMissing : error.remedy)
             return nil
         }
         do {
@@ -86,7 +89,7 @@ struct ThreadFile: Sendable {
         }
     }
 
-    private mutating func opened(by open: TextFileOpener) throws(FileError) -> (any TextFile)? {
+    private mutating func opened(by open: TextFileOpener) throws(KernelError) -> (any TextFile)? {
         switch state {
         case .unreadable:
             return nil

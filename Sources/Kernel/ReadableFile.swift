@@ -14,13 +14,14 @@ public final class ReadableFile: Sendable {
     public let path: String
     private let descriptor: FileDescriptor
 
-    /// Opens `path` read-only; the descriptor is not inherited by programs this one starts.
-    public init(path: String) throws(FileError) {
+    /// Opens `path` read-only; the descriptor is not inherited by programs this one starts. Throws
+    /// ENOENT for a file or thread that is not there, EACCES, EMFILE, …
+    public init(path: String) throws(KernelError) {
         do {
             self.descriptor = try FileDescriptor.open(
                 FilePath(path), .readOnly, options: .closeOnExec)
         } catch {
-            throw FileError(operation: .open, path: path, cause: error)
+            throw KernelError(reading: path, attempt: "open", cause: error)
         }
         self.path = path
     }
@@ -28,72 +29,32 @@ public final class ReadableFile: Sendable {
     deinit { try? descriptor.close() }
 
     /// Reads from offset 0 into `buffer`, over its whole count, and returns the number of bytes
-    /// read.
+    /// read. Throws ESRCH if the process or thread behind a file of /proc has ended.
     ///
     /// One `pread`, again after EINTR: a file of /proc comes whole as long as the buffer takes it,
     /// and a second call, only to see the end, would make the kernel write the text a second time.
-    public func read(into buffer: inout [UInt8]) throws(FileError) -> Int {
+    public func read(into buffer: inout [UInt8]) throws(KernelError) -> Int {
         do {
             // SAFETY: the kernel writes at most the buffer's own count, while it is borrowed here.
             return try unsafe buffer.withUnsafeMutableBytes { bytes in
                 try unsafe descriptor.read(fromAbsoluteOffset: 0, into: bytes)
             }
         } catch {
-            throw FileError(operation: .read, path: path, cause: error)
+            throw KernelError(reading: path, attempt: "read", cause: error)
         }
     }
 }
 
-/// A file could not be opened or read.
-public struct FileError: Error, Equatable, CustomStringConvertible {
-    /// What was tried.
-    public enum Operation: String, Sendable { case open, read }
-    /// Why it failed, as far as a caller acts on it.
-    public enum Kind: Sendable {
-        /// No such file (ENOENT), or the process or thread behind it has ended (ESRCH).
-        case missing
-        /// Not allowed (EACCES, EPERM).
-        case forbidden
-        /// No descriptor left in this process or system (EMFILE, ENFILE).
-        case tooManyFiles
-        case other
-    }
-    public let operation: Operation
-    public let path: String
-    public let kind: Kind
-    /// The system's words for the cause.
-    public let reason: String
-
-    /// `operation` on `path` failed by `kind`, in the system's words `reason`.
-    public init(operation: Operation, path: String, kind: Kind, reason: String) {
-        self.operation = operation
-        self.path = path
-        self.kind = kind
-        self.reason = reason
-    }
-
-    init(operation: Operation, path: String, cause: any Error) {
-        let kind: Kind =
-            switch cause as? Errno {
-            case .noSuchFileOrDirectory, .noSuchProcess: .missing
-            case .permissionDenied, .notPermitted: .forbidden
-            case .tooManyOpenFiles, .tooManyOpenFilesInSystem: .tooManyFiles
-            default: .other
+extension KernelError {
+    /// `attempt` on a file to be read failed by `cause`, which is what swift-system threw.
+    fileprivate init(reading path: String, attempt: String, cause: any Error) {
+        let errno = cause as? Errno ?? .ioError
+        let remedy: String? =
+            switch errno {
+            case .permissionDenied, .notPermitted: "run as the user who owns it, or as root"
+            case .tooManyOpenFiles: "raise the limit of open files (ulimit -n)"
+            default: nil
             }
-        self.init(operation: operation, path: path, kind: kind, reason: "\(cause)")
-    }
-
-    public var description: String {
-        let base = "cannot \(operation.rawValue) \(path): \(reason)"
-        return remedy.map { base + "; " + $0 } ?? base
-    }
-
-    /// What a user can do about it, where that is known.
-    public var remedy: String? {
-        switch kind {
-        case .missing, .other: nil
-        case .forbidden: "run as the user who owns it, or as root"
-        case .tooManyFiles: "raise the limit of open files (ulimit -n)"
-        }
+        self.init(attempt, path, errno, remedy: remedy)
     }
 }

@@ -1,19 +1,20 @@
 import Host
 import Kernel
 import Synchronization
+import SystemPackage
 
 /// A /proc of the test's own making: texts by path, and errors where a path has none.
 final class FakeProc: Sendable {
     private struct Contents {
         var texts: [String: String] = [:]
         var openCounts: [String: Int] = [:]
-        var refused: [String: FileError.Kind] = [:]
+        var refused: [String: Errno] = [:]
     }
     private let contents = Mutex(Contents())
 
     /// How the rooms under test open files here.
     var opener: TextFileOpener {
-        { path throws(FileError) in try self.open(path) }
+        { path throws(KernelError) in try self.open(path) }
     }
 
     subscript(path: String) -> String? {
@@ -25,17 +26,17 @@ final class FakeProc: Sendable {
     func openCount(_ path: String) -> Int { contents.withLock { $0.openCounts[path] ?? 0 } }
 
     /// Opening `path` fails from now on.
-    func refuse(_ path: String, _ kind: FileError.Kind) {
-        contents.withLock { $0.refused[path] = kind }
+    func refuse(_ path: String, _ errno: Errno) {
+        contents.withLock { $0.refused[path] = errno }
     }
 
-    private func open(_ path: String) throws(FileError) -> any TextFile {
-        let failure: FileError.Kind? = contents.withLock {
+    private func open(_ path: String) throws(KernelError) -> any TextFile {
+        let failure: Errno? = contents.withLock {
             $0.openCounts[path, default: 0] += 1
-            return $0.refused[path] ?? ($0.texts[path] == nil ? .missing : nil)
+            return $0.refused[path] ?? ($0.texts[path] == nil ? .noSuchFileOrDirectory : nil)
         }
         if let failure {
-            throw FileError(operation: .open, path: path, kind: failure, reason: "\(failure)")
+            throw KernelError("open", path, failure, remedy: "as told")
         }
         return File(path: path, proc: self)
     }
@@ -50,10 +51,9 @@ final class FakeProc: Sendable {
             self.proc = proc
         }
 
-        func read(into buffer: inout [UInt8]) throws(FileError) -> Int {
+        func read(into buffer: inout [UInt8]) throws(KernelError) -> Int {
             guard let text = proc[path] else {
-                throw FileError(
-                    operation: .read, path: path, kind: .missing, reason: "No such process")
+                throw KernelError("read", path, .noSuchProcess)
             }
             let bytes = Array(text.utf8.prefix(buffer.count))
             buffer.replaceSubrange(0..<bytes.count, with: bytes)

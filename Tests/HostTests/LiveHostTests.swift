@@ -1,6 +1,7 @@
 import Foundation
 import Host
 import Kernel
+import SystemPackage
 import Telemetry
 import Testing
 
@@ -26,11 +27,11 @@ import Testing
     }
 
     @Test func aFileThatIsNotThereSaysSo() {
-        do throws(FileError) {
+        do throws(KernelError) {
             _ = try ReadableFile(path: "/proc/self/no-such-file")
             Issue.record("opened what does not exist")
         } catch {
-            #expect(error.kind == .missing)
+            #expect(error.errno == .noSuchFileOrDirectory)
             #expect(error.description.hasPrefix("cannot open /proc/self/no-such-file: "))
         }
     }

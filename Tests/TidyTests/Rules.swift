@@ -12,9 +12,13 @@ struct Breach: Equatable, CustomStringConvertible {
 /// text.
 enum Rules {
     static func all(path: String, text: String) -> [Breach] {
-        guard path.hasSuffix(".swift") else { return machinePaths(path: path, text: text) }
+        var breaches = machinePaths(path: path, text: text)
+        let isSwift = path.hasSuffix(".swift")
+        guard isSwift || path.hasSuffix(".c") || path.hasSuffix(".h") else { return breaches }
+        breaches += lengths(path: path, text: text)
+        guard isSwift else { return breaches }
         let source = SourceText(text)
-        return machinePaths(path: path, text: text) + lengths(path: path, text: text)
+        return breaches
             + functionLengths(path: path, source: source) + layering(path: path, source: source)
             + words(path: path, source: source) + unsafeCode(path: path, source: source)
     }
@@ -37,7 +41,8 @@ enum Rules {
         if lines.count - 1 > fileLimit {
             breaches.append(Breach(path: path, line: 0, rule: "over \(fileLimit) lines: split it"))
         }
-        for (index, line) in lines.enumerated() where line.count > columnLimit {
+        for (index, line) in lines.enumerated()
+        where line.utf8.count > columnLimit && line.count > columnLimit {
             breaches.append(
                 Breach(path: path, line: index + 1, rule: "over \(columnLimit) columns"))
         }
@@ -51,15 +56,17 @@ enum Rules {
         var open: [(line: Int, depth: Int)] = []
         var breaches: [Breach] = []
         for (index, line) in source.code.enumerated() {
-            if line.contains(/\b(func [^ ]|init[?]?[(<])/), !line.contains(/[.]init\(/) {
+            if line.contains("func ") || line.contains("init"),
+                line.contains(/\b(func [^ ]|init[?]?[(<])/), !line.contains(/[.]init\(/)
+            {
                 pending = index + 1
             }
-            for character in line {
-                if character == "{" {
+            for byte in line.utf8 {
+                if byte == UInt8(ascii: "{") {
                     depth += 1
                     if let start = pending { open.append((start, depth)) }
                     pending = nil
-                } else if character == "}" {
+                } else if byte == UInt8(ascii: "}") {
                     if let last = open.last, last.depth == depth {
                         open.removeLast()
                         if index + 2 - last.line > functionLimit {
@@ -87,7 +94,7 @@ enum Rules {
         "Virtio": ["Telemetry", "CKernel", "Synchronization"],
         "Screens": ["Grid", "Telemetry", "TOMLKit", "DequeModule"],
         "Kernel": ["Telemetry", "CKernel", "SystemPackage", "Glibc", "Synchronization"],
-        "Host": ["Telemetry", "ProcFS", "Kernel"],
+        "Host": ["Telemetry", "ProcFS", "Kernel", "SystemPackage"],
         "DataPlane": ["Telemetry", "Virtio", "Kernel", "Synchronization"],
         "Demo": ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel", "Synchronization"],
         "Terminal": ["Grid", "Kernel", "CTerminal", "Glibc"],
@@ -114,7 +121,7 @@ enum Rules {
     static func importedModule(_ line: String) -> String? {
         let modifiers = /(@\w+(\([^)]*\))?\s+)*((public|package|internal|fileprivate|private)\s+)?/
         let kinds = /((struct|class|enum|protocol|func|var|let|typealias)\s+)?/
-        guard let head = line.prefixMatch(of: /\s*/),
+        guard line.contains("import"), let head = line.prefixMatch(of: /\s*/),
             let rest = line[head.range.upperBound...].prefixMatch(of: modifiers),
             let keyword = line[rest.range.upperBound...].prefixMatch(of: /import\s+/),
             let kind = line[keyword.range.upperBound...].prefixMatch(of: kinds)
@@ -163,6 +170,7 @@ enum Rules {
     ) -> [Int] {
         // A word of code, not of prose: in prose `Thread.sleep` would be one.
         let word = word.wordBoundaryKind(.simple)
+        guard text.joined(separator: "\n").contains(word) else { return [] }
         return text.indices.filter { text[$0].contains(word) }.map { $0 + 1 }
     }
 
@@ -200,7 +208,7 @@ enum Rules {
 
     /// Paths that exist on one machine only.
     static func machinePaths(path: String, text: String) -> [Breach] {
-        let word = /(^|[\s"'`=:(\[])\/(work|root|home\/\w+|Users\/\w+)\//
+        let word = /(?m)(^|[\s"'`=:(\[])\/(work|root|home\/\w+|Users\/\w+)\//
         return lines(of: text.lines, containing: word).map {
             Breach(path: path, line: $0, rule: "a path of one machine")
         }

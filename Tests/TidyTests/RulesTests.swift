@@ -35,6 +35,7 @@ import Testing
         let line = { "// " + String(repeating: "é", count: $0 - 3) + "\n" }
         #expect(rules("Tests/A.swift", line(Rules.columnLimit)) == [])
         #expect(rules("Tests/A.swift", "\n" + line(Rules.columnLimit + 1)).map(\.line) == [2])
+        #expect(rules("Sources/CKernel/a.c", line(Rules.columnLimit + 1)).map(\.line) == [1])
     }
 
     @Test(arguments: ["func f() {", "init?(from a: Int) {", "private func f(\n    a: Int\n) {"])

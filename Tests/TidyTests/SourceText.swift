@@ -11,8 +11,8 @@ struct SourceText {
     init(_ source: String) {
         var lexer = Lexer(source)
         lexer.run()
-        code = String(lexer.code).lines
-        comments = String(lexer.comments).lines
+        code = String(decoding: lexer.code, as: UTF8.self).lines
+        comments = String(decoding: lexer.comments, as: UTF8.self).lines
     }
 }
 
@@ -23,50 +23,55 @@ extension String {
     }
 }
 
+/// Works on bytes: all that matters is ASCII.
 private struct Lexer {
-    private let source: [Character]
+    private let source: [UInt8]
     private var position = 0
-    private(set) var code: [Character] = []
-    private(set) var comments: [Character] = []
+    private(set) var code: [UInt8]
+    private(set) var comments: [UInt8]
 
-    init(_ source: String) { self.source = Array(source) }
+    /// What the byte taken is part of.
+    private enum Kind { case code, comment }
+
+    init(_ source: String) {
+        self.source = Array(source.utf8)
+        code = self.source.map { $0 == UInt8(ascii: "\n") ? $0 : UInt8(ascii: " ") }
+        comments = code
+    }
 
     mutating func run() {
         while position < source.count {
-            if starts(with: "//") {
-                takeLineComment()
-            } else if starts(with: "/*") {
-                takeBlockComment()
-            } else if source[position] == "\"" {
-                takeString(hashes: 0)
-            } else if let hashes = rawStringHashes() {
-                takeString(hashes: hashes)
-            } else {
-                take(into: \.code)
+            switch source[position] {
+            case UInt8(ascii: "/") where starts(with: "//"): takeLineComment()
+            case UInt8(ascii: "/") where starts(with: "/*"): takeBlockComment()
+            case UInt8(ascii: "\""): takeString(hashes: 0)
+            case UInt8(ascii: "#"):
+                let hashes = source[position...].prefix { $0 == UInt8(ascii: "#") }.count
+                if starts(with: "\"", at: position + hashes) {
+                    takeString(hashes: hashes)
+                } else {
+                    take(.code)
+                }
+            default: take(.code)
             }
         }
     }
 
     private func starts(with word: String, at start: Int? = nil) -> Bool {
         let start = start ?? position
-        return source[start...].starts(with: word)
+        return start < source.count && source[start...].starts(with: word.utf8)
     }
 
-    /// Moves one character on, into one of the two outputs; both keep the newlines.
-    private mutating func take(into output: WritableKeyPath<Lexer, [Character]>?) {
-        let character = source[position]
-        for path in [\Lexer.code, \.comments] {
-            if path == output || character == "\n" {
-                self[keyPath: path].append(character)
-            } else {
-                self[keyPath: path].append(" ")
-            }
+    private mutating func take(_ kind: Kind) {
+        switch kind {
+        case .code: code[position] = source[position]
+        case .comment: comments[position] = source[position]
         }
         position += 1
     }
 
     private mutating func takeLineComment() {
-        while position < source.count, source[position] != "\n" { take(into: \.comments) }
+        while position < source.count, source[position] != UInt8(ascii: "\n") { take(.comment) }
     }
 
     private mutating func takeBlockComment() {
@@ -74,28 +79,22 @@ private struct Lexer {
         repeat {
             if starts(with: "/*") { depth += 1 }
             if starts(with: "*/") { depth -= 1 }
-            take(into: \.comments)
+            take(.comment)
         } while position < source.count && depth > 0
-        if position < source.count { take(into: \.comments) }
-    }
-
-    private func rawStringHashes() -> Int? {
-        let hashes = source[position...].prefix { $0 == "#" }.count
-        return hashes > 0 && starts(with: "\"", at: position + hashes) ? hashes : nil
+        if position < source.count { take(.comment) }
     }
 
     private mutating func takeString(hashes: Int) {
-        for _ in 0..<hashes { take(into: nil) }
-        let quotes = starts(with: "\"\"\"") ? "\"\"\"" : "\""
-        let end = quotes + String(repeating: "#", count: hashes)
-        for _ in quotes { take(into: nil) }
-        while position < source.count, !starts(with: end) {
-            if hashes == 0, source[position] == "\\", position + 1 < source.count {
-                take(into: nil)
-            }
-            if quotes.count == 1, source[position] == "\n" { return }
-            take(into: nil)
+        position += hashes
+        let quotes = starts(with: "\"\"\"") ? 3 : 1
+        position += quotes
+        let end = String(repeating: "\"", count: quotes) + String(repeating: "#", count: hashes)
+        while position < source.count {
+            let byte = source[position]
+            if byte == UInt8(ascii: "\""), starts(with: end) { break }
+            if byte == UInt8(ascii: "\n"), quotes == 1 { return }
+            position += hashes == 0 && byte == UInt8(ascii: "\\") ? 2 : 1
         }
-        for _ in end where position < source.count { take(into: nil) }
+        position = min(position + end.utf8.count, source.count)
     }
 }
