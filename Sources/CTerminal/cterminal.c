@@ -141,6 +141,10 @@ void ct_stop(void) {
 void ct_leave(void) {
     if (session == NULL || isendwin()) return;
     endwin();
+    // A terminal without a second screen stands in its last line: the shell needs a new one.
+    if (exit_ca_mode == NULL && write(fileno(output), "\r\n", 2) < 0) {
+        // Nobody is left to see it.
+    }
     ct_restore_down();
 }
 

@@ -8,9 +8,9 @@ public struct PeriodicTimer: ~Copyable {
     /// The timerfd, to poll for readability.
     public let rawDescriptor: Int32
 
-    /// A timer that fires every `period`, first one period from now; a period below 1 ms counts as
-    /// 1 ms. Throws the error of timerfd_create(2) or timerfd_settime(2).
-    public init(every period: Duration) throws(Errno) {
+    /// A timer that fires every `period`, first one period from now; `nil`: not until `change`. A
+    /// period below 1 ms counts as 1 ms. Throws the error of timerfd_create(2) or timerfd_settime(2).
+    public init(every period: Duration?) throws(Errno) {
         let descriptor = ck_timer_open()
         if descriptor < 0 { throw Errno(rawValue: -descriptor) }
         do {
@@ -22,15 +22,16 @@ public struct PeriodicTimer: ~Copyable {
         rawDescriptor = descriptor
     }
 
-    /// Changes the period; the next deadline is one new period from now.
-    public func change(to period: Duration) throws(Errno) {
+    /// Changes the period, `nil` to none; the next deadline is one new period from now.
+    public func change(to period: Duration?) throws(Errno) {
         try Self.arm(rawDescriptor, every: period)
     }
 
-    private static func arm(_ descriptor: Int32, every period: Duration) throws(Errno) {
-        let nanoseconds = max(1_000_000, period.wholeNanoseconds)
+    private static func arm(_ descriptor: Int32, every period: Duration?) throws(Errno) {
+        let nanoseconds = period.map { max(1_000_000, $0.wholeNanoseconds) } ?? 0
         let (first, overflow) = ck_timer_now().addingReportingOverflow(nanoseconds)
-        let result = ck_timer_arm(descriptor, overflow ? .max : first, nanoseconds)
+        let deadline = nanoseconds == 0 ? 0 : overflow ? .max : first
+        let result = ck_timer_arm(descriptor, deadline, nanoseconds)
         if result < 0 { throw Errno(rawValue: -result) }
     }
 

@@ -71,7 +71,7 @@ static inline int ck_timer_open(void) {
     return descriptor < 0 ? -errno : descriptor;
 }
 
-// Arms the timer for the absolute time `first` and every `interval` nanoseconds after it.
+// Arms the timer for the absolute time `first` (0: never) and every `interval` nanoseconds after it.
 static inline int ck_timer_arm(int descriptor, int64_t first, int64_t interval) {
     struct itimerspec when = {
         .it_interval = ck_timespec(interval), .it_value = ck_timespec(first)};
