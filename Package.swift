@@ -78,7 +78,12 @@ let package = Package(
             name: "Demo", dependencies: ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
-            name: "Terminal", dependencies: ["Grid", "Kernel", "CTerminal"], swiftSettings: swift),
+            name: "Terminal",
+            dependencies: [
+                "Grid", "Kernel", "CTerminal",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
 
         // The composition root.
         .executableTarget(

@@ -90,18 +90,28 @@ public struct Grid: Sendable, Hashable {
         _ text: some StringProtocol, row: Int, column: Int, style: Style = .normal,
         limit: Int? = nil
     ) -> Int {
-        let end = min(size.columns, limit.map { column + max(0, $0) } ?? size.columns)
         guard row >= 0, row < size.rows else { return column }
+        let room = limit.map { saturatingSum(column, max(0, $0)) } ?? size.columns
+        // One concrete type from here on: generic code would dispatch dynamically for every scalar.
+        return put(
+            scalars: Substring(text).unicodeScalars, row: row, column: column,
+            end: min(size.columns, room), style: style)
+    }
+
+    private mutating func put(
+        scalars: Substring.UnicodeScalarView, row: Int, column: Int, end: Int, style: Style
+    ) -> Int {
         var column = column
-        for scalar in text.unicodeScalars {
+        for scalar in scalars {
             let shown = scalar.isTerminalControl ? "?" : scalar
             let width = shown.cellWidth
             if width == 0 { continue }
             if column >= end { break }
-            if width == 2 && column + 1 >= end {
+            if width == 2 && (column + 1 >= end || column < 0) {
                 set(row, column, Cell(" ", style))
-                column += 1
-                break
+                set(row, column + 1, Cell(" ", style), before: end)
+                column += column + 1 >= end ? 1 : 2
+                continue
             }
             set(row, column, Cell(shown, style))
             if width == 2 { set(row, column + 1, Cell("\0", style)) }
@@ -110,35 +120,53 @@ public struct Grid: Sendable, Hashable {
         return column
     }
 
-    /// Fills a rectangle with `scalar` in `style`.
+    /// Fills a rectangle with `scalar` in `style`; one that does not take exactly one cell, or is a
+    /// control character, is shown as `?`.
     public mutating func fill(
         _ area: Rectangle, _ scalar: Unicode.Scalar = " ", style: Style = .normal
     ) {
-        for row in max(
-            0, area.row)..<max(max(0, area.row), min(size.rows, area.row + area.size.rows))
-        {
-            let first = max(0, area.column)
-            for column in first..<max(first, min(size.columns, area.column + area.size.columns)) {
-                set(row, column, Cell(scalar, style))
-            }
+        let isPlain = !scalar.isTerminalControl && scalar.cellWidth == 1
+        let cell = Cell(isPlain ? scalar : "?", style)
+        let (rows, columns) = clip(area)
+        for row in rows {
+            for column in columns { set(row, column, cell) }
         }
     }
 
     /// Changes the style of the cells of a rectangle without touching their text.
     public mutating func restyle(_ area: Rectangle, _ change: (inout Style) -> Void) {
-        for row in max(
-            0, area.row)..<max(max(0, area.row), min(size.rows, area.row + area.size.rows))
-        {
-            let first = max(0, area.column)
-            for column in first..<max(first, min(size.columns, area.column + area.size.columns)) {
-                change(&cells[row * size.columns + column].style)
-            }
+        let (rows, columns) = clip(area)
+        for row in rows {
+            for column in columns { change(&cells[row * size.columns + column].style) }
         }
     }
 
-    private mutating func set(_ row: Int, _ column: Int, _ cell: Cell) {
-        guard column >= 0, column < size.columns else { return }
-        cells[row * size.columns + column] = cell
+    /// The part of `area` that lies on this grid.
+    private func clip(_ area: Rectangle) -> (rows: Range<Int>, columns: Range<Int>) {
+        func part(_ start: Int, _ length: Int, of whole: Int) -> Range<Int> {
+            let first = min(max(0, start), whole)
+            return first..<max(first, min(whole, saturatingSum(start, length)))
+        }
+        return (
+            part(area.row, area.size.rows, of: size.rows),
+            part(area.column, area.size.columns, of: size.columns)
+        )
+    }
+
+    /// Writes one cell of a row that exists, unless `column` lies outside or at `limit`.
+    ///
+    /// Half of a wide character that was there loses its other half to a blank: a U+0000 always
+    /// follows its wide character, and painting relies on it.
+    private mutating func set(_ row: Int, _ column: Int, _ cell: Cell, before limit: Int = .max) {
+        guard column >= 0, column < min(size.columns, limit) else { return }
+        let index = row * size.columns + column
+        let old = cells[index].scalar
+        cells[index] = cell
+        if old == "\0" {
+            cells[index - 1].scalar = " "
+        } else if old.value >= 0x1100, column + 1 < size.columns, cells[index + 1].scalar == "\0" {
+            cells[index + 1].scalar = " "
+        }
     }
 
     /// The text of `row`, wide characters once, trailing blanks kept.
@@ -150,4 +178,10 @@ public struct Grid: Sendable, Hashable {
         }
         return String(result)
     }
+}
+
+/// The sum, or the nearest number that there is.
+private func saturatingSum(_ left: Int, _ right: Int) -> Int {
+    let (sum, overflow) = left.addingReportingOverflow(right)
+    return overflow ? (right > 0 ? .max : .min) : sum
 }

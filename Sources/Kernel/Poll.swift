@@ -1,0 +1,40 @@
+import CKernel
+import Glibc
+public import SystemPackage
+
+/// What ppoll(2) said of one descriptor.
+public struct Readiness: Sendable, Equatable {
+    /// There is something to read.
+    public var isReadable: Bool
+    /// The other side is gone, or the descriptor is broken or closed: reading will not help.
+    public var isGone: Bool
+}
+
+/// Waits until one of `descriptors` is readable or gone, or `timeout` has passed (`nil`: for ever).
+///
+/// Returns one answer for each descriptor in order; all are neither when the time ran out or a signal
+/// handler interrupted the wait. A negative descriptor is skipped. Throws the error of ppoll(2).
+public func waitForInput(
+    _ descriptors: [Int32], timeout: Duration? = nil
+) throws(Errno) -> [Readiness] {
+    var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    let limit = timeout.map { max(0, $0.wholeNanoseconds) } ?? -1
+    // SAFETY: the array outlives the call, and its count is the count that is passed.
+    let result = unsafe polled.withUnsafeMutableBufferPointer {
+        unsafe ck_poll($0.baseAddress, Int32($0.count), limit)
+    }
+    if result < 0 && -result != EINTR { throw Errno(rawValue: -result) }
+    let gone = Int16(POLLHUP | POLLERR | POLLNVAL)
+    return polled.map {
+        result <= 0
+            ? Readiness(isReadable: false, isGone: false)
+            : Readiness(
+                isReadable: $0.revents & Int16(POLLIN) != 0, isGone: $0.revents & gone != 0)
+    }
+}
+
+/// Takes the count out of an eventfd that is readable, so that it is not readable again until the
+/// next write.
+public func takeCounter(_ descriptor: Int32) {
+    _ = ck_counter_take(descriptor)
+}
