@@ -1,0 +1,154 @@
+internal import Grid
+internal import Telemetry
+
+extension Painter {
+    /// Everything known of the selected LUN, beside the table.
+    mutating func drawDetails() {
+        let width = Layout.paneWidth(grid.size, state.screen)
+        guard width > 0, let header = layout.header,
+            let lun = snapshot.luns.first(where: { $0.id == state.luns.selectedKey })
+        else { return }
+        let left = columns - width
+        let end = layout.footer ?? grid.size.rows
+        grid.fill(
+            Rectangle(row: header, column: left, rows: end - header, columns: 1), symbols.rule,
+            style: Style(.muted))
+        var pen = Pen(row: header, column: left + 2, width: width - 3, end: end)
+        putCut(
+            lun.id, row: pen.row, column: pen.column, width: pen.width,
+            style: Style(.title, bold: true))
+        pen.row += 1
+        drawIdentity(lun, &pen)
+        drawLatencyTable(lun.rates, &pen)
+        drawStageStack(lun.rates.stages, &pen)
+        drawDepthDetails(lun, &pen)
+        drawTrends(lun, &pen)
+    }
+
+    /// Where the next line of a column of text goes.
+    struct Pen {
+        var row: Int
+        let column: Int
+        let width: Int
+        /// The first row that is not ours.
+        let end: Int
+
+        var isAtEnd: Bool { row >= end }
+    }
+
+    /// `label  value` in one line; a value that is not known leaves its line out.
+    mutating func putFact(_ label: String, _ value: String?, _ pen: inout Pen) {
+        guard let value, !pen.isAtEnd else { return }
+        grid.put(
+            label, row: pen.row, column: pen.column, style: Style(.label), limit: pen.width)
+        putCut(value, row: pen.row, column: pen.column + 9, width: pen.width - 9)
+        pen.row += 1
+    }
+
+    private mutating func drawIdentity(_ lun: LUN, _ pen: inout Pen) {
+        putFact("device", lun.device, &pen)
+        putFact("node", lun.node, &pen)
+        putFact("file", lun.file, &pen)
+        let image = [
+            lun.format, lun.cache.map { "cache=" + $0 }, lun.aio.map { "aio=" + $0 },
+        ].compactMap(\.self)
+        putFact("image", image.isEmpty ? nil : image.joined(separator: " "), &pen)
+        putFact("iothread", lun.ioThread ?? "none: the main loop", &pen)
+        if let queues = lun.queues, let size = lun.queueSize {
+            putFact("queues", "\(queues) of \(size)", &pen)
+        }
+        putFact("modelled", lun.modelled, &pen)
+        pen.row += 1
+    }
+
+    /// Mean and percentiles of reads and writes.
+    mutating func drawLatencyTable(_ rates: BlockRates, _ pen: inout Pen) {
+        let titles = ["1/s", "mean", "p50", "p99", "p99.9", "max"]
+        let width = (pen.width - 6) / titles.count
+        guard width >= 4, pen.row + 3 <= pen.end else { return }
+        let unit = state.latencyUnit == .milliseconds ? "ms" : symbols.micro + "s"
+        grid.put(
+            state.latencyUnit == .automatic ? "" : unit, row: pen.row, column: pen.column,
+            style: Style(.title))
+        for (index, title) in titles.enumerated() {
+            putRight(
+                title, row: pen.row, end: pen.column + 6 + (index + 1) * width, width: width - 1,
+                style: Style(.title))
+        }
+        pen.row += 1
+        let lines = [
+            ("read", rates.reads, rates.readLatency, Role.read),
+            ("write", rates.writes, rates.writeLatency, Role.write),
+        ]
+        for (label, rate, latency, role) in lines {
+            grid.put(label, row: pen.row, column: pen.column, style: Style(role))
+            let values = [latency?.mean, latency?.p50, latency?.p99, latency?.p999, latency?.max]
+            for (index, value) in ([rate] + values).enumerated() {
+                putNumber(
+                    value, index == 0 ? .perSecond : .latency, row: pen.row,
+                    end: pen.column + 6 + (index + 1) * width, width: width - 1)
+            }
+            pen.row += 1
+        }
+        pen.row += 1
+    }
+
+    /// The stages in the order a request passes them: mean, share and bar.
+    mutating func drawStageStack(_ stages: StageTimes?, _ pen: inout Pen) {
+        guard let stages, pen.row + 6 <= pen.end else { return }
+        let all = StageTimes.Stage.allCases
+        let whole = all.reduce(0) { $0 + max(0, stages[$1] ?? 0) }
+        grid.put("stage", row: pen.row, column: pen.column, style: Style(.title), limit: pen.width)
+        putRight(
+            "mean", row: pen.row, end: pen.column + 20, width: 8, style: Style(.title))
+        putRight("%", row: pen.row, end: pen.column + 26, width: 5, style: Style(.title))
+        pen.row += 1
+        for stage in all {
+            let style = Style(stage.graphRole)
+            grid.put(String(stage.letter), row: pen.row, column: pen.column, style: style)
+            grid.put(stage.title, row: pen.row, column: pen.column + 2)
+            putNumber(stages[stage], .latency, row: pen.row, end: pen.column + 20, width: 8)
+            let share = stages[stage].flatMap { whole > 0 ? $0 / whole : nil }
+            putNumber(
+                share.map { $0 * 100 }, .percent, row: pen.row, end: pen.column + 26, width: 5)
+            putBar(
+                share ?? 0, row: pen.row, column: pen.column + 27, width: pen.width - 27,
+                symbol: symbols.bar, style: style)
+            pen.row += 1
+        }
+        pen.row += 1
+    }
+
+    private mutating func drawDepthDetails(_ lun: LUN, _ pen: inout Pen) {
+        if let depth = lun.rates.queueDepth {
+            let mean = NumberText.fixed(depth.mean, decimals: 1) ?? missing
+            var text = "now \(depth.now)  mean " + mean
+            if let p99 = depth.p99 { text += "  p99 \(p99)" }
+            if let highest = depth.max { text += "  max \(highest)" }
+            putFact("depth", text, &pen)
+        }
+        let perRequest = [
+            ("kick", lun.rates.kicks), ("irq", lun.rates.interrupts),
+        ].map { name, rate in
+            let value = lun.rates.perRequest(rate)
+            return name + " " + (value.flatMap { NumberText.figures($0, decimals: 3) } ?? missing)
+        }
+        putFact("per I/O", perRequest.joined(separator: "  "), &pen)
+        putFact("oldest", lun.rates.oldestInFlight.map { latencyText($0) }, &pen)
+        pen.row += 1
+    }
+
+    private mutating func drawTrends(_ lun: LUN, _ pen: inout Pen) {
+        let lines: [(String, (LUN) -> Double?)] = [
+            ("IOPS", { $0.rates.iops }), ("p99", { $0.rates.worstP99 }),
+            ("depth", { $0.rates.queueDepth?.mean }),
+        ]
+        for (label, value) in lines where !pen.isAtEnd {
+            grid.put(label, row: pen.row, column: pen.column, style: Style(.label))
+            drawTrend(
+                of: lun.id, line: pen.row, start: pen.column + 9, width: pen.width - 9,
+                value: value)
+            pen.row += 1
+        }
+    }
+}

@@ -1,0 +1,62 @@
+internal import Grid
+internal import Telemetry
+
+/// Which lines of a screen hold what. A low screen sheds its meters first, then the footer, the field
+/// and the totals; the table comes last.
+struct Layout {
+    var status: Int?
+    var meters: Int?
+    var totals: Int?
+    var field: Range<Int> = 0..<0
+    var header: Int?
+    /// The table's rows, or the body of a screen without a table.
+    var table: Range<Int> = 0..<0
+    /// Sums that stay below the table.
+    var pinned: Range<Int> = 0..<0
+    var footer: Int?
+
+    init(_ size: Size, _ state: ViewState, _ snapshot: Snapshot) {
+        var line = 0
+        func next() -> Int {
+            line += 1
+            return line - 1
+        }
+        let (rows, screen) = (size.rows, state.screen)
+        if rows >= 4 { status = next() }
+        if rows >= 24, screen != .help { meters = next() }
+        if rows >= 8, screen != .help { totals = next() }
+        if rows >= 14, screen == .luns {
+            let lines = LUNField.lineCount(snapshot.luns.count, columns: size.columns)
+            field = line..<(line + min(lines, max(1, rows / 6)))
+            line = field.upperBound
+        }
+        if rows >= 3, screen.isTable { header = next() }
+        var end = rows
+        let mustTell = state.prompt != nil || state.message != nil
+        if rows >= 16 || (mustTell && rows >= 2) {
+            end -= 1
+            footer = end
+        }
+        let sums = Self.pinnedCount(rows, screen, snapshot)
+        pinned = max(line, end - sums)..<max(line, end)
+        table = line..<pinned.lowerBound
+    }
+
+    private static func pinnedCount(_ rows: Int, _ screen: Screen, _ snapshot: Snapshot) -> Int {
+        switch screen {
+        case .luns: rows >= 6 ? 1 : 0
+        case .threads: rows >= 20 ? Set(snapshot.threads.map(\.role)).count : 0
+        default: 0
+        }
+    }
+
+    /// Columns of the pane beside the table of LUNs, 0 where there is no room.
+    static func paneWidth(_ size: Size, _ screen: Screen) -> Int {
+        screen == .luns && size.columns >= 180 && size.rows >= 16 ? min(48, size.columns - 162) : 0
+    }
+
+    /// Columns of the table.
+    static func tableWidth(_ size: Size, _ screen: Screen) -> Int {
+        size.columns - paneWidth(size, screen)
+    }
+}

@@ -1,0 +1,92 @@
+internal import Telemetry
+
+/// One virtqueue with what its LUN knows of it.
+struct QueueRow: TableRow {
+    let lun: String
+    let queue: Virtqueue
+    /// Completed requests per second, known per queue only where the LUN has a single one.
+    let iops: Double?
+    let key: String
+
+    static func rows(of snapshot: Snapshot) -> [QueueRow] {
+        snapshot.luns.flatMap { lun in
+            lun.virtqueues.map { queue in
+                QueueRow(
+                    lun: lun.id, queue: queue,
+                    iops: lun.virtqueues.count == 1 ? lun.rates.iops : nil,
+                    key: lun.id + "." + String(queue.index))
+            }
+        }
+    }
+
+    var lunIDs: [String] { [lun] }
+    var names: [String] { [key] }
+    var isIdle: Bool { queue.inFlight == 0 && queue.kicks == 0 && queue.interrupts == 0 }
+
+    var depthPercent: Double? {
+        queue.size > 0 ? Double(queue.inFlight) / Double(queue.size) * 100 : nil
+    }
+
+    private func perRequest(_ rate: Double?) -> Double? {
+        guard let rate, let iops, iops > 0 else { return nil }
+        return rate / iops
+    }
+
+    static let columns: [Column<QueueRow>] = depthColumns + notificationColumns
+
+    private static let depthColumns: [Column<QueueRow>] = [
+        Column(
+            "QUEUE", width: 8, weight: 100, .text { $0.key },
+            meaning: "LUN and number of the virtqueue", source: "device list of the source"),
+        Column(
+            "size", width: 5, weight: 90, .number(.count) { Double($0.queue.size) },
+            meaning: "descriptors in the table", source: "queue configuration"),
+        Column(
+            "avail", width: 5, weight: 74, .number(.count) { Double($0.queue.availIndex) },
+            meaning: "index last published by the driver, modulo 65,536", source: "avail.idx"),
+        Column(
+            "used", width: 5, weight: 73, .number(.count) { Double($0.queue.usedIndex) },
+            meaning: "index last published by the device, modulo 65,536", source: "used.idx"),
+        Column(
+            "inflt", esxtop: "ACTV", width: 5, weight: 98,
+            .number(.count) { Double($0.queue.inFlight) },
+            meaning: "published and not completed", source: "avail.idx - used.idx"),
+        Column(
+            "of size", width: 10, weight: 92, .drawn(.fill) { $0.depthPercent }, gauge: .depth,
+            meaning: "in flight as a share of the size", source: "avail.idx - used.idx"),
+        Column(
+            "wait", esxtop: "QUED", width: 5, weight: 88,
+            .number(.count) { $0.queue.waiting.map(Double.init) },
+            meaning: "published and not popped by the device", source: "the device end"),
+    ]
+
+    private static let notificationColumns: [Column<QueueRow>] = [
+        Column(
+            "kick/s", width: 6, weight: 86, .number(.perSecond) { $0.queue.kicks },
+            meaning: "driver to device notifications", source: "notification counters"),
+        Column(
+            "irq/s", width: 6, weight: 85, .number(.perSecond) { $0.queue.interrupts },
+            meaning: "device to driver notifications", source: "notification counters"),
+        Column(
+            "kick/io", width: 7, weight: 78, .number(.ratio) { $0.perRequest($0.queue.kicks) },
+            meaning: "kicks for each completed request", source: "notification counters"),
+        Column(
+            "irq/io", width: 6, weight: 79,
+            .number(.ratio) { $0.perRequest($0.queue.interrupts) },
+            meaning: "interrupts for each completed request", source: "notification counters"),
+        Column(
+            "ksup%", width: 5, weight: 76, .number(.percent) { $0.queue.kicksSuppressedPercent },
+            meaning: "batches for which the device wanted no kick", source: "EVENT_IDX"),
+        Column(
+            "isup%", width: 5, weight: 75,
+            .number(.percent) { $0.queue.interruptsSuppressedPercent },
+            meaning: "batches for which the driver wanted no interrupt", source: "EVENT_IDX"),
+        Column(
+            "full%", width: 5, weight: 84, .number(.percent) { $0.queue.fullPercent },
+            gauge: .ringFull, meaning: "time in which the driver could not place a request",
+            source: "the driver end"),
+        Column(
+            "batch", width: 5, weight: 72, .number(.mean) { $0.queue.batch },
+            meaning: "requests for each turn of the device thread", source: "turn counter"),
+    ]
+}

@@ -1,0 +1,138 @@
+internal import Grid
+internal import Telemetry
+
+/// A piece of a one-line summary: the heavier, the longer it stays when the line gets short.
+struct Piece {
+    let text: String
+    let weight: Int
+    let style: Style
+
+    init(_ text: String, weight: Int, _ style: Style = .normal) {
+        self.text = text
+        self.weight = weight
+        self.style = style
+    }
+}
+
+extension Painter {
+    /// Writes the pieces that fit, two blanks between them, lightest left out first.
+    mutating func put(_ pieces: [Piece], row: Int, column: Int = 0) {
+        var pieces = pieces
+        func needed() -> Int { pieces.reduce(0) { $0 + $1.text.cellWidth + 2 } - 2 }
+        while pieces.count > 1, column + needed() > columns,
+            let lightest = pieces.indices.min(by: { pieces[$0].weight < pieces[$1].weight })
+        {
+            pieces.remove(at: lightest)
+        }
+        var column = column
+        for piece in pieces {
+            column =
+                2
+                + putCut(
+                    piece.text, row: row, column: column, width: columns - column,
+                    style: piece.style)
+        }
+    }
+
+    /// The first line: what is seen, whether it is live, and what watching costs.
+    mutating func drawStatus() {
+        guard let row = layout.status else { return }
+        let name = snapshot.vm?.name ?? snapshot.source.name
+        var pieces = [Piece("vblktop", weight: 60, Style(.title, bold: true)), modePiece]
+        if let age = overdue {
+            pieces.append(Piece("age " + age, weight: 98, Style(.warning)))
+        }
+        if state.screen != .luns {
+            pieces.append(Piece(state.screen.title, weight: 90, Style(.title)))
+        }
+        pieces.append(Piece("vm " + String(name.prefix(40)), weight: 80))
+        pieces.append(Piece("\(snapshot.luns.count) LUNs" + hotText, weight: 70))
+        if let lock = state.lockedLUN {
+            pieces.append(Piece("only " + String(lock.prefix(40)), weight: 85, Style(.advice)))
+        }
+        if let filter = state.table.filter, state.screen.isTable {
+            pieces.append(
+                Piece("filter " + String(filter.text.prefix(40)), weight: 84, Style(.advice)))
+        }
+        pieces += costPieces
+        put(pieces, row: row)
+    }
+
+    private var modePiece: Piece {
+        if history.isPaused {
+            let mode = "PAUSED -" + NumberText.clock(history.lag)
+            return Piece(mode, weight: 99, Style(.warning, bold: true))
+        }
+        let seconds = NumberText.figures(state.interval, decimals: 1) ?? ""
+        return Piece("LIVE " + seconds + "s", weight: 99, Style(.ok, bold: true))
+    }
+
+    /// The age of the newest sample when the next one is late by half an interval.
+    private var overdue: String? {
+        guard let now = options.now, let latest = history.latest, now > latest.monotonic else {
+            return nil
+        }
+        let age = Double(now - latest.monotonic) / 1e9
+        return age > 1.5 * state.interval + 0.2 ? NumberText.clock(age) : nil
+    }
+
+    private var hotText: String {
+        let hot = snapshot.luns.count { $0.severity(options.thresholds) >= .warning }
+        return hot > 0 ? " \(hot) hot" : ""
+    }
+
+    private var costPieces: [Piece] {
+        let cost = snapshot.ownCost
+        let muted = Style(.muted)
+        var pieces: [Piece] = []
+        if let cpu = cost.cpuPercent.flatMap({ NumberText.fixed($0, decimals: 1) }) {
+            pieces.append(Piece("self " + cpu + "%", weight: 50, muted))
+        }
+        if let bytes = cost.residentBytes {
+            pieces.append(Piece(NumberText.compactBytes(Double(bytes)) + "B", weight: 30, muted))
+        }
+        if let skew = cost.skew {
+            let text = NumberText.duration(Double(skew) / 1000, micro: symbols.micro)
+            pieces.append(Piece("skew " + text, weight: 20, muted))
+        }
+        let loss = Style(cost.lostEvents > 0 ? .critical : .muted)
+        pieces.append(
+            Piece("loss \(cost.lostEvents)", weight: cost.lostEvents > 0 ? 97 : 40, loss))
+        let time = CalendarTime(wallClock: snapshot.wallClock)
+        let clock = [time.hour, time.minute, time.second].map(NumberText.twoDigits)
+        pieces.append(Piece(clock.joined(separator: ":") + "Z", weight: 65))
+        return pieces
+    }
+
+    /// All LUNs together.
+    mutating func drawTotals() {
+        guard let row = layout.totals else { return }
+        let total = snapshot.total
+        let reads = Piece("r " + rateText(total.reads), weight: 70, Style(.read))
+        let writes = Piece("w " + rateText(total.writes), weight: 69, Style(.write))
+        let bytes = total.bytes.map { NumberText.compactBytes($0) + "B/s" } ?? missing
+        let thresholds = options.thresholds
+        let (mean, p99) = (total.meanLatency, total.worstP99)
+        var pieces = [
+            Piece("IOPS " + rateText(total.iops), weight: 100, Style(.normal, bold: true)), reads,
+            writes, Piece(bytes, weight: 90),
+            Piece(
+                "lat " + latencyText(mean), weight: 95,
+                Style(thresholds.severity(mean, of: .latency).role)),
+            Piece(
+                "p99 " + latencyText(p99), weight: 96,
+                Style(thresholds.severity(p99, of: .p99).role)),
+        ]
+        if let oldest = total.oldestInFlight {
+            let role = thresholds.severity(oldest, of: .oldest).role
+            pieces.append(Piece("oldest " + latencyText(oldest), weight: 80, Style(role)))
+        }
+        if let flushes = total.flushes, flushes > 0 {
+            pieces.append(Piece("f " + rateText(flushes), weight: 60, Style(.flush)))
+        }
+        if let errors = total.errors, errors > 0 {
+            pieces.append(Piece("# err/s " + rateText(errors), weight: 97, Style(.critical)))
+        }
+        put(pieces, row: row)
+    }
+}

@@ -1,0 +1,185 @@
+internal import Telemetry
+
+/// Where one table stands: its order, its selection and how far it is scrolled.
+///
+/// The order is kept from sample to sample so that rows do not jump under the cursor: between full
+/// sorts, one sample in three, a row only passes another whose value differs by more than 5 %.
+struct TableState: Sendable {
+    /// Word of the column the rows are ordered by.
+    var sortWord: String { didSet { needsSort = needsSort || sortWord != oldValue } }
+    /// Against the column's own direction: numbers fall, texts rise.
+    var isReversed = false { didSet { needsSort = needsSort || isReversed != oldValue } }
+    /// Index of the selected row among the visible ones.
+    var selected = 0
+    /// Index of the first visible row drawn.
+    var top = 0
+    /// The selection stays with its row, wherever that moves.
+    var follows = false
+    /// The selected row's key, `nil` while there are no rows.
+    private(set) var selectedKey: String?
+    /// Indices of the rows to show, in order.
+    private(set) var visible: [Int] = []
+    /// Keys of all rows, in the source's order.
+    private(set) var keys: [String] = []
+    /// What the user wants to see of it, `nil` for everything.
+    var filter: RowFilter?
+    /// The sample the rows are of.
+    private(set) var sample: SampleID?
+    /// Rows that are not shown because they are idle.
+    private(set) var hiddenIdle = 0
+    private var order: [Int] = []
+    private var needsSort = true
+    private var samplesSinceSort = 0
+
+    /// Values closer than this share are equal while the order is kept.
+    private static let tolerance = 0.05
+    /// Every so many samples all rows are sorted anew.
+    private static let fullSortEvery = 3
+
+    init(sortWord: String) { self.sortWord = sortWord }
+
+    /// Takes in the rows of `snapshot`: orders them and finds those to show. When the sample is the
+    /// one seen last, only the user's wishes changed, and no row moves unless they ask for it.
+    mutating func observe<Row: TableRow>(
+        _ rows: [Row], of snapshot: Snapshot, hidesIdle: Bool, lockedTo lun: String?
+    ) {
+        let isNewSample = sample != SampleID(snapshot)
+        sample = SampleID(snapshot)
+        adopt(rows.map(\.key))
+        if isNewSample { samplesSinceSort += 1 }
+        if needsSort || samplesSinceSort >= Self.fullSortEvery {
+            sortAll(rows)
+        } else if isNewSample {
+            sortGently(rows)
+        }
+        let kept = order.filter { index in
+            (lun.map(rows[index].lunIDs.contains) ?? true)
+                && filter?.keeps(rows[index]) ?? true
+        }
+        visible = hidesIdle ? kept.filter { !rows[$0].isIdle } : kept
+        hiddenIdle = kept.count - visible.count
+        settleSelection()
+    }
+
+    /// Selects the visible row at `index`, as far as there are any.
+    mutating func select(_ index: Int) {
+        selected = max(0, min(index, visible.count - 1))
+        selectedKey = visible.isEmpty ? nil : keys[visible[selected]]
+    }
+
+    /// Scrolls no further than needed to have the selected row among `count` rows drawn.
+    mutating func scroll(toShow count: Int) { top = firstRow(showing: count) }
+
+    /// Index of the first row to draw so that the selected one is among `count`.
+    func firstRow(showing count: Int) -> Int {
+        guard count > 0 else { return 0 }
+        let highest = max(0, visible.count - count)
+        return min(max(min(top, selected), selected - count + 1, 0), highest)
+    }
+
+    /// Keeps the order of the rows that are still there; new ones come last until sorted.
+    private mutating func adopt(_ newKeys: [String]) {
+        guard newKeys != keys else { return }
+        var position: [String: Int] = [:]
+        for (index, key) in newKeys.enumerated() { position[key] = index }
+        var next = order.compactMap { position.removeValue(forKey: keys[$0]) }
+        let seen = Set(next)
+        next += newKeys.indices.filter { !seen.contains($0) }
+        order = next
+        keys = newKeys
+        needsSort = true
+    }
+
+    private mutating func sortAll<Row: TableRow>(_ rows: [Row]) {
+        needsSort = false
+        samplesSinceSort = 0
+        guard let column = Row.column(sortWord) else { return }
+        if column.isText {
+            let texts = rows.map { column.text($0) ?? "" }
+            let falls = isReversed
+            order.sort {
+                let (first, second) = falls ? ($1, $0) : ($0, $1)
+                return naturallyAscends(texts[first], texts[second])
+            }
+        } else {
+            let values = sortValues(rows, column)
+            order.sort { values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1] }
+        }
+    }
+
+    /// One pass of insertion: rows are nearly in order, so this is linear in practice.
+    private mutating func sortGently<Row: TableRow>(_ rows: [Row]) {
+        guard let column = Row.column(sortWord), !column.isText, order.count > 1 else { return }
+        let values = sortValues(rows, column)
+        for start in 1..<order.count {
+            let moving = order[start]
+            var place = start
+            while place > 0, clearlyExceeds(values[moving], values[order[place - 1]]) {
+                order[place] = order[place - 1]
+                place -= 1
+            }
+            order[place] = moving
+        }
+    }
+
+    /// What to sort by, highest first; unknown values are lowest whatever the direction.
+    private func sortValues<Row: TableRow>(_ rows: [Row], _ column: Column<Row>) -> [Double] {
+        rows.map { row in
+            guard let value = column.value(row), !value.isNaN else { return -.infinity }
+            return isReversed ? -value : value
+        }
+    }
+
+    private func clearlyExceeds(_ value: Double, _ other: Double) -> Bool {
+        guard other.isFinite else { return value > other }
+        return value > other && value - other > Self.tolerance * max(abs(value), abs(other))
+    }
+
+    private mutating func settleSelection() {
+        if follows, let selectedKey,
+            let row = visible.firstIndex(where: { keys[$0] == selectedKey })
+        {
+            select(row)
+        } else {
+            select(selected)
+        }
+    }
+}
+
+/// Which sample of which moment.
+struct SampleID: Sendable, Equatable {
+    let sequence: UInt64
+    let monotonic: Nanoseconds
+
+    init(_ snapshot: Snapshot) {
+        sequence = snapshot.sequence
+        monotonic = snapshot.monotonic
+    }
+}
+
+/// Whether `left` comes before `right` when runs of digits count as numbers: `vd2` before `vd10`.
+func naturallyAscends(_ left: String, _ right: String) -> Bool {
+    var (left, right) = (left.utf8[...], right.utf8[...])
+    while let first = left.first, let second = right.first {
+        if isDigit(first) && isDigit(second) {
+            let (mine, theirs) = (takeNumber(&left), takeNumber(&right))
+            if mine.count != theirs.count { return mine.count < theirs.count }
+            if !mine.elementsEqual(theirs) { return mine.lexicographicallyPrecedes(theirs) }
+        } else if first != second {
+            return first < second
+        } else {
+            left.removeFirst()
+            right.removeFirst()
+        }
+    }
+    return left.isEmpty && !right.isEmpty
+}
+
+private func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
+
+/// Removes a run of digits from the front; gives it without leading zeros.
+private func takeNumber(_ text: inout Substring.UTF8View) -> Substring.UTF8View {
+    let digits = text.prefix(while: isDigit)
+    text = text[digits.endIndex...]
+    return digits.drop { $0 == 48 }
+}

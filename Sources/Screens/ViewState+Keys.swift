@@ -1,0 +1,127 @@
+public import Grid
+internal import Telemetry
+
+extension ViewState {
+    /// Does what `key` asks for on a screen of `size`; the cursor of `history` moves with it.
+    ///
+    /// Never fails: a key that means nothing here does nothing, and input that makes no sense is told
+    /// in the last line.
+    public mutating func handle(
+        _ key: Key, history: inout SnapshotHistory, size: Size
+    ) -> ViewAction {
+        let hadMessage = message != nil
+        message = nil
+        if prompt != nil, key != .control("c") { return answer(key, history: history, size: size) }
+        if case .mouse(let row, _, let wheel) = key {
+            return point(atRow: row, wheel: wheel, history: history, size: size)
+        }
+        guard let action = Keymap.action(for: key, on: screen, isPaused: history.isPaused) else {
+            return hadMessage ? .redraw : .none
+        }
+        let result = perform(action, history: &history, size: size)
+        settle(history, size)
+        return result
+    }
+
+    private mutating func perform(
+        _ action: Action, history: inout SnapshotHistory, size: Size
+    ) -> ViewAction {
+        switch action {
+        case .quit: return .quit
+        case .redraw: return .redrawAll
+        case .slower: return changeInterval(by: 1)
+        case .faster: return changeInterval(by: -1)
+        case .color:
+            usesColor.toggle()
+            return .colorChanged(isOn: usesColor)
+        case .pause, .previousSample, .nextSample, .firstSample, .liveEdge:
+            walk(action, &history)
+        case .up, .down, .pageUp, .pageDown, .halfPageUp, .halfPageDown, .first, .last:
+            move(action, history: history, size: size)
+        case .showLUNs, .showThreads, .showQueues, .showLatency, .openLatency, .help, .leave:
+            goTo(action)
+        case .find, .filter, .setInterval, .sortMenu: ask(action)
+        case .findNext: find(forward: true, history: history)
+        case .findPrevious: find(forward: false, history: history)
+        case .sortLeft, .sortRight, .reverse, .sortByIOPS, .sortByBandwidth, .sortByLatency:
+            changeSort(action, size: size)
+        case .tag, .lock, .follow, .nextScope, .allLUNs: choose(action)
+        case .hideIdle: hidesIdle.toggle()
+        case .units: latencyUnit = latencyUnit.next
+        case .words: words = words == .iostat ? .esxtop : .iostat
+        case .names: nameForm = Self.following(nameForm)
+        }
+        return .redraw
+    }
+
+    /// Takes in what changed, and scrolls so that the selected row is seen.
+    private mutating func settle(_ history: SnapshotHistory, _ size: Size) {
+        guard let snapshot = history.shown else { return }
+        observe(snapshot)
+        table.scroll(toShow: Layout(size, self, snapshot).table.count)
+    }
+
+    private mutating func walk(_ action: Action, _ history: inout SnapshotHistory) {
+        switch action {
+        case .pause: if history.isPaused { history.resume() } else { history.pause() }
+        case .previousSample: history.step(by: -1)
+        case .nextSample: history.step(by: 1)
+        case .firstSample: history.goToStart()
+        default: history.resume()
+        }
+    }
+
+    private mutating func goTo(_ action: Action) {
+        switch action {
+        case .showLUNs: screen = .luns
+        case .showThreads: screen = .threads
+        case .showQueues: screen = .queues
+        case .showLatency, .openLatency:
+            if screen != .latency { latencyScope = tagged.isEmpty ? .selected : .tagged }
+            screen = .latency
+        case .help where screen != .help:
+            screenBeforeHelp = screen
+            screen = .help
+            helpTop = 0
+        case .help: screen = screenBeforeHelp
+        default: leave()
+        }
+    }
+
+    /// Escape: back to where one came from, else what narrows the view goes, the latest kind first.
+    private mutating func leave() {
+        switch screen {
+        case .help: screen = screenBeforeHelp
+        case .latency: screen = .luns
+        default:
+            if !tagged.isEmpty {
+                tagged = []
+            } else if lockedLUN != nil {
+                lockedLUN = nil
+            } else {
+                table.filter = nil
+            }
+        }
+    }
+
+    private mutating func choose(_ action: Action) {
+        switch action {
+        case .tag:
+            guard let key = luns.selectedKey else { return }
+            if tagged.remove(key) == nil { tagged.insert(key) }
+            if screen == .luns { luns.select(luns.selected + 1) }
+        case .lock: lockedLUN = lockedLUN == nil ? luns.selectedKey : nil
+        case .follow: table.follows.toggle()
+        case .nextScope:
+            latencyScope = Self.following(latencyScope)
+            if latencyScope == .tagged && tagged.isEmpty { latencyScope = .all }
+        default: latencyScope = .all
+        }
+    }
+
+    private static func following<Choice: CaseIterable & Equatable>(_ choice: Choice) -> Choice {
+        let all = Array(Choice.allCases)
+        let index = all.firstIndex(of: choice) ?? 0
+        return all[(index + 1) % all.count]
+    }
+}

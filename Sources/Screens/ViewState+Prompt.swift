@@ -1,0 +1,86 @@
+internal import Grid
+internal import Telemetry
+
+/// Questions in the last line, and what their answers do.
+extension ViewState {
+    mutating func ask(_ action: Action) {
+        switch action {
+        case .find: prompt = Prompt(.find)
+        case .filter: prompt = Prompt(.filter, text: table.filter?.text ?? "")
+        case .sortMenu: prompt = Prompt(.sort(sortableWords(shownAt: nil)))
+        default: prompt = Prompt(.interval)
+        }
+    }
+
+    /// Hands `key` to the prompt.
+    mutating func answer(_ key: Key, history: SnapshotHistory, size: Size) -> ViewAction {
+        guard var asked = prompt else { return .none }
+        let outcome = asked.handle(key)
+        prompt = asked
+        var result = ViewAction.redraw
+        switch outcome {
+        case .edited: break
+        case .ignored: return .none
+        case .left: prompt = nil
+        case .answered(let text):
+            prompt = nil
+            result = accept(text, for: asked.kind, history: history)
+        }
+        if let snapshot = history.shown {
+            observe(snapshot)
+            table.scroll(toShow: Layout(size, self, snapshot).table.count)
+        }
+        return result
+    }
+
+    private mutating func accept(
+        _ text: String, for kind: Prompt.Kind, history: SnapshotHistory
+    ) -> ViewAction {
+        switch kind {
+        case .sort: table.sortWord = text
+        case .filter: setFilter(text)
+        case .find:
+            lastFind = text
+            find(forward: true, history: history)
+        case .interval: return setInterval(text)
+        }
+        return .redraw
+    }
+
+    private mutating func setFilter(_ text: String) {
+        guard text.contains(where: { $0 != " " }) else {
+            table.filter = nil
+            return
+        }
+        do throws(RowFilter.Problem) {
+            switch screen {
+            case .threads: table.filter = try RowFilter(text, for: ThreadActivity.self)
+            case .queues: table.filter = try RowFilter(text, for: QueueRow.self)
+            default: table.filter = try RowFilter(text, for: LUN.self)
+            }
+        } catch {
+            message = "filter: " + error.description
+        }
+    }
+
+    private mutating func setInterval(_ text: String) -> ViewAction {
+        guard let seconds = Double(text), seconds >= 0.1, seconds <= 3600 else {
+            message = "`" + text.prefix(20) + "` is not a number of seconds from 0.1 to 3600"
+            return .redraw
+        }
+        interval = seconds
+        return .intervalChanged(seconds)
+    }
+
+    /// Steps of the interval keys, seconds.
+    private static let ladder = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 300, 900, 3600]
+
+    mutating func changeInterval(by step: Int) -> ViewAction {
+        let next =
+            step > 0
+            ? Self.ladder.first { $0 > interval } : Self.ladder.last { $0 < interval }
+        guard let next else { return .none }
+        interval = next
+        return .intervalChanged(next)
+    }
+}

@@ -1,0 +1,105 @@
+internal import Grid
+internal import Telemetry
+
+/// Moving about in a table, finding in it, and ordering it.
+extension ViewState {
+    mutating func move(_ action: Action, history: SnapshotHistory, size: Size) {
+        guard let snapshot = history.shown else { return }
+        let page = max(1, Layout(size, self, snapshot).table.count)
+        // Bounded by the number of lines, so that no sum can overflow.
+        let far = 1_000_000
+        let step =
+            switch action {
+            case .up: -1
+            case .down: 1
+            case .pageUp: -page
+            case .pageDown: page
+            case .halfPageUp: -max(1, page / 2)
+            case .halfPageDown: max(1, page / 2)
+            case .first: -far
+            default: far
+            }
+        if screen == .help {
+            helpTop = max(0, min(helpTop + step, HelpText.lineCount(snapshot, size) - page))
+        } else {
+            table.select(table.selected + step)
+        }
+    }
+
+    /// A click selects a row, the wheel moves three.
+    mutating func point(
+        atRow row: Int, wheel: Int, history: SnapshotHistory, size: Size
+    ) -> ViewAction {
+        guard let snapshot = history.shown else { return .none }
+        let lines = Layout(size, self, snapshot).table
+        if wheel != 0 {
+            for _ in 0..<3 { move(wheel < 0 ? .up : .down, history: history, size: size) }
+        } else {
+            guard screen.isTable, lines.contains(row) else { return .none }
+            let index = table.firstRow(showing: lines.count) + row - lines.lowerBound
+            guard index < table.visible.count else { return .none }
+            table.select(index)
+        }
+        table.scroll(toShow: lines.count)
+        return .redraw
+    }
+
+    /// Goes to the next row, in either direction, with the text last looked for in a name.
+    mutating func find(forward: Bool, history: SnapshotHistory) {
+        guard !lastFind.isEmpty, let snapshot = history.shown else { return }
+        let found =
+            switch screen {
+            case .threads: match(snapshot.threads, forward: forward)
+            case .queues: match(QueueRow.rows(of: snapshot), forward: forward)
+            default: match(snapshot.luns, forward: forward)
+            }
+        if let found { table.select(found) } else { message = "not found: " + lastFind }
+    }
+
+    private func match<Row: TableRow>(_ rows: [Row], forward: Bool) -> Int? {
+        let wanted = lastFind.lowercased()
+        let count = table.visible.count
+        guard count > 0 else { return nil }
+        return (1...count).lazy
+            .map { ((self.table.selected + (forward ? $0 : -$0)) % count + count) % count }
+            .first { index in
+                let row = self.table.visible[index]
+                return row < rows.count
+                    && rows[row].names.contains { $0.lowercased().contains(wanted) }
+            }
+    }
+
+    mutating func changeSort(_ action: Action, size: Size) {
+        switch action {
+        case .sortLeft: sortByNeighbour(-1, size)
+        case .sortRight: sortByNeighbour(1, size)
+        case .reverse: table.isReversed.toggle()
+        case .sortByIOPS: table.sortWord = "IOPS"
+        case .sortByBandwidth: table.sortWord = "MiB/s"
+        default: table.sortWord = "lat"
+        }
+    }
+
+    /// Words of the columns that can be sorted by: those shown at this width, or all.
+    func sortableWords(shownAt size: Size?) -> [String] {
+        switch screen {
+        case .threads: sortable(ThreadActivity.self, size)
+        case .queues: sortable(QueueRow.self, size)
+        default: sortable(LUN.self, size)
+        }
+    }
+
+    private func sortable<Row: TableRow>(_ rows: Row.Type, _ size: Size?) -> [String] {
+        let columns =
+            size.map { ColumnPlan<Row>(width: Layout.tableWidth($0, screen), nameWidth: 0).columns }
+            ?? Row.columns
+        return columns.filter(\.isSortable).map(\.word)
+    }
+
+    private mutating func sortByNeighbour(_ step: Int, _ size: Size) {
+        let words = sortableWords(shownAt: size)
+        guard !words.isEmpty else { return }
+        let index = words.firstIndex(of: table.sortWord) ?? 0
+        table.sortWord = words[(index + step + words.count) % words.count]
+    }
+}
