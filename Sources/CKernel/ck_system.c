@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "ck_signal.h"
 #include "ck_system.h"
 
 #include <errno.h>
@@ -95,4 +96,10 @@ int ck_open_unlinked(const char *directory) {
     int descriptor = mkostemp(path, O_CLOEXEC);
     if (descriptor >= 0) unlink(path);
     return descriptor;
+}
+
+int ck_poll(struct pollfd *descriptors, int count, int64_t timeout) {
+    struct timespec limit = {timeout / 1000000000, timeout % 1000000000};
+    int ready = ppoll(descriptors, (nfds_t)count, timeout < 0 ? NULL : &limit, NULL);
+    return ready < 0 ? -errno : ready;
 }

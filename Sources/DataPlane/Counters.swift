@@ -1,5 +1,5 @@
-public import Kernel
-public import Telemetry
+import Kernel
+import Telemetry
 
 /// What the driver end of a LUN counts; written by its vCPU thread alone.
 enum DriverCounter: Int, CaseIterable {

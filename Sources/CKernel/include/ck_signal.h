@@ -97,9 +97,5 @@ static inline int64_t ck_counter_take(int descriptor) {
     }
 }
 
-// ppoll without a signal mask; a negative timeout waits for ever.
-static inline int ck_poll(struct pollfd *descriptors, int count, int64_t timeout) {
-    struct timespec limit = ck_timespec(timeout < 0 ? 0 : timeout);
-    int ready = ppoll(descriptors, (nfds_t)count, timeout < 0 ? NULL : &limit, NULL);
-    return ready < 0 ? -errno : ready;
-}
+// ppoll without a signal mask; a negative timeout (nanoseconds) waits for ever.
+int ck_poll(struct pollfd *descriptors, int count, int64_t timeout);
