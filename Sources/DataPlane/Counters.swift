@@ -28,6 +28,8 @@ enum DeviceCounter: Int, CaseIterable {
     case malformed
     /// Ticks spent moving requests and looking for them in vain; times it went to sleep.
     case busyTicks, pollTicks, sleeps
+    /// Chains popped so far.
+    case popped
     /// The tick of the last interrupt.
     case lastInterrupt
     /// Set once the queue broke.

@@ -70,7 +70,10 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         finishedCount = 0
         let taken = drain(at: begin)
         if backend.submit() > 0 { counters.add(1, to: .submissions) }
-        if isTracing, taken > 0 { stampStarted() }
+        if taken > 0 {
+            counters.add(UInt64(taken), to: .popped)
+            if isTracing { stampStarted() }
+        }
         reap()
         guard taken > 0 || queue.unpublished > 0 else { return 0 }
         let published = queue.unpublished

@@ -198,15 +198,19 @@ public final class Engine: Sendable {
         set { orders.trace = newValue }
     }
 
+    /// Memory of the simulated guest: rings, requests and their data, bytes.
+    public var guestMemoryBytes: UInt64 {
+        luns.reduce(0) { $0 + UInt64($1.memory.mapping.byteCount) }
+    }
+
     /// One reading of LUN `index`'s counters; callable from any thread, disturbs none.
     public func counters(ofLUN index: Int) -> LUNCounters { luns[index].counters.read(rate: rate) }
 
-    /// LUN `index`'s virtqueue as its observer sees it.
+    /// LUN `index`'s virtqueue as its observer sees it, and what the device has not popped yet.
     public func virtqueue(ofLUN index: Int) -> Virtqueue {
+        let popped = UInt16(truncatingIfNeeded: luns[index].counters[DeviceCounter.popped])
         var queue = luns[index].observer.observe()
-        let depth = Int(luns[index].counters[DriverCounter.depth])
-        queue.waiting = nil
-        queue.inFlight = min(queue.inFlight, max(depth, queue.inFlight))
+        queue.waiting = min(Int(queue.availIndex &- popped), queue.inFlight)
         return queue
     }
 

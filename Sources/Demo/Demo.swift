@@ -1,1 +1,0 @@
-// The embedded engine as a source of `Snapshot`s: scenarios, set-up, and one sample per tick.

@@ -1,0 +1,44 @@
+// The embedded engine as a source of `Snapshot`s: scenarios, set-up, and one sample per tick. The twin
+// of a source that attaches to a VM: the same samples, of a data plane that runs in this process.
+
+public import DataPlane
+
+/// What the demo runs, as the command line asks for it. `nil` leaves a choice to the demo.
+public struct DemoConfiguration: Sendable {
+    /// Where the LUNs' data are.
+    public enum Backend: String, Sendable, CaseIterable { case null, memory, aio }
+
+    /// 1…1024.
+    public var luns = 8
+    /// As many requests as go through, instead of a believable VM's.
+    public var runsAtFullSpeed = false
+    public var scenario = Scenario.healthy
+    public var backend = Backend.aio
+    /// Where backing files are created; nil takes a tmpfs with O_DIRECT and room, else /var/tmp.
+    public var backingDirectory: String?
+    /// Bytes of each LUN.
+    public var lunBytes: Int64 = 8 << 20
+    /// Existing files or block devices to use as LUNs instead of files of our own.
+    public var lunFiles: [String] = []
+    /// Lets the jobs write to `lunFiles`, whose contents are then lost.
+    public var overwritesLUNFiles = false
+    /// Waiting of both sides; nil is `yield` at full speed and `block` otherwise.
+    public var wait: WaitMode?
+    /// vCPU threads; nil is one for each processor.
+    public var vcpus: Int?
+    public var trace = TraceMode.stages
+
+    // The job of every LUN, where it is not to be the scenario's own.
+
+    public var blockSize: Int?
+    public var queueDepth: Int?
+    public var jobs: Int?
+    public var readPercent: Int?
+    public var pattern: JobConfiguration.Pattern?
+    /// Requests per second of each LUN.
+    public var rate: Double?
+    public var verifies = false
+
+    /// Eight LUNs of a healthy VM.
+    public init() {}
+}
