@@ -100,7 +100,7 @@ enum Rules {
             "Telemetry", "Virtio", "Kernel", "SystemPackage", "Glibc", "Synchronization",
         ],
         "Demo": ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel", "Synchronization"],
-        "Terminal": ["Grid", "Kernel", "CTerminal", "Glibc"],
+        "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Terminal",
             "ArgumentParser", "FoundationEssentials", "Glibc", "Synchronization",
