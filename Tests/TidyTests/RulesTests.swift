@@ -65,6 +65,8 @@ import Testing
         ("Sources/Grid/A.swift", "// try! fatalError( as!"),
         ("Sources/Grid/A.swift", "footprint(1)\nlet a = #\"\\\"try!\"#"),
         ("Sources/Grid/A.swift", "let todo = 1"),
+        ("Sources/DataPlane/A.swift", "sleep(until: due)"),
+        ("Tests/Benchmarks/Sources/A.swift", "Thread.sleep(forTimeInterval: 1)"),
     ])
     func aWordThatOnlyLooksBanned(path: String, text: String) {
         #expect(rules(path, text + "\n") == [])
