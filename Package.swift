@@ -91,6 +91,7 @@ let package = Package(
             dependencies: [
                 "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
 

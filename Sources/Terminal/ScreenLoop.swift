@@ -31,6 +31,11 @@ public struct ScreenLoop: ~Copyable {
         [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT]
     }
 
+    /// Those of them that end the program.
+    public static var endingSignals: [Int32] { [SIGINT, SIGTERM, SIGHUP] }
+    /// The one that suspends it, Ctrl-Z's.
+    public static var stopSignal: Int32 { SIGTSTP }
+
     private let terminal: Terminal
     private let signals: SignalDescriptor
     private let wake: Int32

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Demo
+import Grid
+import Kernel
+import Screens
+import Telemetry
+import Terminal
+
+/// Shows the samples on the terminal until the user quits or a signal comes.
+func runScreen(_ configuration: DemoConfiguration, _ output: OutputOptions) throws {
+    let theme = try loadTheme(output.theme)
+    // Before any thread starts, so that all inherit the blocked signals.
+    let signals = try SignalDescriptor(ScreenLoop.signals)
+    let terminal = try Terminal(palette: theme.palette, colors: output.color)
+    let sampler = try Sampler(interval: output.interval)
+    let loop = try ScreenLoop(
+        terminal: terminal, signals: signals, wake: sampler.mailbox.arrival.descriptor)
+    let watcher = PThread.currentID
+    let thread = try PThread(name: "sampler") { sampler.run(configuration, watcher: watcher) }
+    var session = ScreenSession(
+        terminal: terminal, theme: theme, sampler: sampler, output: output)
+    let ending = session.run(loop)
+    terminal.stop()
+    sampler.stop()
+    thread.join()
+    switch ending {
+    case .quit: return
+    case .failed(let reason): throw Failure(reason)
+    case .signal(let number): throw ExitCode(number == 2 ? 130 : 128 + number)
+    }
+}
+
+/// The owner of screen, history and view state: turns events into frames.
+struct ScreenSession {
+    /// Why the screen went away.
+    enum Ending {
+        case quit
+        case failed(String)
+        case signal(Int32)
+    }
+
+    private let terminal: Terminal
+    private let theme: Theme
+    private let sampler: Sampler
+    private let options: DisplayOptions
+    private let colors: ColorMode
+    private var remaining: Int?
+    private var history = SnapshotHistory()
+    private var state: ViewState
+
+    init(terminal: Terminal, theme: Theme, sampler: Sampler, output: OutputOptions) {
+        self.terminal = terminal
+        self.theme = theme
+        self.sampler = sampler
+        colors = output.color
+        options = DisplayOptions(
+            symbols: terminal.showsUnicode ? .unicode : .ascii, thresholds: theme.thresholds)
+        remaining = output.iterations
+        state = ViewState(interval: output.interval)
+    }
+
+    /// Handles events until one ends the program.
+    mutating func run(_ loop: consuming ScreenLoop) -> Ending {
+        paint()
+        while let event = loop.next() {
+            switch event {
+            case .wake:
+                if let ending = takeReport() { return ending }
+            case .keys(let keys):
+                for key in keys where press(key) { return .quit }
+            case .resized: break
+            case .suspend: terminal.suspend()
+            case .continued: terminal.resume()
+            case .terminate(let signal): return .signal(signal)
+            case .tick: break
+            }
+            paint()
+        }
+        return .quit
+    }
+
+    private func paint() {
+        terminal.paint(render(history, state, size: terminal.size, options: options))
+    }
+
+    private mutating func takeReport() -> Ending? {
+        switch sampler.mailbox.take() {
+        case .failed(let reason): return .failed(reason)
+        case .sample(let snapshot):
+            history.append(snapshot)
+            state.observe(history)
+            // The first reading has no rates and does not count.
+            if snapshot.interval != nil, let left = remaining {
+                remaining = left - 1
+                if left <= 1 { return .quit }
+            }
+        case nil: break
+        }
+        return nil
+    }
+
+    /// Does what a key asks for; true if it is to quit.
+    private mutating func press(_ key: Key) -> Bool {
+        switch state.handle(key, history: &history, size: terminal.size) {
+        case .none, .redraw: break
+        case .redrawAll: terminal.redraw()
+        case .intervalChanged(let seconds): sampler.change(interval: seconds)
+        case .colorChanged(let isOn):
+            terminal.use(theme.palette, colors: isOn ? colors : .never)
+        case .quit: return true
+        }
+        return false
+    }
+}
+
+extension Failure {
+    init(_ reason: String) { description = reason }
+}

@@ -1,0 +1,49 @@
+import ArgumentParser
+import Demo
+import Kernel
+
+/// `vblktop [top]`: the screen, or its numbers as text or JSON.
+struct TopCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "top",
+        abstract: "Show a data plane live: on a screen, as text (--batch), or as JSON (--json).",
+        discussion: """
+            Exit codes: 0 done; 1 could not do the job; 64 wrong usage; 130 interrupted.
+            Press ? on the screen for keys, columns and what could not be measured.
+            """)
+
+    @Flag(help: "Run the embedded data-plane engine in this process and watch it.")
+    var demo = false
+
+    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Demo") var engine: DemoOptions
+
+    func validate() throws {
+        guard demo else {
+            throw ValidationError("nothing to watch: give --demo")
+        }
+    }
+
+    func run() throws {
+        Process.raiseOpenFileLimit()
+        Process.ignoreBrokenPipes()
+        let configuration = engine.configuration
+        do {
+            if let format = output.batchFormat {
+                try runBatch(format, configuration, output)
+            } else {
+                try runScreen(configuration, output)
+            }
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            throw Failure(error)
+        }
+    }
+}
+
+/// An error as the user sees it: one line on standard error, exit code 1.
+struct Failure: Error, CustomStringConvertible {
+    let description: String
+    init(_ error: any Error) { description = String(describing: error) }
+}
