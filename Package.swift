@@ -100,7 +100,11 @@ let package = Package(
         .testTarget(
             name: "VirtioTests", dependencies: ["Virtio", "Telemetry"], swiftSettings: swift),
         .testTarget(
-            name: "KernelTests", dependencies: ["Kernel", "Telemetry"], swiftSettings: swift),
+            name: "KernelTests",
+            dependencies: [
+                "Kernel", "Telemetry", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
         .testTarget(
             name: "HostTests",
             dependencies: [

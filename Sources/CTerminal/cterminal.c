@@ -109,7 +109,7 @@ int ct_start(int direct) {
     char relative[128];
     if (answer == CT_OK) {
         if (direct) type = direct_relative(type, relative, sizeof relative);
-        ct_restore_arm(fileno(input), fileno(output));
+        ct_restore_arm(fileno(output));
         session = newterm((char *)type, output, input);
         if (session == NULL) {
             ct_restore_disarm();
@@ -123,6 +123,9 @@ int ct_start(int direct) {
     ct_restore_up();
     set_modes();
     ct_fit();
+    // Until the first endwin, ncurses 6.4 writes after every cursor movement instead of once a frame.
+    endwin();
+    refresh();
     return CT_OK;
 }
 
@@ -141,10 +144,6 @@ void ct_stop(void) {
 void ct_leave(void) {
     if (session == NULL || isendwin()) return;
     endwin();
-    // A terminal without a second screen stands in its last line: the shell needs a new one.
-    if (exit_ca_mode == NULL && write(fileno(output), "\r\n", 2) < 0) {
-        // Nobody is left to see it.
-    }
     ct_restore_down();
 }
 
@@ -198,6 +197,11 @@ int ct_pair(int foreground, int background) {
 static cchar_t run[256];
 static int run_count, run_cells, run_row, run_column;
 
+static attr_t look(uint32_t attributes) {
+    return (attributes & CT_BOLD ? A_BOLD : 0) | (attributes & CT_DIM ? A_DIM : 0)
+        | (attributes & CT_UNDERLINE ? A_UNDERLINE : 0) | (attributes & CT_REVERSE ? A_REVERSE : 0);
+}
+
 void ct_move(int row, int column) {
     run_row = row;
     run_column = column;
@@ -215,9 +219,7 @@ void ct_put(uint32_t scalar, int width, uint32_t attributes, int pair) {
     // Where this C library and the grid disagree about a width, the row would shift.
     int is_safe = scalar >= 0x20 && (scalar < 0x7F || wcwidth((wchar_t)scalar) == width);
     wchar_t text[2] = {is_safe ? (wchar_t)scalar : L'?', 0};
-    attr_t look = (attributes & CT_BOLD ? A_BOLD : 0) | (attributes & CT_DIM ? A_DIM : 0)
-        | (attributes & CT_UNDERLINE ? A_UNDERLINE : 0) | (attributes & CT_REVERSE ? A_REVERSE : 0);
-    setcchar(&run[run_count++], text, look, 0, &pair);
+    setcchar(&run[run_count++], text, look(attributes), 0, &pair);
     run_cells += width;
     if (is_safe || width < 2) return;
     if (run_count == sizeof run / sizeof *run) {
@@ -226,10 +228,15 @@ void ct_put(uint32_t scalar, int width, uint32_t attributes, int pair) {
         run_cells = 1;
     }
     text[0] = L' ';
-    setcchar(&run[run_count++], text, look, 0, &pair);
+    setcchar(&run[run_count++], text, look(attributes), 0, &pair);
 }
 
-void ct_erase(void) { erase(); }
+void ct_erase(uint32_t attributes, int pair) {
+    cchar_t blank;
+    setcchar(&blank, L" ", look(attributes), 0, &pair);
+    bkgrndset(&blank);
+    erase();
+}
 
 void ct_cursor(int row, int column) {
     int is_shown = row >= 0 && column >= 0;

@@ -124,7 +124,7 @@ public final class Terminal {
 extension Terminal {
     private func perform(_ step: PaintStep, _ grid: Grid) {
         switch step {
-        case .erase: ct_erase()
+        case .erase: ct_erase(pens[.normal].attributes, pens[.normal].pair)
         case .run(let row, let columns): send(grid, row, columns)
         case .cursor(let row, let column): ct_cursor(Int32(clamping: row), Int32(clamping: column))
         case .hideCursor: ct_cursor(-1, -1)

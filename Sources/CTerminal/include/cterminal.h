@@ -59,7 +59,7 @@ int ct_pair(int foreground, int background);
 void ct_move(int row, int column);
 void ct_put(uint32_t scalar, int width, uint32_t attributes, int pair);
 void ct_end_run(void);
-void ct_erase(void);
+void ct_erase(uint32_t attributes, int pair);  // with blanks of this look
 void ct_cursor(int row, int column);  // negative: hidden
 void ct_refresh(void);
 void ct_forget_screen(void);          // the next refresh sends every cell
