@@ -78,12 +78,7 @@ let package = Package(
             name: "Demo", dependencies: ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
-            name: "Terminal",
-            dependencies: [
-                "Grid", "Kernel", "CTerminal",
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            swiftSettings: swift),
+            name: "Terminal", dependencies: ["Grid", "Kernel", "CTerminal"], swiftSettings: swift),
 
         // The composition root.
         .executableTarget(

@@ -11,7 +11,8 @@ static int colors_started, default_colors;
 
 void ct_pairs_forget(void) { colors_started = 0; }
 
-// Colours start with the first pair that needs them: a screen without colour sends no colour at all.
+// Colours start with the first pair that needs them: a screen without colour sends no colour at
+// all.
 int ct_pair(int foreground, int background) {
     if (foreground < 0 && background < 0) return 0;
     if (ct_colors() == 0) return 0;

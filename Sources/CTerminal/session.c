@@ -56,7 +56,8 @@ static int open_files(void) {
     return 0;
 }
 
-// What the database says about `type`, asked before newterm because that does not tell why it fails.
+// What the database says about `type`, asked before newterm because that does not tell why it
+// fails.
 static int check_type(const char *type) {
     int error = 0;
     if (setupterm((char *)type, fileno(output), &error) != OK)
@@ -76,8 +77,8 @@ static const char *direct_relative(const char *type, char *name, size_t size) {
     return check_type(name) == CT_OK ? name : type;
 }
 
-// Keys come one by one without echo; Ctrl-S and Ctrl-V are keys too. Ctrl-C and Ctrl-Z stay signals,
-// so that the rest of the job (make, sudo) gets them as well.
+// Keys come one by one without echo; Ctrl-S and Ctrl-V are keys too. Ctrl-C and Ctrl-Z stay
+// signals, so that the rest of the job (make, sudo) gets them as well.
 static void set_modes(void) {
     cbreak();
     noecho();
@@ -118,7 +119,8 @@ int ct_start(int direct) {
     ct_restore_up();
     set_modes();
     ct_fit();
-    // Until the first endwin, ncurses 6.4 writes after every cursor movement instead of once a frame.
+    // Until the first endwin, ncurses 6.4 writes after every cursor movement instead of once a
+    // frame.
     endwin();
     refresh();
     return CT_OK;

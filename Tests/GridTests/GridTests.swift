@@ -102,7 +102,8 @@ struct GridTests {
         #expect(one != grid(3))
     }
 
-    /// Any text at any place: nothing traps, nothing is written elsewhere, every half has its other.
+    /// Any text at any place: nothing traps, nothing is written elsewhere, every half has its
+    /// other.
     @Test(arguments: 0..<200 as Range<UInt64>)
     func anyTextAtAnyPlaceStaysInside(seed: UInt64) throws {
         var random = SplitMix(state: seed)
