@@ -78,12 +78,7 @@ let package = Package(
             name: "Demo", dependencies: ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
-            name: "Terminal",
-            dependencies: [
-                "Grid", "Kernel", "CTerminal",
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            swiftSettings: swift),
+            name: "Terminal", dependencies: ["Grid", "Kernel", "CTerminal"], swiftSettings: swift),
 
         // The composition root.
         .executableTarget(
@@ -101,7 +96,11 @@ let package = Package(
         .testTarget(
             name: "VirtioTests", dependencies: ["Virtio", "Telemetry"], swiftSettings: swift),
         .testTarget(
-            name: "KernelTests", dependencies: ["Kernel", "Telemetry"], swiftSettings: swift),
+            name: "KernelTests",
+            dependencies: [
+                "Kernel", "Telemetry", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
         .testTarget(
             name: "HostTests",
             dependencies: [

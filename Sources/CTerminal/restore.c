@@ -124,10 +124,10 @@ static void catch_fatal_signals(void) {
     }
 }
 
-void ct_restore_arm(int terminal_descriptor, int screen_descriptor) {
+void ct_restore_arm(int screen_descriptor) {
     static int is_registered;
-    terminal = terminal_descriptor;
     screen = screen_descriptor;
+    terminal = fcntl(screen, F_DUPFD_CLOEXEC, 3);
     nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     tcgetattr(terminal, &shell_modes);
     if (isatty(STDERR_FILENO)) {
@@ -145,15 +145,17 @@ void ct_restore_up(void) {
 }
 
 void ct_restore_down(void) {
-    atomic_store(&screen_is_up, 0);
+    if (!atomic_exchange(&screen_is_up, 0)) return;
+    // A terminal without a second screen stands in its last line: the shell needs a new one.
+    if (exit_ca_mode == NULL) write_all(terminal, "\r\n", 2);
     replay_stderr();
 }
 
 void ct_restore_disarm(void) {
     for (int index = 0; index < FATAL_COUNT; index++)
         if (previous[index].sa_handler != SIG_IGN) sigaction(fatal[index], &previous[index], NULL);
-    int *owned[] = {&nowhere, &real_stderr, &memory};
-    for (int index = 0; index < 3; index++) {
+    int *owned[] = {&terminal, &nowhere, &real_stderr, &memory};
+    for (int index = 0; index < 4; index++) {
         if (*owned[index] >= 0) close(*owned[index]);
         *owned[index] = -1;
     }

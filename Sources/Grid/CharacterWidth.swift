@@ -1,8 +1,9 @@
 extension Unicode.Scalar {
-    /// Cells this scalar takes on a terminal: 0 (marks, zero-width), 1 or 2 (East Asian wide, emoji).
+    /// Cells this scalar takes on a terminal: 0 (marks, zero-width), 1 or 2 (East Asian wide,
+    /// emoji).
     ///
-    /// Follows the East Asian Width property (UAX #11, Unicode 14) as the C library's wcwidth(3) does;
-    /// ambiguous characters count as 1, as terminals draw them.
+    /// Follows the East Asian Width property (UAX #11, Unicode 14) as the C library's wcwidth(3)
+    /// does; ambiguous characters count as 1, as terminals draw them.
     public var cellWidth: Int {
         if value < 0x300 { return value == 0 || value == 0xAD ? 0 : 1 }
         if isPlainSymbol { return 1 }
@@ -16,8 +17,8 @@ extension Unicode.Scalar {
         }
     }
 
-    /// Arrows, mathematics, boxes, blocks and braille: what graphs are drawn with, so the answer must
-    /// come without a look at the Unicode tables.
+    /// Arrows, mathematics, boxes, blocks and braille: what graphs are drawn with, so the answer
+    /// must come without a look at the Unicode tables.
     private var isPlainSymbol: Bool {
         switch value {
         case 0x2190...0x2319, 0x2400...0x25FC, 0x2800...0x28FF: true

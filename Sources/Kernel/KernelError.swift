@@ -19,6 +19,11 @@ public struct KernelError: Error, Sendable, CustomStringConvertible {
         self.remedy = remedy
     }
 
+    /// An error of `attempt`, of a shim that returned a negative errno.
+    init(result: CInt, _ attempt: String) {
+        self.init(attempt, nil, Errno(rawValue: -result))
+    }
+
     public var description: String {
         "cannot \(attempt)" + (subject.map { " \($0)" } ?? "") + ": \(errno)"
             + (remedy.map { "; \($0)" } ?? "")

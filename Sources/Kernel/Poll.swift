@@ -1,6 +1,5 @@
 import CKernel
 import Glibc
-public import SystemPackage
 
 /// What ppoll(2) said of one descriptor.
 public struct Readiness: Sendable, Equatable {
@@ -12,18 +11,19 @@ public struct Readiness: Sendable, Equatable {
 
 /// Waits until one of `descriptors` is readable or gone, or `timeout` has passed (`nil`: for ever).
 ///
-/// Returns one answer for each descriptor in order; all are neither when the time ran out or a signal
-/// handler interrupted the wait. A negative descriptor is skipped. Throws the error of ppoll(2).
+/// Returns one answer for each descriptor in order; all are neither when the time ran out or a
+/// signal handler interrupted the wait. A negative descriptor is skipped. Throws the error of
+/// ppoll(2).
 public func waitForInput(
     _ descriptors: [Int32], timeout: Duration? = nil
-) throws(Errno) -> [Readiness] {
+) throws(KernelError) -> [Readiness] {
     var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     let limit = timeout.map { max(0, $0.wholeNanoseconds) } ?? -1
     // SAFETY: the array outlives the call, and its count is the count that is passed.
     let result = unsafe polled.withUnsafeMutableBufferPointer {
         unsafe ck_poll($0.baseAddress, Int32($0.count), limit)
     }
-    if result < 0 && -result != EINTR { throw Errno(rawValue: -result) }
+    if result < 0 && -result != EINTR { throw KernelError(result: result, "wait for input") }
     let gone = Int16(POLLHUP | POLLERR | POLLNVAL)
     return polled.map {
         result <= 0

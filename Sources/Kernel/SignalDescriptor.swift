@@ -1,5 +1,5 @@
 import CKernel
-public import SystemPackage
+import Glibc
 
 /// Signals as input: they are blocked and wait in a descriptor until a loop reads them, so no code
 /// ever runs at an arbitrary point (signalfd(2)).
@@ -12,11 +12,11 @@ public struct SignalDescriptor: ~Copyable {
 
     /// Blocks `signals` (numbers, 1…64; others are ignored) in the calling thread and opens a
     /// descriptor for them. Throws the error of pthread_sigmask(3) or signalfd(2).
-    public init(_ signals: [Int32]) throws(Errno) {
+    public init(_ signals: [Int32]) throws(KernelError) {
         var set: UInt64 = 0
         for number in signals where (1...64).contains(number) { set |= 1 << UInt64(number - 1) }
         let descriptor = ck_signals_open(set)
-        if descriptor < 0 { throw Errno(rawValue: -descriptor) }
+        if descriptor < 0 { throw KernelError(result: descriptor, "read signals") }
         rawDescriptor = descriptor
     }
 
@@ -26,7 +26,7 @@ public struct SignalDescriptor: ~Copyable {
         return number > 0 ? number : nil
     }
 
-    deinit { try? FileDescriptor(rawValue: rawDescriptor).close() }
+    deinit { close(rawDescriptor) }
 }
 
 /// Stops this process as Ctrl-Z does (SIGTSTP with its default action) and returns after SIGCONT.

@@ -19,8 +19,8 @@ public enum ColorDepth: Int, Sendable, Comparable, CaseIterable {
         left.rawValue < right.rawValue
     }
 
-    /// The depth of a terminal with `count` colours (terminfo `colors`); `isDirect` if their numbers
-    /// are red, green and blue (terminfo `RGB`).
+    /// The depth of a terminal with `count` colours (terminfo `colors`); `isDirect` if their
+    /// numbers are red, green and blue (terminfo `RGB`).
     init(count: Int, isDirect: Bool) {
         self =
             switch count {
@@ -31,8 +31,8 @@ public enum ColorDepth: Int, Sendable, Comparable, CaseIterable {
             }
     }
 
-    /// What is used: never more than the terminal has. NO_COLOR decides where `mode` leaves it open,
-    /// as an option says more than the environment.
+    /// What is used: never more than the terminal has. NO_COLOR decides where `mode` leaves it
+    /// open, as an option says more than the environment.
     init(mode: ColorMode, terminal: ColorDepth, forbidden: Bool) {
         self =
             switch mode {

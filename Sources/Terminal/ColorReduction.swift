@@ -27,8 +27,8 @@ struct Paint: Equatable {
         if depth == .eight { useEight() }
     }
 
-    /// Bright colours of sixteen in terms of eight: bold, and dim for the dark grey, as black letters
-    /// would vanish on a black screen.
+    /// Bright colours of sixteen in terms of eight: bold, and dim for the dark grey, as black
+    /// letters would vanish on a black screen.
     private mutating func useEight() {
         if foreground == 8 {
             foreground = -1
@@ -99,8 +99,8 @@ private struct Channels {
         }
     }
 
-    /// 0xRRGGBB. Terminals with direct colour keep 0…7 for their palette: the nearest number that is
-    /// none of them differs from black by 3 % of blue.
+    /// 0xRRGGBB. Terminals with direct colour keep 0…7 for their palette: the nearest number that
+    /// is none of them differs from black by 3 % of blue.
     var packed: Int32 {
         let number = Int32(red << 16 | green << 8 | blue)
         return (1...7).contains(number) ? 8 : number

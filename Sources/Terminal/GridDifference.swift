@@ -11,8 +11,8 @@ enum PaintStep: Equatable {
     case hideCursor
 }
 
-/// The steps that turn a screen showing `old` (`nil`: anything) into one showing `new`; none if they
-/// are equal, so that nothing at all is sent.
+/// The steps that turn a screen showing `old` (`nil`: anything) into one showing `new`; none if
+/// they are equal, so that nothing at all is sent.
 func paintSteps(from old: Grid?, to new: Grid) -> [PaintStep] {
     var steps: [PaintStep] = []
     let kept: Grid

@@ -9,11 +9,11 @@ enum KeyInput: Equatable {
     case unknown
 }
 
-/// Turns what the terminal sends into keys. A pure function of the input: the library has waited for
-/// the rest of an escape sequence before it hands over an Escape.
+/// Turns what the terminal sends into keys. A pure function of the input: the library has waited
+/// for the rest of an escape sequence before it hands over an Escape.
 ///
-/// Nothing traps and nothing is invented: sequences that are not known and bytes that are no text are
-/// dropped.
+/// Nothing traps and nothing is invented: sequences that are not known and bytes that are no text
+/// are dropped.
 struct KeyDecoder {
     /// Whether bytes from 0x80 are UTF-8; otherwise they are dropped.
     let isUTF8: Bool
@@ -100,8 +100,8 @@ extension KeyDecoder {
         }
     }
 
-    /// A sequence after `Escape [` or `Escape O`: parameters, then one final byte. Known ones are the
-    /// cursor keys of terminals whose terminfo entry says something else.
+    /// A sequence after `Escape [` or `Escape O`: parameters, then one final byte. Known ones are
+    /// the cursor keys of terminals whose terminfo entry says something else.
     private func controlSequence(_ rest: inout ArraySlice<KeyInput>) -> Key? {
         var parameter = 0
         var isFirst = true

@@ -1,12 +1,12 @@
 import Glibc
 public import Grid
 public import Kernel
-public import SystemPackage
 
 /// Waits for whatever concerns the screen and says what it was; `main` does the rest:
 /// `while let event = loop.next() { … }`.
 ///
-/// Ends after one `.terminate`. A terminal that hung up is a SIGHUP, whether the signal came or not.
+/// Ends after one `.terminate`. A terminal that hung up is a SIGHUP, whether the signal came or
+/// not.
 public struct ScreenLoop: ~Copyable {
     /// What happened.
     public enum Event: Sendable, Equatable {
@@ -50,7 +50,7 @@ public struct ScreenLoop: ~Copyable {
     public init(
         terminal: Terminal, signals: consuming SignalDescriptor, wake: Int32,
         tickEvery period: Duration? = nil
-    ) throws(Errno) {
+    ) throws(KernelError) {
         timer = try PeriodicTimer(every: period)
         self.terminal = terminal
         self.signals = signals
@@ -58,7 +58,7 @@ public struct ScreenLoop: ~Copyable {
     }
 
     /// Changes the period of `.tick`, `nil` to none.
-    public func tick(every period: Duration?) throws(Errno) { try timer.change(to: period) }
+    public func tick(every period: Duration?) throws(KernelError) { try timer.change(to: period) }
 
     /// Waits for the next event; `nil` after `.terminate`.
     public mutating func next() -> Event? {

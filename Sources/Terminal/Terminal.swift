@@ -5,10 +5,10 @@ import Kernel
 /// The terminal itself: start and stop, input, resize, colours, painting grid differences.
 ///
 /// There is one terminal, and one thread, the one that made this, may use it. Whatever ends the
-/// process, the terminal is put back: by `stop`, at exit, and by handlers of the fatal signals (SEGV,
-/// BUS, ILL, FPE, TRAP, ABRT, QUIT), which then leave the signal to whoever had it before. SIGTERM,
-/// SIGHUP and SIGINT come as events of `ScreenLoop`. Only SIGKILL leaves the screen as it is: then the
-/// shell works on, and `reset` brings its own screen back.
+/// process, the terminal is put back: by `stop`, at exit, and by handlers of the fatal signals
+/// (SEGV, BUS, ILL, FPE, TRAP, ABRT, QUIT), which then leave the signal to whoever had it before.
+/// SIGTERM, SIGHUP and SIGINT come as events of `ScreenLoop`. Only SIGKILL leaves the screen as it
+/// is: then the shell works on, and `reset` brings its own screen back.
 ///
 /// While the screen is up, standard error, if it is a terminal, goes to memory and is shown after.
 public final class Terminal {
@@ -19,8 +19,8 @@ public final class Terminal {
     public let showsUnicode: Bool
     /// How many colours are in use.
     public private(set) var depth: ColorDepth
-    /// Whether presses and the wheel of the mouse come as keys; the terminal's own selection of text
-    /// then needs Shift.
+    /// Whether presses and the wheel of the mouse come as keys; the terminal's own selection of
+    /// text then needs Shift.
     public var usesMouse: Bool = false {
         didSet { ct_set_mouse(usesMouse ? 1 : 0) }
     }
@@ -83,8 +83,8 @@ public final class Terminal {
         return size
     }
 
-    /// Gives the terminal back, stops the process as Ctrl-Z does, and takes the terminal again when it
-    /// is continued. The size may have changed; the next `paint` sends everything.
+    /// Gives the terminal back, stops the process as Ctrl-Z does, and takes the terminal again when
+    /// it is continued. The size may have changed; the next `paint` sends everything.
     public func suspend() {
         ct_leave()
         stopProcess()
@@ -124,7 +124,7 @@ public final class Terminal {
 extension Terminal {
     private func perform(_ step: PaintStep, _ grid: Grid) {
         switch step {
-        case .erase: ct_erase()
+        case .erase: ct_erase(pens[.normal].attributes, pens[.normal].pair)
         case .run(let row, let columns): send(grid, row, columns)
         case .cursor(let row, let column): ct_cursor(Int32(clamping: row), Int32(clamping: column))
         case .hideCursor: ct_cursor(-1, -1)

@@ -1,6 +1,6 @@
 #pragma once
-// Signals, timers and waiting as descriptors. Every function returns a negative errno on failure, so
-// that no caller has to fetch errno in time.
+// Signals, timers and waiting as descriptors. Every function returns a negative errno on failure,
+// so that no caller has to fetch errno in time.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -40,8 +40,8 @@ static inline int ck_signal_read(int descriptor) {
 }
 
 // Stops this process as Ctrl-Z does and returns when it was continued. SIGCONT is taken from the
-// pending signals, so a signalfd does not report it a second time. The kernel ignores the stop in an
-// orphaned process group, where nobody could continue us: then this returns at once.
+// pending signals, so a signalfd does not report it a second time. The kernel ignores the stop in
+// an orphaned process group, where nobody could continue us: then this returns at once.
 static inline void ck_stop_process(void) {
     struct sigaction plain = {.sa_handler = SIG_DFL}, previous;
     sigset_t stop, resume, mask;
@@ -71,7 +71,8 @@ static inline int ck_timer_open(void) {
     return descriptor < 0 ? -errno : descriptor;
 }
 
-// Arms the timer for the absolute time `first` (0: never) and every `interval` nanoseconds after it.
+// Arms the timer for the absolute time `first` (0: never) and every `interval` nanoseconds after
+// it.
 static inline int ck_timer_arm(int descriptor, int64_t first, int64_t interval) {
     struct itimerspec when = {
         .it_interval = ck_timespec(interval), .it_value = ck_timespec(first)};

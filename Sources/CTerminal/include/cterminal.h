@@ -1,6 +1,7 @@
 #pragma once
-// ncurses behind plain integers. Swift cannot import curses as it is: its globals are shared mutable
-// state and half of its names are macros. Nothing here formats a number, so no locale can spoil one.
+// ncurses behind plain integers. Swift cannot import curses as it is: its globals are shared
+// mutable state and half of its names are macros. Nothing here formats a number, so no locale can
+// spoil one.
 //
 // Only one thread, the one that called ct_start, may use this; ct_restore alone may run anywhere.
 #include <stdint.h>
@@ -28,8 +29,8 @@ enum {
     CT_KEY_FUNCTION = 0x200,  // + 1…12
 };
 
-// Takes the terminal: sets LC_CTYPE from the environment, saves what ct_restore puts back, enters the
-// screen. `direct` asks for the direct-colour relative of TERM, if the database has one.
+// Takes the terminal: sets LC_CTYPE from the environment, saves what ct_restore puts back, enters
+// the screen. `direct` asks for the direct-colour relative of TERM, if the database has one.
 int ct_start(int direct);
 // Gives the terminal back for good.
 void ct_stop(void);
@@ -37,7 +38,8 @@ void ct_stop(void);
 void ct_leave(void);
 void ct_enter(void);
 // Puts the terminal back from any thread and from a signal handler, and replays what was written to
-// standard error meanwhile. Does nothing when the screen is not up; nothing appears on it afterwards.
+// standard error meanwhile. Does nothing when the screen is not up; nothing appears on it
+// afterwards.
 void ct_restore(void);
 
 // Whether the locale is UTF-8, and what the terminal can do.
@@ -52,21 +54,22 @@ void ct_fit(void);
 int ct_rows(void);
 int ct_columns(void);
 
-// The pair of two colours, -1 for the terminal's own; 0 when there is none left or no colour at all.
+// The pair of two colours, -1 for the terminal's own; 0 when there is none left or no colour at
+// all.
 int ct_pair(int foreground, int background);
 
 // Painting: place a run, add its cells, end it. Nothing is sent before ct_refresh.
 void ct_move(int row, int column);
 void ct_put(uint32_t scalar, int width, uint32_t attributes, int pair);
 void ct_end_run(void);
-void ct_erase(void);
+void ct_erase(uint32_t attributes, int pair);  // with blanks of this look
 void ct_cursor(int row, int column);  // negative: hidden
 void ct_refresh(void);
 void ct_forget_screen(void);          // the next refresh sends every cell
 
 // The next byte or key, CT_NOTHING at once if there is none.
 int ct_read_key(void);
-// Mouse reports on or off, and the event after CT_KEY_MOUSE: row << 32 | column << 16 | wheel, where
-// wheel is 0 a click, 1 up, 2 down; negative for anything else.
+// Mouse reports on or off, and the event after CT_KEY_MOUSE: row << 32 | column << 16 | wheel,
+// where wheel is 0 a click, 1 up, 2 down; negative for anything else.
 void ct_set_mouse(int on);
 int64_t ct_mouse_event(void);

@@ -1,6 +1,5 @@
-// The wide functions and the extended pairs are what this room is for.
+// The session: taking the terminal, giving it back, its size and what it can do.
 #define _GNU_SOURCE
-#define NCURSES_WIDECHAR 1
 #include "cterminal.h"
 
 #include <curses.h>
@@ -14,8 +13,8 @@
 #include <term.h>
 #include <termios.h>
 #include <unistd.h>
-#include <wchar.h>
 
+#include "parts.h"
 #include "restore.h"
 
 // Larger screens stay blank beyond this: a broken pty may claim 65535 x 65535.
@@ -23,8 +22,6 @@ enum { MAX_ROWS = 512, MAX_COLUMNS = 1024 };
 
 static SCREEN *session;
 static FILE *output, *input;
-static WINDOW *keys;  // a pad: reading from it never refreshes the screen
-static int colors_started, default_colors;
 
 // A locale that is not installed (often so over ssh) still tells what the terminal understands.
 static void choose_locale(void) {
@@ -59,7 +56,8 @@ static int open_files(void) {
     return 0;
 }
 
-// What the database says about `type`, asked before newterm because that does not tell why it fails.
+// What the database says about `type`, asked before newterm because that does not tell why it
+// fails.
 static int check_type(const char *type) {
     int error = 0;
     if (setupterm((char *)type, fileno(output), &error) != OK)
@@ -79,8 +77,8 @@ static const char *direct_relative(const char *type, char *name, size_t size) {
     return check_type(name) == CT_OK ? name : type;
 }
 
-// Keys come one by one without echo; Ctrl-S and Ctrl-V are keys too. Ctrl-C and Ctrl-Z stay signals,
-// so that the rest of the job (make, sudo) gets them as well.
+// Keys come one by one without echo; Ctrl-S and Ctrl-V are keys too. Ctrl-C and Ctrl-Z stay
+// signals, so that the rest of the job (make, sudo) gets them as well.
 static void set_modes(void) {
     cbreak();
     noecho();
@@ -93,9 +91,7 @@ static void set_modes(void) {
     }
     def_prog_mode();
     if (getenv("ESCDELAY") == NULL) set_escdelay(50);
-    keys = newpad(1, 1);
-    keypad(keys, TRUE);
-    nodelay(keys, TRUE);
+    ct_keys_open();
     leaveok(stdscr, TRUE);
     curs_set(0);
 }
@@ -109,7 +105,7 @@ int ct_start(int direct) {
     char relative[128];
     if (answer == CT_OK) {
         if (direct) type = direct_relative(type, relative, sizeof relative);
-        ct_restore_arm(fileno(input), fileno(output));
+        ct_restore_arm(fileno(output));
         session = newterm((char *)type, output, input);
         if (session == NULL) {
             ct_restore_disarm();
@@ -123,6 +119,10 @@ int ct_start(int direct) {
     ct_restore_up();
     set_modes();
     ct_fit();
+    // Until the first endwin, ncurses 6.4 writes after every cursor movement instead of once a
+    // frame.
+    endwin();
+    refresh();
     return CT_OK;
 }
 
@@ -130,21 +130,16 @@ void ct_stop(void) {
     if (session == NULL) return;
     ct_leave();
     ct_restore_disarm();
-    delwin(keys);
+    ct_keys_close();
     delscreen(session);
     session = NULL;
-    keys = NULL;
-    colors_started = 0;
+    ct_pairs_forget();
     close_files();
 }
 
 void ct_leave(void) {
     if (session == NULL || isendwin()) return;
     endwin();
-    // A terminal without a second screen stands in its last line: the shell needs a new one.
-    if (exit_ca_mode == NULL && write(fileno(output), "\r\n", 2) < 0) {
-        // Nobody is left to see it.
-    }
     ct_restore_down();
 }
 
@@ -177,108 +172,3 @@ void ct_fit(void) {
 
 int ct_rows(void) { return LINES; }
 int ct_columns(void) { return COLS; }
-
-// Colours start with the first pair that needs them: a screen without colour sends no colour at all.
-int ct_pair(int foreground, int background) {
-    if (foreground < 0 && background < 0) return 0;
-    if (session == NULL || ct_colors() == 0) return 0;
-    if (!colors_started) {
-        if (start_color() != OK) return 0;
-        default_colors = use_default_colors() == OK;
-        colors_started = 1;
-    }
-    if (!default_colors && foreground < 0) foreground = COLOR_WHITE;
-    if (!default_colors && background < 0) background = COLOR_BLACK;
-    int pair = alloc_pair(foreground, background);
-    return pair > 0 ? pair : 0;
-}
-
-// The run being built; ncurses takes a string of cells much faster than single ones, and does not
-// wrap, scroll or complain about the last cell of the screen then.
-static cchar_t run[256];
-static int run_count, run_cells, run_row, run_column;
-
-void ct_move(int row, int column) {
-    run_row = row;
-    run_column = column;
-    run_count = run_cells = 0;
-}
-
-void ct_end_run(void) {
-    if (run_count > 0) mvadd_wchnstr(run_row, run_column, run, run_count);
-    run_column += run_cells;
-    run_count = run_cells = 0;
-}
-
-void ct_put(uint32_t scalar, int width, uint32_t attributes, int pair) {
-    if (run_count == sizeof run / sizeof *run) ct_end_run();
-    // Where this C library and the grid disagree about a width, the row would shift.
-    int is_safe = scalar >= 0x20 && (scalar < 0x7F || wcwidth((wchar_t)scalar) == width);
-    wchar_t text[2] = {is_safe ? (wchar_t)scalar : L'?', 0};
-    attr_t look = (attributes & CT_BOLD ? A_BOLD : 0) | (attributes & CT_DIM ? A_DIM : 0)
-        | (attributes & CT_UNDERLINE ? A_UNDERLINE : 0) | (attributes & CT_REVERSE ? A_REVERSE : 0);
-    setcchar(&run[run_count++], text, look, 0, &pair);
-    run_cells += width;
-    if (is_safe || width < 2) return;
-    if (run_count == sizeof run / sizeof *run) {
-        run_cells -= 1;
-        ct_end_run();
-        run_cells = 1;
-    }
-    text[0] = L' ';
-    setcchar(&run[run_count++], text, look, 0, &pair);
-}
-
-void ct_erase(void) { erase(); }
-
-void ct_cursor(int row, int column) {
-    int is_shown = row >= 0 && column >= 0;
-    leaveok(stdscr, !is_shown);
-    curs_set(is_shown);
-    if (is_shown) move(row, column);
-}
-
-void ct_refresh(void) { refresh(); }
-void ct_forget_screen(void) { clearok(curscr, TRUE); }
-
-static int named_key(int code) {
-    if (code >= KEY_F(1) && code <= KEY_F(12)) return CT_KEY_FUNCTION + code - KEY_F0;
-    switch (code) {
-    case KEY_UP: case KEY_SR: return CT_KEY_UP;
-    case KEY_DOWN: case KEY_SF: return CT_KEY_DOWN;
-    case KEY_LEFT: case KEY_SLEFT: return CT_KEY_LEFT;
-    case KEY_RIGHT: case KEY_SRIGHT: return CT_KEY_RIGHT;
-    case KEY_HOME: case KEY_A1: case KEY_FIND: case KEY_SHOME: return CT_KEY_HOME;
-    case KEY_END: case KEY_C1: case KEY_LL: case KEY_SELECT: case KEY_SEND: return CT_KEY_END;
-    case KEY_PPAGE: case KEY_A3: return CT_KEY_PAGE_UP;
-    case KEY_NPAGE: case KEY_C3: return CT_KEY_PAGE_DOWN;
-    case KEY_IC: return CT_KEY_INSERT;
-    case KEY_DC: return CT_KEY_DELETE;
-    case KEY_BACKSPACE: return CT_KEY_BACKSPACE;
-    case KEY_ENTER: return CT_KEY_ENTER;
-    case KEY_BTAB: return CT_KEY_BACK_TAB;
-    case KEY_MOUSE: return CT_KEY_MOUSE;
-    default: return CT_KEY_UNKNOWN;
-    }
-}
-
-int ct_read_key(void) {
-    if (keys == NULL) return CT_NOTHING;
-    int code = wgetch(keys);
-    if (code == ERR) return CT_NOTHING;
-    return code < 0x100 ? code : named_key(code);
-}
-
-void ct_set_mouse(int on) {
-    if (session == NULL) return;
-    mousemask(on ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
-    mouseinterval(0);
-}
-
-int64_t ct_mouse_event(void) {
-    MEVENT event;
-    if (getmouse(&event) != OK || event.x < 0 || event.y < 0) return -1;
-    int wheel = event.bstate & BUTTON4_PRESSED ? 1 : event.bstate & BUTTON5_PRESSED ? 2 : 0;
-    if (wheel == 0 && !(event.bstate & BUTTON1_PRESSED)) return -1;
-    return (int64_t)event.y << 32 | (int64_t)event.x << 16 | wheel;
-}
