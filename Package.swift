@@ -40,10 +40,7 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
 
         // Pure rooms: no clock, no descriptor, no thread.
-        .target(
-            name: "Telemetry",
-            dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
-            swiftSettings: swift),
+        .target(name: "Telemetry", swiftSettings: swift),
         .target(name: "Grid", swiftSettings: swift),
         .target(name: "ProcFS", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Virtio", dependencies: ["Telemetry", "CKernel"], swiftSettings: swift),
@@ -90,7 +87,12 @@ let package = Package(
             ],
             swiftSettings: swift),
 
-        .testTarget(name: "TelemetryTests", dependencies: ["Telemetry"], swiftSettings: swift),
+        .testTarget(
+            name: "TelemetryTests",
+            dependencies: [
+                "Telemetry", .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            swiftSettings: swift),
         .testTarget(name: "GridTests", dependencies: ["Grid"], swiftSettings: swift),
         .testTarget(name: "ProcFSTests", dependencies: ["ProcFS"], swiftSettings: swift),
         .testTarget(

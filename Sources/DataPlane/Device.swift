@@ -48,7 +48,8 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         requests = FixedArray(repeating: .none, count: size)
         delays = DelayLine(capacity: size)
         started = FixedArray(repeating: 0, count: size)
-        finished = FixedArray(repeating: 0, count: size)
+        // A driver that breaks the rules can offer a head again before it was published.
+        finished = FixedArray(repeating: 0, count: 2 * size)
         random = Random(seed: configuration.job.seed ^ 0xD0E1)
     }
 

@@ -196,7 +196,9 @@ struct Disk: ~Copyable {
     /// Places what is due, publishes it at once and kicks at most once.
     private mutating func issue() -> Int {
         let now = Clock.ticks()
-        let time = rate.time(at: now) &- origin
+        // The clock by which the vCPU sleeps: ticks may run a few millionths faster or slower, and a
+        // thread woken too early by its own clock would spin.
+        let time = generator.configuration.rate == nil ? 0 : Clock.monotonic() &- origin
         placedCount = 0
         while freeSlotCount > 0 {
             if generator.configuration.rate != nil, generator.due > time { break }

@@ -198,6 +198,12 @@ public final class Engine: Sendable {
         set { orders.trace = newValue }
     }
 
+    /// Measures anew how ticks become time; the longer the engine has run, the better. Call it before
+    /// reading counters, once a sample.
+    public func calibrate() {
+        tickRate.withLock { $0 = TickRate(from: firstReading, to: .now()) }
+    }
+
     /// Memory of the simulated guest: rings, requests and their data, bytes.
     public var guestMemoryBytes: UInt64 {
         luns.reduce(0) { $0 + UInt64($1.memory.mapping.byteCount) }

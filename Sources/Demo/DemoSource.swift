@@ -13,7 +13,6 @@ public struct DemoSource {
     private var previousEffort: [Int: (at: Nanoseconds, busy: Nanoseconds, poll: Nanoseconds)] = [:]
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
-    private var summarizer = LatencySummarizer()
     private var threads: ThreadSampler
     private var watchedThreads = 0
     private var cpu = HostCPU()
@@ -62,6 +61,7 @@ public struct DemoSource {
     public mutating func sample() -> Snapshot {
         let begin = Clock.monotonic()
         sequence += 1
+        engine.calibrate()
         var snapshot = Snapshot(
             source: Source(kind: .demo, name: "demo"), sequence: sequence, monotonic: begin,
             wallClock: Clock.wall(),
@@ -72,7 +72,7 @@ public struct DemoSource {
             status: "running", vcpus: min(configuration.vcpus, luns.count),
             memoryBytes: engine.guestMemoryBytes)
         snapshot.luns = sampleLUNs()
-        snapshot.total = BlockRates(summing: snapshot.luns, summarizer: &summarizer)
+        snapshot.total = BlockRates(summing: snapshot.luns)
         snapshot.threads = sampleThreads()
         snapshot.host = Telemetry.Host(cpuPercent: cpu.sample())
         let skew = Clock.monotonic() - begin
@@ -88,7 +88,7 @@ public struct DemoSource {
             var lun = luns[index]
             lun.virtqueues = [engine.virtqueue(ofLUN: index)]
             let counters = engine.counters(ofLUN: index)
-            lun.derive(from: previous[index], to: counters, summarizer: &summarizer)
+            lun.derive(from: previous[index], to: counters)
             previous[index] = counters
             return lun
         }

@@ -57,7 +57,11 @@ public struct SharedWords: Sendable {
     /// A copy of a range of words.
     public func copy(_ range: Range<Int>) -> [UInt64] {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)
-        return range.map { self[$0] }
+        var result = [UInt64](repeating: 0, count: range.count)
+        for index in 0..<range.count {
+            result[index] = ck_load64_relaxed(base &+ UInt(range.lowerBound &+ index) &* 8)
+        }
+        return result
     }
 }
 

@@ -23,9 +23,8 @@ extension Painter {
         for index in shown { isShown[index] = true }
         let hidden = snapshot.luns.indices.filter { !isShown[$0] }.map { snapshot.luns[$0] }
         guard !hidden.isEmpty else { return }
-        var summarizer = LatencySummarizer()
         var others = LUN(id: "others", device: "")
-        others.rates = BlockRates(summing: hidden, summarizer: &summarizer)
+        others.rates = BlockRates(summing: hidden)
         drawCells(others, plan, line: line, name: others.id, bold: true, pictures: false)
         if let depth = others.rates.queueDepth,
             let index = plan.columns.firstIndex(where: {

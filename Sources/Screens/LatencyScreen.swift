@@ -8,10 +8,9 @@ extension Painter {
         guard !chosen.isEmpty, let first = layout.table.first else {
             return drawReason(of: "read_latency_us")
         }
-        var summarizer = LatencySummarizer()
         let rates =
             chosen.count == 1
-            ? chosen[0].rates : BlockRates(summing: chosen, summarizer: &summarizer)
+            ? chosen[0].rates : BlockRates(summing: chosen)
         let isWide = columns >= 120
         let width = isWide ? columns - 42 : columns
         drawScope(chosen, row: first)
@@ -27,7 +26,7 @@ extension Painter {
         }
         let reserve = isWide || rates.stages == nil ? 0 : 7
         drawHistogram(
-            PowerHistogram(reads: reads, writes: writes), quantiles(reads, writes, &summarizer),
+            PowerHistogram(reads: reads, writes: writes), quantiles(reads, writes),
             &pen, end: pen.end - reserve)
         if !isWide { drawStageStack(rates.stages, &pen) }
     }
@@ -61,10 +60,9 @@ extension Painter {
 
     /// Percentiles of reads and writes together, to be marked beside the histogram.
     private func quantiles(
-        _ reads: LatencyHistogram, _ writes: LatencyHistogram,
-        _ summarizer: inout LatencySummarizer
+        _ reads: LatencyHistogram, _ writes: LatencyHistogram
     ) -> [(String, Double)] {
-        guard let summary = summarizer.summary(of: .sum([reads, writes])) else { return [] }
+        guard let summary = LatencySummary(of: .sum([reads, writes])) else { return [] }
         return [("p50", summary.p50), ("p99", summary.p99), ("p99.9", summary.p999)].compactMap {
             name, value in value.map { (name, $0) }
         }

@@ -86,8 +86,7 @@ extension LUN {
     /// Fills rates, histograms and, for a LUN of one queue, the queue's rates from two readings of
     /// its counters; with no `previous` only the gauges are known.
     public mutating func derive(
-        from previous: LUNCounters?, to current: LUNCounters,
-        summarizer: inout LatencySummarizer
+        from previous: LUNCounters?, to current: LUNCounters
     ) {
         forgetRates()
         rates.oldestInFlight = current.oldest.map { Double($0) / 1000 }
@@ -113,8 +112,8 @@ extension LUN {
         writeLatencies = LatencyHistogram(
             from: previous.writeLatencyBuckets, to: current.writeLatencyBuckets,
             sums: (previous.writeLatencySum, current.writeLatencySum))
-        rates.readLatency = summarizer.summary(of: readLatencies)
-        rates.writeLatency = summarizer.summary(of: writeLatencies)
+        rates.readLatency = LatencySummary(of: readLatencies)
+        rates.writeLatency = LatencySummary(of: writeLatencies)
         if virtqueues.count == 1 {
             virtqueues[0].derive(from: previous, to: current, over: interval)
         }
@@ -229,7 +228,7 @@ extension Virtqueue {
 extension BlockRates {
     /// The sum of all LUNs. Latencies come from the added histograms; depth percentiles do not add
     /// up and stay `nil`; a rate is `nil` only if no LUN knows it.
-    public init(summing luns: [LUN], summarizer: inout LatencySummarizer) {
+    public init(summing luns: [LUN]) {
         func sum(_ key: KeyPath<BlockRates, Double?>) -> Double? {
             let known = luns.compactMap { $0.rates[keyPath: key] }
             return known.isEmpty ? nil : known.reduce(0, +)
@@ -252,8 +251,8 @@ extension BlockRates {
             queueDepth = QueueDepth(
                 now: depths.reduce(0) { $0 + $1.now }, mean: depths.reduce(0) { $0 + $1.mean })
         }
-        readLatency = summarizer.summary(of: .sum(luns.compactMap(\.readLatencies)))
-        writeLatency = summarizer.summary(of: .sum(luns.compactMap(\.writeLatencies)))
+        readLatency = LatencySummary(of: .sum(luns.compactMap(\.readLatencies)))
+        writeLatency = LatencySummary(of: .sum(luns.compactMap(\.writeLatencies)))
         stages = StageTimes(weighting: luns)
     }
 }

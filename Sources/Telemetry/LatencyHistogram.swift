@@ -1,5 +1,3 @@
-private import Histogram
-
 /// The bucket layout latencies are counted in: log-linear as in HdrHistogram, 32 buckets a power of
 /// two.
 ///
@@ -139,31 +137,34 @@ public struct LatencySummary: Sendable, Equatable {
     }
 }
 
-/// Turns histograms into percentiles; keep one and use it again, it holds some 30 KB of counts.
-public struct LatencySummarizer: Sendable {
-    private var scratch = Histogram<UInt64>(
-        lowestDiscernibleValue: 1, highestTrackableValue: 1 << 37,
-        numberOfSignificantValueDigits: .two)
-
-    /// A summarizer.
-    public init() {}
-
+extension LatencySummary {
     /// Mean and percentiles of `latencies`, `nil` when it counts nothing.
-    public mutating func summary(of latencies: LatencyHistogram?) -> LatencySummary? {
-        guard let latencies, !latencies.buckets.isEmpty else { return nil }
-        scratch.reset()
-        for bucket in latencies.buckets {
-            let range = LatencyBuckets.range(of: Int(bucket.index))
-            let middle = range.lowerBound + (range.upperBound - range.lowerBound) / 2
-            scratch.record(middle, count: UInt64(bucket.count))
+    ///
+    /// A percentile is the upper end of the bucket in which it lies, as HdrHistogram has it (its Swift
+    /// library is the oracle in the tests): the stated share of requests took at most that long.
+    public init?(of latencies: LatencyHistogram?) {
+        guard let latencies, let last = latencies.buckets.last else { return nil }
+        let count = latencies.count
+        var seen: UInt64 = 0
+        var at = latencies.buckets.startIndex
+        /// The upper end of the bucket that holds request number ⌈share × count⌉; shares must grow.
+        func microseconds(_ share: Double) -> Double {
+            let wanted = UInt64((share * Double(count)).rounded(.up))
+            while seen + UInt64(latencies.buckets[at].count) < wanted,
+                at < latencies.buckets.endIndex - 1
+            {
+                seen += UInt64(latencies.buckets[at].count)
+                at += 1
+            }
+            return Self.upperEnd(of: latencies.buckets[at])
         }
-        func microseconds(_ percentile: Double) -> Double {
-            Double(scratch.valueAtPercentile(percentile)) / 1000
-        }
-        let count = scratch.totalCount
-        return LatencySummary(
+        self.init(
             mean: Double(latencies.sum) / Double(count) / 1000,
-            p50: microseconds(50), p99: microseconds(99), p999: microseconds(99.9),
-            max: microseconds(100))
+            p50: microseconds(0.5), p99: microseconds(0.99), p999: microseconds(0.999),
+            max: Self.upperEnd(of: last))
+    }
+
+    private static func upperEnd(of bucket: LatencyHistogram.Bucket) -> Double {
+        Double(LatencyBuckets.range(of: Int(bucket.index)).upperBound) / 1000
     }
 }

@@ -28,7 +28,8 @@ struct DemoOptions: ParsableArguments {
     @Flag(help: "Let the load write to the --lun-file files: THEIR CONTENTS ARE LOST.")
     var overwrite = false
 
-    @Option(help: "How threads wait: block, yield, pause, spin. (default: block; yield at full speed)")
+    @Option(
+        help: "How threads wait: block, yield, pause, spin. (default: block; yield at full speed)")
     var wait: WaitMode?
 
     @Option(help: "vCPU threads. (default: one for each processor)")

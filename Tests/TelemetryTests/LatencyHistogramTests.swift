@@ -1,3 +1,4 @@
+import Histogram
 import Telemetry
 import Testing
 
@@ -50,11 +51,10 @@ import Testing
     }
 }
 
-@Suite struct LatencySummarizerTests {
+@Suite struct LatencySummaryTests {
     @Test func nothingHasNoPercentiles() {
-        var summarizer = LatencySummarizer()
-        #expect(summarizer.summary(of: nil) == nil)
-        #expect(summarizer.summary(of: LatencyHistogram()) == nil)
+        #expect(LatencySummary(of: nil) == nil)
+        #expect(LatencySummary(of: LatencyHistogram()) == nil)
     }
 
     /// Against exact percentiles of the same numbers, within the 3.2 % that the layout promises.
@@ -67,8 +67,7 @@ import Testing
         for latency in latencies { counts[LatencyBuckets.index(of: latency)] += 1 }
         let histogram = LatencyHistogram(
             from: zero[...], to: counts[...], sum: latencies.reduce(0, +))
-        var summarizer = LatencySummarizer()
-        let found = summarizer.summary(of: histogram)
+        let found = LatencySummary(of: histogram)
         let summary = try #require(found)
 
         let sorted = latencies.sorted()
@@ -87,15 +86,38 @@ import Testing
         }
     }
 
-    @Test func oneSummarizerServesManyHistograms() {
-        var summarizer = LatencySummarizer()
-        var slow = LatencyHistogram()
-        slow.record(1_000_000_000)
+    /// The same buckets in the Swift library of HdrHistogram give the same percentiles: a value of
+    /// ours is the upper end of the bucket in which the library's lies.
+    @Test(arguments: 1...20 as ClosedRange<UInt64>)
+    func percentilesAreThoseOfHdrHistogram(seed: UInt64) throws {
+        var random = Random(seed: seed)
+        var histogram = LatencyHistogram()
+        var library = Histogram<UInt64>(
+            lowestDiscernibleValue: 1, highestTrackableValue: 1 << 37,
+            numberOfSignificantValueDigits: .three)
+        for _ in 0..<(1 + Int(seed) * 97) {
+            let latency = random.latency()
+            histogram.record(latency)
+            library.record(latency)
+        }
+        let summary = try #require(LatencySummary(of: histogram))
+        for (found, percentile) in [
+            (summary.p50, 50.0), (summary.p99, 99), (summary.p999, 99.9), (summary.max, 100),
+        ] {
+            // The library's own bucket of three digits may straddle the end of one of ours.
+            let value = library.lowestEquivalentForValue(library.valueAtPercentile(percentile))
+            let bucket = LatencyBuckets.range(of: LatencyBuckets.index(of: value))
+            let next = LatencyBuckets.range(of: LatencyBuckets.index(of: bucket.upperBound + 1))
+            let ends = [bucket, next].map { Double($0.upperBound) / 1000 }
+            #expect(ends.contains(try #require(found)), "p\(percentile), seed \(seed)")
+        }
+    }
+
+    @Test func oneRequestIsAllItsPercentiles() {
         var fast = LatencyHistogram()
         fast.record(50)
-        _ = summarizer.summary(of: slow)
         #expect(
-            summarizer.summary(of: fast)
+            LatencySummary(of: fast)
                 == LatencySummary(mean: 0.05, p50: 0.05, p99: 0.05, p999: 0.05, max: 0.05))
     }
 }

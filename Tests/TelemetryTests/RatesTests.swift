@@ -24,7 +24,6 @@ private let second: Nanoseconds = 1_000_000_000
 }
 
 @Suite struct LUNRates {
-    private var summarizer = LatencySummarizer()
 
     /// A second in which 23 requests of each type went through: every counter says 23.
     private func readings() -> (LUNCounters, LUNCounters) {
@@ -50,7 +49,7 @@ private let second: Nanoseconds = 1_000_000_000
     @Test mutating func twentyThreeRequestsAreTwentyThree() {
         let (before, after) = readings()
         var lun = lun()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         let rates = lun.rates
         #expect(rates.reads == 23)
         #expect(rates.writes == 23)
@@ -73,7 +72,7 @@ private let second: Nanoseconds = 1_000_000_000
         var (_, after) = readings()
         after.oldest = 1500
         var lun = lun()
-        lun.derive(from: nil, to: after, summarizer: &summarizer)
+        lun.derive(from: nil, to: after)
         var blank = BlockRates()
         blank.oldestInFlight = 1.5
         #expect(lun.rates == blank)
@@ -85,10 +84,10 @@ private let second: Nanoseconds = 1_000_000_000
         var (before, after) = readings()
         after.monotonic = end
         var lun = lun()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         #expect(lun.rates == BlockRates())
         before.monotonic = 0
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         #expect(lun.rates.reads != nil)
     }
 
@@ -97,7 +96,7 @@ private let second: Nanoseconds = 1_000_000_000
         before.reads = 24
         after.writes = 1000
         var lun = lun()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         #expect(lun.rates.reads == nil)
         #expect(lun.rates.iops == nil)
         #expect(lun.rates.writes == 1000)
@@ -109,10 +108,10 @@ private let second: Nanoseconds = 1_000_000_000
         after.readLatencyBuckets = [0, 23]
         after.turns = 23
         var lun = lun()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         #expect(lun.readLatencies != nil)
         #expect(lun.virtqueues[0].batch == 5)
-        lun.derive(from: nil, to: after, summarizer: &summarizer)
+        lun.derive(from: nil, to: after)
         #expect(lun.readLatencies == nil)
         #expect(lun.virtqueues[0].batch == nil)
         #expect(lun.virtqueues[0].kicks == nil)
@@ -125,7 +124,7 @@ private let second: Nanoseconds = 1_000_000_000
         after.readLatencyBuckets = [7, 20, 3]
         after.readLatencySum = 26
         var lun = lun()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         let latency = try #require(lun.rates.readLatency)
         #expect(abs(latency.mean - 26.0 / 23 / 1000) < 1e-12)
         #expect(latency.p50 == 0.001)
@@ -141,7 +140,7 @@ private let second: Nanoseconds = 1_000_000_000
         after.interruptsSuppressed = 23
         after.fullTime = second / 4
         var lun = lun()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         #expect(lun.virtqueues[0].kicksSuppressedPercent == 75)
         #expect(lun.virtqueues[0].interruptsSuppressedPercent == 50)
         #expect(lun.virtqueues[0].fullPercent == 25)
@@ -164,8 +163,7 @@ private let second: Nanoseconds = 1_000_000_000
         after.depthTimes = times.map { 1000 + $0 }
         after.depth = 3
         var lun = LUN(id: "vd00", device: "virtio-blk")
-        var summarizer = LatencySummarizer()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         let depth = try #require(lun.rates.queueDepth)
         #expect(abs(depth.mean - mean) < 1e-12)
         #expect(depth.now == 3)
@@ -176,12 +174,11 @@ private let second: Nanoseconds = 1_000_000_000
 
     @Test func withoutTimesTheDepthIsUnknown() {
         var lun = LUN(id: "vd00", device: "virtio-blk")
-        var summarizer = LatencySummarizer()
         var after = LUNCounters(monotonic: second)
-        lun.derive(from: LUNCounters(monotonic: 0), to: after, summarizer: &summarizer)
+        lun.derive(from: LUNCounters(monotonic: 0), to: after)
         #expect(lun.rates.queueDepth == nil)
         after.depthTimes = [1, 2]
-        lun.derive(from: LUNCounters(monotonic: 0), to: after, summarizer: &summarizer)
+        lun.derive(from: LUNCounters(monotonic: 0), to: after)
         #expect(lun.rates.queueDepth == nil)
     }
 }
@@ -195,13 +192,12 @@ private let second: Nanoseconds = 1_000_000_000
         after.staged = 30
         after.stageSums = [20_100, 100, 50, 40_100, 60_100]
         var lun = LUN(id: "vd00", device: "virtio-blk")
-        var summarizer = LatencySummarizer()
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         #expect(
             lun.rates.stages
                 == StageTimes(ringWait: 1, submit: 0, storage: nil, complete: 2, notify: 3))
         after.stageSums = []
-        lun.derive(from: before, to: after, summarizer: &summarizer)
+        lun.derive(from: before, to: after)
         #expect(lun.rates.stages == nil)
     }
 }

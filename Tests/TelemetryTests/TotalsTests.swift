@@ -2,7 +2,6 @@ import Telemetry
 import Testing
 
 @Suite struct TotalsTests {
-    private var summarizer = LatencySummarizer()
 
     private func lun(_ change: (inout LUN) -> Void) -> LUN {
         var lun = LUN(id: "vd00", device: "virtio-blk")
@@ -17,9 +16,9 @@ import Testing
         ]
         for rate in rates {
             let luns = [20.0, 3, nil].map { value in lun { $0.rates[keyPath: rate] = value } }
-            let total = BlockRates(summing: luns, summarizer: &summarizer)
+            let total = BlockRates(summing: luns)
             #expect(total[keyPath: rate] == 23, "\(rate)")
-            let unknown = BlockRates(summing: [lun { _ in }], summarizer: &summarizer)
+            let unknown = BlockRates(summing: [lun { _ in }])
             #expect(unknown[keyPath: rate] == nil, "\(rate)")
         }
     }
@@ -29,7 +28,7 @@ import Testing
             QueueDepth(now: 3, mean: 2.5, p50: 2, p99: 4, max: 5), .init(now: 1, mean: 0.5),
         ]
         let luns = depths.map { depth in lun { $0.rates.queueDepth = depth } }
-        let total = BlockRates(summing: luns, summarizer: &summarizer)
+        let total = BlockRates(summing: luns)
         #expect(total.queueDepth == QueueDepth(now: 4, mean: 3))
     }
 
@@ -41,7 +40,7 @@ import Testing
                 $0.readLatencies = histogram
             }
         }
-        let total = BlockRates(summing: luns, summarizer: &summarizer)
+        let total = BlockRates(summing: luns)
         let latency = try #require(total.readLatency)
         #expect(latency.mean == 16.75)
         #expect(abs(try #require(latency.p50) - 1) < 0.032)
@@ -61,13 +60,13 @@ import Testing
             },
             lun { $0.rates.iops = 1000 },
         ]
-        let total = BlockRates(summing: luns, summarizer: &summarizer)
+        let total = BlockRates(summing: luns)
         #expect(total.stages == StageTimes(ringWait: 2))
     }
 
     @Test mutating func theOldestOfAll() {
         let luns = [3.0, 8, nil].map { age in lun { $0.rates.oldestInFlight = age } }
-        #expect(BlockRates(summing: luns, summarizer: &summarizer).oldestInFlight == 8)
+        #expect(BlockRates(summing: luns).oldestInFlight == 8)
     }
 }
 

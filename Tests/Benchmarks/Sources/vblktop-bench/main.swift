@@ -27,13 +27,12 @@ func measure(luns: Int, backend: String, trace: TraceMode, wait: WaitMode, secon
     Thread.sleep(forTimeInterval: seconds)
     let after = (0..<luns).map { engine.counters(ofLUN: $0) }
     engine.stop()
-    var summarizer = LatencySummarizer()
     let list = (0..<luns).map { index in
         var lun = LUN(id: "\(index)", device: "")
-        lun.derive(from: before[index], to: after[index], summarizer: &summarizer)
+        lun.derive(from: before[index], to: after[index])
         return lun
     }
-    let total = BlockRates(summing: list, summarizer: &summarizer)
+    let total = BlockRates(summing: list)
     let iops = list.compactMap(\.rates.iops)
     print(
         luns, backend, trace, wait, "IOPS", Int(total.iops ?? 0), "min/max",
