@@ -111,6 +111,9 @@ struct RequestRulesTests {
             "FLUSH whose sector is not 0", T.flush, sector: UInt64.max, [.header, .status],
             .executed(.flush, byteCount: 0, dataByteCount: 0)),
         Rule(
+            "FLUSH with data", T.flush, [.header, .out(512), .into(512), .status],
+            .executed(.flush, byteCount: 0, dataByteCount: 0)),
+        Rule(
             "FLUSH on a read-only device", T.flush, isReadOnly: true, [.header, .status],
             .executed(.flush, byteCount: 0, dataByteCount: 0)),
         Rule(
