@@ -169,8 +169,9 @@ struct LostWakeupTests {
         let meeting = Meeting()
         atTheSameTime({
             for round in 0..<Self.rounds {
-                meeting.wait(round: 3 * round + 1)
                 _ = shared.pair.add()
+                meeting.wait(round: 3 * round + 1)
+                meeting.stagger(round)
                 shared.published[round] = shared.pair.publishAvail()
                 meeting.wait(round: 3 * round + 2)
                 meeting.wait(round: 3 * round + 3)
@@ -180,6 +181,7 @@ struct LostWakeupTests {
             for round in 0..<Self.rounds {
                 shared.pair.device.suppressKicks()
                 meeting.wait(round: 3 * round + 1)
+                meeting.stagger(round / 32)
                 shared.armed[round] = shared.pair.armKicks()
                 meeting.wait(round: 3 * round + 2)
                 _ = shared.pair.refresh()
@@ -202,17 +204,21 @@ struct LostWakeupTests {
                 shared.pair.driver.suppressInterrupts()
                 _ = shared.pair.add()
                 _ = shared.pair.publishAvail()
-                meeting.wait(round: 2 * round + 1)
+                meeting.wait(round: 3 * round + 1)
+                meeting.wait(round: 3 * round + 2)
+                meeting.stagger(round / 32)
                 shared.armed[round] = shared.pair.armInterrupts()
-                meeting.wait(round: 2 * round + 2)
+                meeting.wait(round: 3 * round + 3)
             }
         }) {
             for round in 0..<Self.rounds {
-                meeting.wait(round: 2 * round + 1)
+                meeting.wait(round: 3 * round + 1)
                 _ = shared.pair.refresh()
                 if case .chain(let head) = shared.pair.pop() { shared.pair.push(head) }
+                meeting.wait(round: 3 * round + 2)
+                meeting.stagger(round)
                 shared.published[round] = shared.pair.publishUsed()
-                meeting.wait(round: 2 * round + 2)
+                meeting.wait(round: 3 * round + 3)
             }
         }
         #expect(bothMissed(shared) == 0)

@@ -43,4 +43,10 @@ final class Meeting: Sendable {
             if turns % 64 == 0 { sched_yield() }
         }
     }
+
+    /// Lets a little time pass, more with every step of 0…31: two threads that leave a meeting with
+    /// different steps meet again at every distance.
+    func stagger(_ step: Int) {
+        for _ in 0..<step & 31 { _ = arrivals.load(ordering: .acquiring) }
+    }
 }
