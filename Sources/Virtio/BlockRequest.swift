@@ -150,7 +150,7 @@ extension BlockLimits {
         let refusal = ParsedRequest.answer(
             status: BlockStatus.ioError, statusAddress: statusAddress)
         guard !isReadOnly, list.readableBytes == 32 else { return refusal }
-        let payload = list.gather(skipping: 16)
+        let payload = list.gather(from: firstData)
         let sector = UInt64(payload.type) | UInt64(payload.reserved) << 32
         let count = UInt32(truncatingIfNeeded: payload.sector)
         let flags = UInt32(truncatingIfNeeded: payload.sector >> 32)
@@ -193,7 +193,7 @@ extension SegmentList {
     /// segment in which the header ends is narrowed to the data behind it.
     @usableFromInline
     func gatherHeader() -> (ck_block_header, firstData: Int) {
-        let header = gather(skipping: 0)
+        let header = gather(from: 0)
         var remaining: UInt = 16
         var index = 0
         while index < readableCount, segments[index].byteCount <= remaining {
@@ -207,25 +207,20 @@ extension SegmentList {
         return (header, index)
     }
 
-    /// 16 readable bytes from offset `skipping`, copied once each; fewer are followed by zeroes.
+    /// The 16 readable bytes from segment `first` on, copied once each; fewer are followed by zeroes.
     @usableFromInline
-    func gather(skipping: UInt) -> ck_block_header {
+    func gather(from first: Int) -> ck_block_header {
         var header = ck_block_header()
         // SAFETY: at most the 16 bytes of `header` are written, from segments that were translated.
         unsafe withUnsafeMutablePointer(to: &header) { header in
             let to = UInt(bitPattern: header)
-            var skip = skipping
             var filled: UInt = 0
-            for index in 0..<readableCount where filled < 16 {
-                let segment = segments[index]
-                if skip >= segment.byteCount {
-                    skip -= segment.byteCount
-                    continue
-                }
-                let count = min(segment.byteCount - skip, 16 - filled)
-                ck_copy_once(to + filled, segment.address + skip, Int(count))
+            var index = first
+            while filled < 16, index < readableCount {
+                let count = min(segments[index].byteCount, 16 - filled)
+                ck_copy_once(to + filled, segments[index].address, Int(count))
                 filled += count
-                skip = 0
+                index += 1
             }
         }
         return header
