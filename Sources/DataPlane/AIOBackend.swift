@@ -44,7 +44,12 @@ struct AIOBackend: ~Copyable, Backend {
             repeating: Completion(head: 0, result: 0), count: queueSize + 1)
     }
 
-    var hasCompletion: Bool { refusal != nil || context.hasCompletion }
+    /// Where the kernel took nothing for want of resources and holds nothing of ours, no completion
+    /// will come to wake us: then it is up to us to try again.
+    var hasCompletion: Bool {
+        refusal != nil || context.hasCompletion
+            || context.prepared > 0 && context.prepared == inFlight
+    }
 
     mutating func start(
         head: UInt16, _ request: BlockRequest, _ segments: borrowing SegmentList
@@ -152,7 +157,8 @@ struct AIOBackend: ~Copyable, Backend {
         if transfer.moved >= transfer.byteCount { return transfer.byteCount }
         dropFront(slot: slot, &transfer, byteCount: UInt(result))
         transfers[slot] = transfer
-        if result == 0 {
+        // Only the end of a file stops a read within a sector; O_DIRECT cannot go on from there.
+        if result == 0 || result % 512 != 0 && !transfer.isWrite {
             if transfer.isWrite { return -Int64(Errno.noSpace.rawValue) }
             zeroRest(slot: slot, transfer)
             return transfer.byteCount
