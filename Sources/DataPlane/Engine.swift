@@ -189,10 +189,13 @@ public final class Engine: Sendable {
         set { orders.trace = newValue }
     }
 
-    /// Measures anew how ticks become time; the longer the engine has run, the better. Call it before
-    /// reading counters, once a sample.
+    /// Holds the ticks to `CLOCK_MONOTONIC` again, which they drift from by some millionths. Call it
+    /// before reading counters, once a sample.
+    ///
+    /// The rate stays: a new one would change all sums of the past a little, and times at depths that
+    /// are long gone would seem to grow.
     public func calibrate() {
-        tickRate.withLock { $0 = TickRate(from: firstReading, to: .now()) }
+        tickRate.withLock { $0 = $0?.anchored(at: .now()) }
     }
 
     /// Memory of the simulated guest: rings, requests and their data, bytes.

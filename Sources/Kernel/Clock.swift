@@ -68,6 +68,19 @@ public struct TickRate: Sendable {
         self.init(from: first, to: .now())
     }
 
+    /// The same rate with another origin: times keep to `CLOCK_MONOTONIC` however long this is used,
+    /// and a sum of durations still converts to what it did before.
+    public func anchored(at reading: Reading) -> TickRate {
+        TickRate(
+            factor: factor, originTicks: reading.ticks, originNanoseconds: reading.nanoseconds)
+    }
+
+    private init(factor: UInt64, originTicks: UInt64, originNanoseconds: Nanoseconds) {
+        self.factor = factor
+        self.originTicks = originTicks
+        self.originNanoseconds = originNanoseconds
+    }
+
     /// Over this time an error of some 50 ns in both readings does not matter.
     static let shortestCalibration: Nanoseconds = 5_000_000
 

@@ -87,6 +87,21 @@ extension DataPlaneTests {
             #expect(mean > 24 && mean <= 32)
         }
 
+        /// Time at a depth that is long gone does not grow with the ticks' calibration.
+        @Test func calibratingChangesNoSums() throws {
+            let engine = try run(engineOfOne(Self.disk, job())) {
+                $0.requests() >= scaled(20_000)
+            }
+            let before = engine.counters(ofLUN: 0)
+            for _ in 0..<10 {
+                engine.calibrate()
+                let after = engine.counters(ofLUN: 0)
+                #expect(after.depthTimes[1...] == before.depthTimes[1...])
+                #expect(after.stageSums == before.stageSums)
+                #expect(after.monotonic > before.monotonic)
+            }
+        }
+
         /// A LUN that nobody has used yet has a depth, too: none.
         @Test func theTimeBeforeTheFirstRequestCounts() throws {
             var work = job()

@@ -70,6 +70,18 @@ import Testing
         #expect(between + 1_000_000 > before)
     }
 
+    @Test func anAnchorMovesTimesAndNoDurations() {
+        let rate = rate(megahertz: 2000)
+        let reading = TickRate.Reading(
+            ticks: rate.originTicks + 5_000_000_000_000, nanoseconds: 12_345_678_901_234)
+        let moved = rate.anchored(at: reading)
+        #expect(moved.time(at: reading.ticks) == reading.nanoseconds)
+        #expect(rate.time(at: reading.ticks) != reading.nanoseconds)
+        for ticks: UInt64 in [1, 1_000_003, 1 << 50] {
+            #expect(moved.nanoseconds(sum: ticks) == rate.nanoseconds(sum: ticks))
+        }
+    }
+
     @Test func clocksRun() {
         let (ticks, time) = (Clock.ticks(), Clock.monotonic())
         #expect(Clock.ticksAfterLoads() >= ticks)
