@@ -2,8 +2,8 @@ import Kernel
 import Telemetry
 import Virtio
 
-// What comes from outside is bounded here, before anything is allocated or computed from it, so that
-// nothing behind can overflow.
+// What comes from outside is bounded here, before anything is allocated or computed from it, so
+// that nothing behind can overflow.
 
 extension EngineConfiguration {
     /// Throws what is wrong with the first part that cannot run.

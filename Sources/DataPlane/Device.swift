@@ -24,8 +24,8 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     var delays: DelayLine
     private var random: Random
     private var isTracing = false
-    /// Heads started in this turn, and heads finished in it, for their stamps. A driver that offers a
-    /// head anew before it has it back can make a turn finish a whole ring twice.
+    /// Heads started in this turn, and heads finished in it, for their stamps. A driver that offers
+    /// a head anew before it has it back can make a turn finish a whole ring twice.
     private let started: FixedArray<UInt16>
     private var startedCount = 0
     private let finished: FixedArray<UInt16>

@@ -117,8 +117,8 @@ struct Disk: ~Copyable {
         return count
     }
 
-    /// Takes note of a request's end. One that was published after `now` was read moves `now` on, so
-    /// that no life ends before it was over.
+    /// Takes note of a request's end. One that was published after `now` was read moves `now` on,
+    /// so that no life ends before it was over.
     @inline(__always)
     private mutating func finish(head: UInt16, now: inout UInt64) {
         if traceMode != .off, shared.stamps.get(.published, of: head) > now {
@@ -226,8 +226,8 @@ struct Disk: ~Copyable {
         return placedCount
     }
 
-    /// Ends the spell of a full ring if something found room or nothing wants it any more, and begins
-    /// one if a request that is due did not.
+    /// Ends the spell of a full ring if something found room or nothing wants it any more, and
+    /// begins one if a request that is due did not.
     @inline(__always)
     private func noteFull(_ isFull: Bool, now: UInt64) {
         let since = counters[DriverCounter.fullSince]

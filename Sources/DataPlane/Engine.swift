@@ -86,8 +86,8 @@ public final class Engine: Sendable {
 
     // MARK: Running
 
-    /// Starts all threads, once in an engine's life. Where one cannot be started, those that were are
-    /// stopped again before this throws.
+    /// Starts all threads, once in an engine's life. Where one cannot be started, those that were
+    /// are stopped again before this throws.
     public func start() throws {
         let isFirst = hasStarted.withLock { hasStarted in
             defer { hasStarted = true }
@@ -189,11 +189,11 @@ public final class Engine: Sendable {
         set { orders.trace = newValue }
     }
 
-    /// Holds the ticks to `CLOCK_MONOTONIC` again, which they drift from by some millionths. Call it
-    /// before reading counters, once a sample.
+    /// Holds the ticks to `CLOCK_MONOTONIC` again, which they drift from by some millionths. Call
+    /// it before reading counters, once a sample.
     ///
-    /// The rate stays: a new one would change all sums of the past a little, and times at depths that
-    /// are long gone would seem to grow.
+    /// The rate stays: a new one would change all sums of the past a little, and times at depths
+    /// that are long gone would seem to grow.
     public func calibrate() {
         tickRate.withLock { $0 = $0?.anchored(at: .now()) }
     }

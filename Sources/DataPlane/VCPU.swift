@@ -124,8 +124,8 @@ struct VCPULoop: ~Copyable {
         }
     }
 
-    /// Whether there is something to do. The order to stop is news only once: a stopping guest waits
-    /// for its completions like any other.
+    /// Whether there is something to do. The order to stop is news only once: a stopping guest
+    /// waits for its completions like any other.
     private func isReady(due: Nanoseconds?, isStopping: Bool) -> Bool {
         for index in 0..<disks.count where disks[index].disk.hasUsed { return true }
         if orders.guestStops != isStopping { return true }

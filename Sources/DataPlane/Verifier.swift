@@ -9,7 +9,8 @@ final class Verifier {
     private let sectorsPerBlock: UInt64
     /// Writes to each block so far; 0 means never written, which reads as zeroes.
     private var generations: [UInt32]
-    /// The generation of a block whose data nobody knows: it was there before us, or a write failed.
+    /// The generation of a block whose data nobody knows: it was there before us, or a write
+    /// failed.
     private static let unknown = UInt32.max
     private var isReserved: [Bool]
 
@@ -33,7 +34,8 @@ final class Verifier {
     /// Gives the block at `sector` free.
     func release(_ sector: UInt64) { isReserved[block(sector)] = false }
 
-    /// Takes note that a write of the block at `sector` failed: whatever is read there now is right.
+    /// Takes note that a write of the block at `sector` failed: whatever is read there now is
+    /// right.
     func forget(_ sector: UInt64) { generations[block(sector)] = Self.unknown }
 
     /// Fills a write's data with the block's next generation.

@@ -20,7 +20,8 @@ public final class BackingFile: Sendable {
         name = "\(directory) (unnamed)"
         isReadOnly = false
         isBlank = true
-        // Asked before it is taken: ext4 would fill the disk up before it found that it is too small.
+        // Asked before it is taken: ext4 would fill the disk up before it found that it is too
+        // small.
         if let free = BackingDirectory.freeBytes(in: directory), free < byteCount {
             throw Self.cannotPreallocate(byteCount, in: directory, .noSpace)
         }

@@ -14,8 +14,8 @@ public enum Clock {
     @inlinable
     public static func ticks() -> UInt64 { ck_ticks() }
 
-    /// `ticks()`, but never earlier than what this thread has just read of another's: an out-of-order
-    /// core may otherwise read its counter before it has the other's stamp.
+    /// `ticks()`, but never earlier than what this thread has just read of another's: an
+    /// out-of-order core may otherwise read its counter before it has the other's stamp.
     @inlinable
     public static func ticksAfterLoads() -> UInt64 { ck_ticks_after_loads() }
 }
@@ -59,8 +59,8 @@ public struct TickRate: Sendable {
         originNanoseconds = second.nanoseconds
     }
 
-    /// The rate since `first`, good to some ten millionths: waits until `first` is five milliseconds
-    /// old, if it is not yet.
+    /// The rate since `first`, good to some ten millionths: waits until `first` is five
+    /// milliseconds old, if it is not yet.
     public init(since first: Reading) {
         while ck_has_nanosecond_ticks() == 0,
             Clock.monotonic() &- first.nanoseconds < Self.shortestCalibration
@@ -68,8 +68,8 @@ public struct TickRate: Sendable {
         self.init(from: first, to: .now())
     }
 
-    /// The same rate with another origin: times keep to `CLOCK_MONOTONIC` however long this is used,
-    /// and a sum of durations still converts to what it did before.
+    /// The same rate with another origin: times keep to `CLOCK_MONOTONIC` however long this is
+    /// used, and a sum of durations still converts to what it did before.
     public func anchored(at reading: Reading) -> TickRate {
         TickRate(
             factor: factor, originTicks: reading.ticks, originNanoseconds: reading.nanoseconds)

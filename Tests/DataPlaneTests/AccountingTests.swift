@@ -113,7 +113,8 @@ extension DataPlaneTests {
             engine.stop()
         }
 
-        /// 32 descriptors and three parts to a request: ten fit, and the rest of the 32 has to wait.
+        /// 32 descriptors and three parts to a request: ten fit, and the rest of the 32 has to
+        /// wait.
         @Test(arguments: [QueueFeatures.eventIndex, []])
         func aFullRingHoldsTenDirectRequests(_ features: QueueFeatures) throws {
             var depths: Set<Int> = []

@@ -5,7 +5,8 @@ import Telemetry
 import Testing
 import Virtio
 
-/// Everything that runs an engine, one after the other: each has the machine's processors to itself.
+/// Everything that runs an engine, one after the other: each has the machine's processors to
+/// itself.
 @Suite(.serialized) struct DataPlaneTests {}
 
 /// Whether each memory access costs tens of times more: then fewer requests prove the same.
@@ -69,8 +70,8 @@ func engineOfOne(
     return configuration
 }
 
-/// Starts an engine, looks at it until `isEnough`, and stops it. Waiting has no limit in time: how long
-/// anything takes is not what is tested here.
+/// Starts an engine, looks at it until `isEnough`, and stops it. Waiting has no limit in time: how
+/// long anything takes is not what is tested here.
 @discardableResult
 func run(
     _ configuration: EngineConfiguration, until isEnough: (Engine) -> Bool
@@ -82,7 +83,8 @@ func run(
     return engine
 }
 
-/// Gives the CPU away until `isDone`; a look at an engine is expensive, so it is taken now and then.
+/// Gives the CPU away until `isDone`; a look at an engine is expensive, so it is taken now and
+/// then.
 func wait(until isDone: () -> Bool) {
     while !isDone() {
         for _ in 0..<20 { yieldProcessor() }
@@ -94,7 +96,8 @@ extension Engine {
     func requests(_ index: Int = 0) -> UInt64 { counters(ofLUN: index).requests }
 }
 
-/// What must hold of any LUN after `stop`: all that was asked came back, once, and is accounted for.
+/// What must hold of any LUN after `stop`: all that was asked came back, once, and is accounted
+/// for.
 func expectSettled(
     _ engine: Engine, lun: Int = 0, blockSize: Int = 4096,
     sourceLocation: SourceLocation = #_sourceLocation

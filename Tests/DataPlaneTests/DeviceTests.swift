@@ -249,8 +249,9 @@ extension DataPlaneTests {
             #expect(isFound)
         }
 
-        /// Two heads are in flight; the driver offers a third over and over in one turn, without waiting
-        /// for it to come back. More is finished in this turn than the ring has descriptors.
+        /// Two heads are in flight; the driver offers a third over and over in one turn, without
+        /// waiting for it to come back. More is finished in this turn than the ring has
+        /// descriptors.
         @Test func aHeadOfferedAnewInOneTurnDoesNoHarm() throws {
             let lun = Self.lun(.memory(byteCount: Int64(Self.byteCount)), queueSize: 4)
             let rig = try Rig(lun, backend: HeldBackend(), trace: .stages)

@@ -25,8 +25,9 @@ extension DataPlaneTests {
                 trace: try TraceRing(capacity: 2))
         }
 
-        /// A rate of ticks that is a tenth too slow makes no difference to what is due: the vCPU wakes
-        /// by `CLOCK_MONOTONIC`, and what is due by it goes out. Else it would wake again and again.
+        /// A rate of ticks that is a tenth too slow makes no difference to what is due: the vCPU
+        /// wakes by `CLOCK_MONOTONIC`, and what is due by it goes out. Else it would wake again and
+        /// again.
         @Test func whatIsDueIsDueByTheClockTheGuestSleepsBy() throws {
             let now = TickRate.Reading.now()
             let past = TickRate.Reading(ticks: now.ticks - 1000, nanoseconds: now.nanoseconds - 1)
@@ -46,7 +47,8 @@ extension DataPlaneTests {
             #expect(rounds > 0)
         }
 
-        /// Where the ring is full, time alone brings nothing: a guest that woke up for it would spin.
+        /// Where the ring is full, time alone brings nothing: a guest that woke up for it would
+        /// spin.
         @Test func aFullRingWaitsForACompletionNotForTime() throws {
             let shared = try Self.shared {
                 $0.job.rate = 1e9
@@ -67,8 +69,8 @@ extension DataPlaneTests {
             #expect(full == later)
         }
 
-        /// The spell of a full ring begins when the first request finds no room, though others before
-        /// it did.
+        /// The spell of a full ring begins when the first request finds no room, though others
+        /// before it did.
         @Test func aRingFilledInOneGoIsFullAtOnce() throws {
             let shared = try Self.shared {
                 $0.queueSize = 32

@@ -77,8 +77,8 @@ extension DataPlaneTests {
             expectSettled(engine, blockSize: 512)
         }
 
-        /// The proof is worth something only if it finds what is wrong: blocks that were written are
-        /// zeroed behind the engine's back.
+        /// The proof is worth something only if it finds what is wrong: blocks that were written
+        /// are zeroed behind the engine's back.
         @Test func aPlantedDefectIsFound() throws {
             guard let directory = (Place.tmpfs.directory ?? Place.disk.directory) else { return }
             let byteCount = 128 * 4096

@@ -5,8 +5,8 @@ import Virtio
 
 @testable import DataPlane
 
-/// A device without a thread, and the driver end of its queue in the test's hands: each step happens
-/// when the test takes it.
+/// A device without a thread, and the driver end of its queue in the test's hands: each step
+/// happens when the test takes it.
 final class Rig<B: Backend & ~Copyable> {
     let shared: LUNShared
     var driver: DriverQueue
@@ -35,8 +35,8 @@ final class Rig<B: Backend & ~Copyable> {
         var written: UInt32
     }
 
-    /// Queues a request whose data stand in slot `slot`: `out` bytes the device reads, `into` bytes it
-    /// writes, the status byte last.
+    /// Queues a request whose data stand in slot `slot`: `out` bytes the device reads, `into` bytes
+    /// it writes, the status byte last.
     @discardableResult
     func queue(
         _ type: UInt32, sector: UInt64 = 0, out: Int = 0, into: Int = 0, slot: Int = 0

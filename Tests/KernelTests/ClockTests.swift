@@ -59,7 +59,8 @@ import Testing
         #expect(rate.ticks(3_600_000_000_000) > 0)
     }
 
-    /// A rate from two readings at the same instant would be noise: the engine's waits for a distance.
+    /// A rate from two readings at the same instant would be noise: the engine's waits for a
+    /// distance.
     @Test func aRateSinceJustNowWaitsForItsPrecision() {
         let first = TickRate.Reading.now()
         let rate = TickRate(since: first)

@@ -42,7 +42,8 @@ import Testing
         #expect(!mapped(address))
     }
 
-    /// One writer, a reader: each word is seen whole, and what was released is seen with all before it.
+    /// One writer, a reader: each word is seen whole, and what was released is seen with all before
+    /// it.
     @Test func releasedWordsCarryWhatCameBefore() throws {
         let words = try SharedWords(count: 64)
         let rounds: UInt64 = 20_000
