@@ -102,17 +102,6 @@ extension DataPlaneTests {
             }
         }
 
-        /// A LUN that nobody has used yet has a depth, too: none.
-        @Test func theTimeBeforeTheFirstRequestCounts() throws {
-            var work = job()
-            work.rate = 0.001
-            let engine = try Engine(engineOfOne(Self.disk, work))
-            try engine.start()
-            wait { engine.counters(ofLUN: 0).depthTimes[0] > 0 }
-            #expect(engine.requests() == 0)
-            engine.stop()
-        }
-
         /// 32 descriptors and three parts to a request: ten fit, and the rest of the 32 has to
         /// wait.
         @Test(arguments: [QueueFeatures.eventIndex, []])

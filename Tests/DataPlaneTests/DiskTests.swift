@@ -47,6 +47,18 @@ extension DataPlaneTests {
             #expect(rounds > 0)
         }
 
+        /// A LUN that nobody has used yet has a depth, too: none.
+        @Test func theTimeBeforeTheFirstRequestCounts() throws {
+            let shared = try Self.shared { $0.job.rate = 0.001 }
+            let rate = TickRate(since: .now())
+            let disk = try Self.disk(shared, rate: rate)
+            let first = Clock.monotonic()
+            while Clock.monotonic() < first + 1000 {}
+            #expect(shared.counters.read(rate: rate).depthTimes[0] > 0)
+            let inFlight = disk.inFlight
+            #expect(inFlight == 0)
+        }
+
         /// Where the ring is full, time alone brings nothing: a guest that woke up for it would
         /// spin.
         @Test func aFullRingWaitsForACompletionNotForTime() throws {
