@@ -157,8 +157,7 @@ struct AIOBackend: ~Copyable, Backend {
         if transfer.moved >= transfer.byteCount { return transfer.byteCount }
         dropFront(slot: slot, &transfer, byteCount: UInt(result))
         transfers[slot] = transfer
-        // Only the end of a file stops a read within a sector; O_DIRECT cannot go on from there.
-        if result == 0 || result % 512 != 0 && !transfer.isWrite {
+        if result == 0 {
             if transfer.isWrite { return -Int64(Errno.noSpace.rawValue) }
             zeroRest(slot: slot, transfer)
             return transfer.byteCount
