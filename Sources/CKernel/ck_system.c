@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -21,7 +22,8 @@
 int ck_gettid(void) { return (int)syscall(SYS_gettid); }
 
 void ck_name_this_thread(const char *name) {
-    pthread_setname_np(pthread_self(), name);
+    // Not pthread_setname_np, which refuses a long name where the kernel cuts it.
+    prctl(PR_SET_NAME, name);
 }
 
 int ck_open_direct(const char *path, int writable) {
@@ -83,7 +85,10 @@ int ck_eventfd_wait(int descriptor, int64_t timeout_ns) {
         if (ppoll(&request, 1, &limit, NULL) <= 0) return 0;
     }
     eventfd_t count;
-    return eventfd_read(descriptor, &count) == 0;
+    int error;
+    do error = eventfd_read(descriptor, &count);
+    while (error != 0 && errno == EINTR);
+    return error == 0;
 }
 
 int ck_open_unlinked(const char *directory) {

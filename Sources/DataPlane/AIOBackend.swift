@@ -44,7 +44,12 @@ struct AIOBackend: ~Copyable, Backend {
             repeating: Completion(head: 0, result: 0), count: queueSize + 1)
     }
 
-    var hasCompletion: Bool { refusal != nil || context.hasCompletion }
+    /// Where the kernel took nothing for want of resources and holds nothing of ours, no completion
+    /// will come to wake us: then it is up to us to try again.
+    var hasCompletion: Bool {
+        refusal != nil || context.hasCompletion
+            || context.prepared > 0 && context.prepared == inFlight
+    }
 
     mutating func start(
         head: UInt16, _ request: BlockRequest, _ segments: borrowing SegmentList

@@ -143,9 +143,17 @@ struct LUNCounterBlock: Sendable {
     /// The depth gauges, and the times at each depth with the time at the present depth added: a LUN
     /// that has stood still since its last request counts too.
     private func readDepth(into result: inout LUNCounters, at now: UInt64, rate: TickRate) {
-        result.depth = Int(self[DriverCounter.depth])
-        var times = depthTicks.copy(0..<depthTicks.count)
-        let since = self[DriverCounter.depthSince]
+        var times: [UInt64] = []
+        var since: UInt64
+        // Were the depth to change in between, the time at the last one would be in neither part. A
+        // depth that changes all the time has little to lose.
+        var tries = 4
+        repeat {
+            since = self[DriverCounter.depthSince]
+            result.depth = Int(self[DriverCounter.depth])
+            times = depthTicks.copy(0..<depthTicks.count)
+            tries -= 1
+        } while since != self[DriverCounter.depthSince] && tries > 0
         if since != 0, now > since, result.depth < times.count {
             times[result.depth] += now - since
         }

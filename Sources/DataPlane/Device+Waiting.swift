@@ -49,7 +49,9 @@ extension Device where B: ~Copyable {
     }
 
     private var isReady: Bool {
-        if queue.hasWork || backend.hasCompletion || shared.orders.devicesStop { return true }
+        if queue.hasWork || backend.hasCompletion { return true }
+        // What is still in flight when we are to stop wakes us when it completes.
+        if shared.orders.devicesStop, backend.inFlight == 0 { return true }
         guard let due = delays.firstDue else { return false }
         return due <= Clock.monotonic()
     }

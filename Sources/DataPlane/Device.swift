@@ -24,7 +24,8 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     var delays: DelayLine
     private var random: Random
     private var isTracing = false
-    /// Heads started in this turn, and heads finished in it, for their stamps.
+    /// Heads started in this turn, and heads finished in it, for their stamps. A driver that offers
+    /// a head anew before it has it back can make a turn finish a whole ring twice.
     private let started: FixedArray<UInt16>
     private var startedCount = 0
     private let finished: FixedArray<UInt16>
@@ -48,7 +49,6 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         requests = FixedArray(repeating: .none, count: size)
         delays = DelayLine(capacity: size)
         started = FixedArray(repeating: 0, count: size)
-        // A driver that breaks the rules can offer a head again before it was published.
         finished = FixedArray(repeating: 0, count: 2 * size)
         random = Random(seed: configuration.job.seed ^ 0xD0E1)
     }
@@ -69,7 +69,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         isTracing = shared.orders.trace != .off
         startedCount = 0
         finishedCount = 0
-        let taken = drain(at: begin)
+        let taken = drain()
         if backend.submit() > 0 { counters.add(1, to: .submissions) }
         if taken > 0 {
             counters.add(UInt64(taken), to: .popped)
@@ -86,16 +86,21 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     }
 
     /// Takes and starts everything in the ring.
-    private mutating func drain(at begin: UInt64) -> Int {
+    private mutating func drain() -> Int {
         let available = min(queue.refresh(), Self.turnLimit)
+        // Later than the driver's stamp of whatever it has made available.
+        let now = isTracing && available > 0 ? Clock.ticksAfterLoads() : 0
         var taken = 0
         while taken < available {
             switch queue.pop(into: &segments) {
             case .empty: return taken
-            case .chain(let head): start(head, at: begin)
+            case .chain(let head):
+                notePopped(head, at: now)
+                start(head)
             case .malformed(let head, _):
+                notePopped(head, at: now)
                 counters.add(1, to: .malformed)
-                queue.push(head: head, written: 0)
+                giveBack(head, written: 0)
             case .broken:
                 breakDown()
                 return taken
@@ -107,15 +112,18 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func start(_ head: UInt16, at begin: UInt64) {
+    private mutating func notePopped(_ head: UInt16, at now: UInt64) {
+        guard isTracing else { return }
+        shared.stamps.set(.popped, of: head, to: now)
+        started[startedCount] = head
+        startedCount &+= 1
+    }
+
+    @inline(__always)
+    private mutating func start(_ head: UInt16) {
         switch limits.parse(segments) {
         case .execute(let request):
             requests[Int(head)] = request
-            if isTracing {
-                shared.stamps.set(.popped, of: head, to: begin)
-                started[startedCount] = head
-                startedCount &+= 1
-            }
             if request.operation == .getID {
                 answerID(request)
                 complete(head, Int64(request.byteCount))
@@ -127,10 +135,10 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
             }
         case .answer(let status, let statusAddress):
             HostMemory.storeStatus(status, at: statusAddress)
-            queue.push(head: head, written: 1)
+            giveBack(head, written: 1)
         case .malformed:
             counters.add(1, to: .malformed)
-            queue.push(head: head, written: 0)
+            giveBack(head, written: 0)
         }
     }
 
@@ -143,6 +151,16 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
             delays.insert(.init(due: due, result: result, head: head))
         } else {
             finish(head, result)
+        }
+    }
+
+    /// Queues a head for the used ring; everything that is given back passes here.
+    @inline(__always)
+    private mutating func giveBack(_ head: UInt16, written: UInt32) {
+        queue.push(head: head, written: written)
+        if isTracing {
+            finished[finishedCount] = head
+            finishedCount &+= 1
         }
     }
 
@@ -162,11 +180,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 isUnsupported ? BlockStatus.unsupported : BlockStatus.ioError,
                 at: request.statusAddress)
         }
-        queue.push(head: head, written: written)
-        if isTracing {
-            finished[finishedCount] = head
-            finishedCount &+= 1
-        }
+        giveBack(head, written: written)
     }
 
     /// The serial, at most 20 bytes, ended by a NUL where there is room (virtio 1.2 §5.2.6).

@@ -31,7 +31,7 @@ struct Disk: ~Copyable {
     private var placedCount = 0
     private var traceMode = TraceMode.off
     private var depth = 0
-    private var depthSince = Clock.ticks()
+    private var depthSince: UInt64
     private var isArmed = false
 
     init(shared: LUNShared, rate: TickRate, origin: Nanoseconds, trace: TraceRing) {
@@ -51,7 +51,8 @@ struct Disk: ~Copyable {
         verifier =
             configuration.job.verifies
             ? Verifier(
-                lun: shared.index, sectors: sectors, blockSize: configuration.job.blockSize)
+                lun: shared.index, sectors: sectors, blockSize: configuration.job.blockSize,
+                isBlank: configuration.backend.isBlank)
             : nil
         let count = memory.slotCount
         slots = FixedArray(repeating: Slot(), count: count)
@@ -60,6 +61,8 @@ struct Disk: ~Copyable {
         freeSlotCount = count
         slotOfHead = FixedArray(repeating: 0, count: configuration.queueSize)
         placed = FixedArray(repeating: 0, count: configuration.queueSize)
+        depthSince = Clock.ticks()
+        counters[DriverCounter.depthSince] = depthSince
         queue.suppressInterrupts()
     }
 
@@ -72,16 +75,20 @@ struct Disk: ~Copyable {
     /// Takes back what is done and asks for what is due: how many requests moved.
     mutating func turn(isStopping: Bool) -> Int {
         let reaped = queue.hasUsed ? reap() : 0
+        if isStopping { noteFull(false, now: Clock.ticks()) }
         let issued = isStopping || freeSlotCount == 0 ? 0 : issue()
         if reaped + issued > 0 { noteDepth() }
         return reaped + issued
     }
 
     /// Nanoseconds of `CLOCK_MONOTONIC` at which the next request is due, nil if it is not time that
-    /// it waits for.
+    /// it waits for but a completion.
     var nextDue: Nanoseconds? {
-        generator.configuration.rate == nil || freeSlotCount == 0 ? nil : origin + generator.due
+        !isRated || freeSlotCount == 0 || counters[DriverCounter.fullSince] != 0
+            ? nil : origin + generator.due
     }
+
+    private var isRated: Bool { generator.configuration.rate != nil }
 
     /// Asks for an interrupt at the next completion; true if one is already there. A queue that is
     /// armed and saw nothing since stays so at no cost.
@@ -95,7 +102,7 @@ struct Disk: ~Copyable {
     // MARK: Completions
 
     private mutating func reap() -> Int {
-        let now = Clock.ticks()
+        var now = Clock.ticks()
         traceMode = shared.orders.trace
         if isArmed {
             isArmed = false
@@ -103,15 +110,20 @@ struct Disk: ~Copyable {
         }
         var count = 0
         while let used = queue.reap() {
-            finish(head: used.head, now: now)
+            finish(head: used.head, now: &now)
             count &+= 1
         }
         if queue.breakage != nil { counters[DriverCounter.isBroken] = 1 }
         return count
     }
 
+    /// Takes note of a request's end. One that was published after `now` was read moves `now` on,
+    /// so that no life ends before it was over.
     @inline(__always)
-    private mutating func finish(head: UInt16, now: UInt64) {
+    private mutating func finish(head: UInt16, now: inout UInt64) {
+        if traceMode != .off, shared.stamps.get(.published, of: head) > now {
+            now = Clock.ticksAfterLoads()
+        }
         let index = slotOfHead[Int(head)]
         let slot = slots[Int(index)]
         let queued = counters.queuedAt[Int(head)]
@@ -188,6 +200,9 @@ struct Disk: ~Copyable {
                 counters.add(1, to: .mismatches)
             }
         }
+        if slot.type == BlockRequestType.write, status != BlockStatus.ok {
+            verifier.forget(slot.sector)
+        }
         verifier.release(slot.sector)
     }
 
@@ -196,22 +211,31 @@ struct Disk: ~Copyable {
     /// Places what is due, publishes it at once and kicks at most once.
     private mutating func issue() -> Int {
         let now = Clock.ticks()
-        // The clock by which the vCPU sleeps: ticks may run a few millionths faster or slower, and a
-        // thread woken too early by its own clock would spin.
-        let time = generator.configuration.rate == nil ? 0 : Clock.monotonic() &- origin
+        // The clock the vCPU sleeps by: by ticks, a request could be due there and not yet here.
+        let time = isRated ? Clock.monotonic() &- origin : 0
         placedCount = 0
+        var isFull = false
         while freeSlotCount > 0 {
-            if generator.configuration.rate != nil, generator.due > time { break }
-            guard queue.inFlight < slotOfHead.count, place(now: now) else {
-                if counters[DriverCounter.fullSince] == 0 {
-                    counters[DriverCounter.fullSince] = now
-                }
-                break
-            }
-            if generator.configuration.rate != nil { generator.advance(now: time) }
+            if isRated, generator.due > time { break }
+            isFull = queue.inFlight == slotOfHead.count || !place(now: now)
+            if isFull { break }
+            if isRated { generator.advance(now: time) }
         }
-        if placedCount > 0 { publish(now: now) }
+        noteFull(isFull, now: now)
+        if placedCount > 0 { publish() }
         return placedCount
+    }
+
+    /// Ends the spell of a full ring if something found room or nothing wants it any more, and
+    /// begins one if a request that is due did not.
+    @inline(__always)
+    private func noteFull(_ isFull: Bool, now: UInt64) {
+        let since = counters[DriverCounter.fullSince]
+        if since != 0, !isFull || placedCount > 0 {
+            counters.add(now &- since, to: .fullTicks)
+            counters[DriverCounter.fullSince] = 0
+        }
+        if isFull, since == 0 || placedCount > 0 { counters[DriverCounter.fullSince] = now }
     }
 
     /// Puts one request into the ring; false if the ring has no room.
@@ -273,12 +297,7 @@ struct Disk: ~Copyable {
         }
     }
 
-    private mutating func publish(now: UInt64) {
-        let since = counters[DriverCounter.fullSince]
-        if since != 0 {
-            counters.add(now &- since, to: .fullTicks)
-            counters[DriverCounter.fullSince] = 0
-        }
+    private mutating func publish() {
         guard queue.publish() else {
             counters.add(1, to: .kicksSuppressed)
             return

@@ -40,18 +40,19 @@ public final class Engine: Sendable {
 
     private let configuration: EngineConfiguration
     private let orders: Orders
-    private let luns: [LUNShared]
+    let luns: [LUNShared]
     private let vcpus: [VCPU]
     /// Kernel ids of the threads: the vCPUs', then the devices'; 0 until a thread runs.
     private let tids: SharedWords
     private let firstReading = TickRate.Reading.now()
+    private let hasStarted = Lock(false)
     private let threads = Lock<(vcpus: [PThread], devices: [PThread])>(([], []))
     /// How ticks become time; measured when the engine started.
     private let tickRate = Lock<TickRate?>(nil)
 
     /// Sets up devices and guest; nothing runs yet.
     public init(_ configuration: EngineConfiguration) throws {
-        try Self.check(configuration)
+        try configuration.check()
         self.configuration = configuration
         orders = try Orders()
         orders.trace = configuration.trace
@@ -83,37 +84,27 @@ public final class Engine: Sendable {
         tids = try SharedWords(count: vcpuCount + luns.count)
     }
 
-    private static func check(_ configuration: EngineConfiguration) throws(ConfigurationError) {
-        for lun in configuration.luns {
-            func fail(_ what: String) -> ConfigurationError {
-                ConfigurationError(description: "LUN \(lun.id): \(what)")
-            }
-            let job = lun.job
-            guard job.blockSize >= 512, job.blockSize % 512 == 0, job.blockSize <= 1 << 22 else {
-                throw fail("block size \(job.blockSize) is no multiple of 512 up to 4 MiB")
-            }
-            guard job.depth >= 1, job.jobs >= 1, lun.slots <= 1024 else {
-                throw fail("\(job.jobs) jobs of depth \(job.depth) are not 1…1024 requests")
-            }
-            guard lun.backend.sectors >= UInt64(job.blockSize / 512) else {
-                throw fail("the disk is smaller than one block of \(job.blockSize) bytes")
-            }
-            if job.verifies,
-                lun.backend.sectors / UInt64(job.blockSize / 512) < 2 * UInt64(lun.slots)
-            {
-                throw fail("verifying needs at least \(2 * lun.slots) blocks")
-            }
-            if case .null = lun.backend, job.verifies {
-                throw fail("a null backend keeps no data to verify")
-            }
+    // MARK: Running
+
+    /// Starts all threads, once in an engine's life. Where one cannot be started, those that were
+    /// are stopped again before this throws.
+    public func start() throws {
+        let isFirst = hasStarted.withLock { hasStarted in
+            defer { hasStarted = true }
+            return !hasStarted
+        }
+        guard isFirst else {
+            throw ConfigurationError(description: "an engine starts once; make a new one")
+        }
+        do { try startThreads() } catch {
+            stop()
+            throw error
         }
     }
 
-    // MARK: Running
-
-    /// Starts all threads: devices first, so that no kick finds nobody.
-    public func start() throws {
-        let rate = TickRate(from: firstReading, to: .now())
+    /// Devices first, so that no kick finds nobody.
+    private func startThreads() throws {
+        let rate = TickRate(since: firstReading)
         tickRate.withLock { $0 = rate }
         let pollTicks = rate.ticks(configuration.pollLimit)
         for lun in luns {
@@ -198,10 +189,13 @@ public final class Engine: Sendable {
         set { orders.trace = newValue }
     }
 
-    /// Measures anew how ticks become time; the longer the engine has run, the better. Call it before
-    /// reading counters, once a sample.
+    /// Holds the ticks to `CLOCK_MONOTONIC` again, which they drift from by some millionths. Call
+    /// it before reading counters, once a sample.
+    ///
+    /// The rate stays: a new one would change all sums of the past a little, and times at depths
+    /// that are long gone would seem to grow.
     public func calibrate() {
-        tickRate.withLock { $0 = TickRate(from: firstReading, to: .now()) }
+        tickRate.withLock { $0 = $0?.anchored(at: .now()) }
     }
 
     /// Memory of the simulated guest: rings, requests and their data, bytes.

@@ -18,6 +18,11 @@ public enum BackendChoice: Sendable {
         }
     }
 
+    /// Whether it reads as zeroes until it is written.
+    var isBlank: Bool {
+        if case .aio(let file) = self { file.isBlank } else { true }
+    }
+
     /// Whether writes are refused.
     public var isReadOnly: Bool {
         if case .aio(let file) = self { file.isReadOnly } else { false }

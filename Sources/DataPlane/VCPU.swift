@@ -64,7 +64,7 @@ struct VCPULoop: ~Copyable {
                 deadline = end
                 if now >= end || disks.allSatisfy({ $0.disk.inFlight == 0 }) { return }
             }
-            wait(isStopping: isStopping)
+            wait(until: deadline ?? nextDue, isStopping: isStopping)
         }
     }
 
@@ -82,28 +82,30 @@ struct VCPULoop: ~Copyable {
         vcpu.counters.add(amount, at: counter.rawValue)
     }
 
-    private mutating func wait(isStopping: Bool) {
+    /// Waits for a completion, an order, or the time `due`, in the configured way.
+    private mutating func wait(until due: Nanoseconds?, isStopping: Bool) {
         let since = Clock.ticks()
-        let due = isStopping ? nil : nextDue
         switch waitMode {
         case .block: break
         case .spin:
-            while !isReady(due: due) { pauseProcessor() }
+            while !isReady(due: due, isStopping: isStopping) { pauseProcessor() }
             count(Clock.ticks() &- since, .pollTicks)
             return
         case .yield, .pause:
-            if pollUntilReady(since: since, due: due) { return }
+            if pollUntilReady(since: since, due: due, isStopping: isStopping) { return }
         }
         sleep(until: due, isStopping: isStopping)
         poll.workCame(after: Clock.ticks() &- since)
     }
 
-    private mutating func pollUntilReady(since: UInt64, due: Nanoseconds?) -> Bool {
+    private mutating func pollUntilReady(
+        since: UInt64, due: Nanoseconds?, isStopping: Bool
+    ) -> Bool {
         var now = since
-        var found = isReady(due: due)
+        var found = isReady(due: due, isStopping: isStopping)
         while !found, now &- since < poll.budget {
             if waitMode == .yield { yieldProcessor() } else { pauseProcessor() }
-            found = isReady(due: due)
+            found = isReady(due: due, isStopping: isStopping)
             now = Clock.ticks()
         }
         count(now &- since, .pollTicks)
@@ -114,9 +116,7 @@ struct VCPULoop: ~Copyable {
         for box in disks where box.disk.arm() { return }
         if orders.guestStops != isStopping { return }
         count(1, .sleeps)
-        if isStopping {
-            vcpu.doorbell.wait(timeout: 10_000_000)
-        } else if let due {
+        if let due {
             let now = Clock.monotonic()
             if due > now { vcpu.doorbell.wait(timeout: due - now) }
         } else {
@@ -124,9 +124,11 @@ struct VCPULoop: ~Copyable {
         }
     }
 
-    private func isReady(due: Nanoseconds?) -> Bool {
+    /// Whether there is something to do. The order to stop is news only once: a stopping guest
+    /// waits for its completions like any other.
+    private func isReady(due: Nanoseconds?, isStopping: Bool) -> Bool {
         for index in 0..<disks.count where disks[index].disk.hasUsed { return true }
-        if orders.guestStops { return true }
+        if orders.guestStops != isStopping { return true }
         return due.map { $0 <= Clock.monotonic() } ?? false
     }
 

@@ -9,13 +9,16 @@ final class Verifier {
     private let sectorsPerBlock: UInt64
     /// Writes to each block so far; 0 means never written, which reads as zeroes.
     private var generations: [UInt32]
+    /// The generation of a block whose data nobody knows: it was there before us, or a write
+    /// failed.
+    private static let unknown = UInt32.max
     private var isReserved: [Bool]
 
-    init(lun: Int, sectors: UInt64, blockSize: Int) {
+    init(lun: Int, sectors: UInt64, blockSize: Int, isBlank: Bool) {
         self.lun = UInt64(lun)
         sectorsPerBlock = UInt64(blockSize) / 512
         let blocks = Int(sectors / sectorsPerBlock)
-        generations = Array(repeating: 0, count: blocks)
+        generations = Array(repeating: isBlank ? 0 : Self.unknown, count: blocks)
         isReserved = Array(repeating: false, count: blocks)
     }
 
@@ -31,9 +34,14 @@ final class Verifier {
     /// Gives the block at `sector` free.
     func release(_ sector: UInt64) { isReserved[block(sector)] = false }
 
+    /// Takes note that a write of the block at `sector` failed: whatever is read there now is
+    /// right.
+    func forget(_ sector: UInt64) { generations[block(sector)] = Self.unknown }
+
     /// Fills a write's data with the block's next generation.
     func fill(_ address: UInt, sector: UInt64) {
-        generations[block(sector)] &+= 1
+        let last = generations[block(sector)]
+        generations[block(sector)] = last < Self.unknown - 1 ? last + 1 : 1
         let generation = UInt64(generations[block(sector)])
         for offset in 0..<sectorsPerBlock {
             let base = address + UInt(offset * 512)
@@ -46,6 +54,7 @@ final class Verifier {
 
     /// Whether a read's data are those of the block's last write.
     func matches(_ address: UInt, sector: UInt64) -> Bool {
+        guard generations[block(sector)] != Self.unknown else { return true }
         let generation = UInt64(generations[block(sector)])
         for offset in 0..<sectorsPerBlock {
             let base = address + UInt(offset * 512)

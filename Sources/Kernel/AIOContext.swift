@@ -13,8 +13,8 @@ public struct AIOContext: ~Copyable {
 
     private let context: UInt
     private let memory: SharedMapping
-    /// Completions of requests are signalled here.
-    private let event: CInt
+    /// Completions of requests are signalled here; kept open while any may be in flight.
+    private let event: EventDescriptor
     private let canReapInUserSpace: Bool
     /// Slots that can be in flight.
     public let capacity: Int
@@ -33,7 +33,7 @@ public struct AIOContext: ~Copyable {
         let context = try Self.setUp(capacity: capacity)
         self.memory = memory
         self.context = context
-        self.event = event.descriptor
+        self.event = event
         self.capacity = capacity
         canReapInUserSpace = ck_aio_ring_is_mapped(context) != 0
     }
@@ -63,7 +63,7 @@ public struct AIOContext: ~Copyable {
         let block = blocks + UInt(slot) * UInt(CK_AIO_BLOCK_SIZE)
         ck_aio_prepare(
             block, operation.rawValue, descriptor, buffer, UInt64(count), offset, UInt64(slot),
-            event)
+            event.descriptor)
         ck_store64_relaxed(pointers + UInt(prepared) * 8, UInt64(block))
         prepared += 1
     }

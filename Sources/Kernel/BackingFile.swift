@@ -9,6 +9,8 @@ public final class BackingFile: Sendable {
     /// What to call it on screen.
     public let name: String
     public let isReadOnly: Bool
+    /// Whether it reads as zeroes where nothing was written since it was opened.
+    public let isBlank: Bool
 
     /// Creates a preallocated file of `byteCount` bytes in `directory` that never has a name: the
     /// kernel frees it when this process ends, however it ends.
@@ -17,14 +19,25 @@ public final class BackingFile: Sendable {
         self.byteCount = byteCount
         name = "\(directory) (unnamed)"
         isReadOnly = false
-        guard ck_preallocate(descriptor, byteCount) == 0 else {
-            let errno = currentErrno()
-            throw KernelError(
-                "preallocate \(byteCount >> 20) MiB in", directory, errno,
-                remedy: errno == .noSpace
-                    ? "use fewer or smaller LUNs (--luns, --lun-size) or another --backing-dir"
-                    : "use another --backing-dir")
+        isBlank = true
+        // Asked before it is taken: ext4 would fill the disk up before it found that it is too
+        // small.
+        if let free = BackingDirectory.freeBytes(in: directory), free < byteCount {
+            throw Self.cannotPreallocate(byteCount, in: directory, .noSpace)
         }
+        guard ck_preallocate(descriptor, byteCount) == 0 else {
+            throw Self.cannotPreallocate(byteCount, in: directory, currentErrno())
+        }
+    }
+
+    private static func cannotPreallocate(
+        _ byteCount: Int64, in directory: String, _ errno: Errno
+    ) -> KernelError {
+        KernelError(
+            "preallocate \(byteCount >> 20) MiB in", directory, errno,
+            remedy: errno == .noSpace
+                ? "use fewer or smaller LUNs (--luns, --lun-size) or another --backing-dir"
+                : "use another --backing-dir")
     }
 
     /// Opens an existing file or block device.
@@ -39,6 +52,7 @@ public final class BackingFile: Sendable {
         }
         name = path
         isReadOnly = readOnly
+        isBlank = false
         var device: UInt64 = 0
         var information = stat()
         // SAFETY: both calls fill a value on the stack.
@@ -58,7 +72,7 @@ public final class BackingFile: Sendable {
     deinit { close(descriptor) }
 
     /// O_TMPFILE where the file system has it, else a file in a private directory, unlinked at once.
-    private static func openUnnamed(in directory: String) throws(KernelError) -> CInt {
+    fileprivate static func openUnnamed(in directory: String) throws(KernelError) -> CInt {
         let direct = unsafe ck_open_unnamed(directory, 1)
         if direct >= 0 { return direct }
         let errno = currentErrno()
@@ -110,8 +124,7 @@ public struct BackingDirectory: Sendable {
 
     /// Whether files in `path` can be opened with O_DIRECT.
     public static func takesDirectIO(_ path: String) -> Bool {
-        let descriptor = unsafe ck_open_unnamed(path, 1)
-        guard descriptor >= 0 else { return false }
+        guard let descriptor = try? BackingFile.openUnnamed(in: path) else { return false }
         close(descriptor)
         return true
     }

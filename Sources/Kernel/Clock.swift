@@ -13,6 +13,11 @@ public enum Clock {
     /// The CPU's counter: some 10 ns cheaper than `monotonic()`, in units that `TickRate` converts.
     @inlinable
     public static func ticks() -> UInt64 { ck_ticks() }
+
+    /// `ticks()`, but never earlier than what this thread has just read of another's: an
+    /// out-of-order core may otherwise read its counter before it has the other's stamp.
+    @inlinable
+    public static func ticksAfterLoads() -> UInt64 { ck_ticks_after_loads() }
 }
 
 /// How ticks become nanoseconds: measured once, against `CLOCK_MONOTONIC`.
@@ -53,6 +58,31 @@ public struct TickRate: Sendable {
         originTicks = second.ticks
         originNanoseconds = second.nanoseconds
     }
+
+    /// The rate since `first`, good to some ten millionths: waits until `first` is five
+    /// milliseconds old, if it is not yet.
+    public init(since first: Reading) {
+        while ck_has_nanosecond_ticks() == 0,
+            Clock.monotonic() &- first.nanoseconds < Self.shortestCalibration
+        { yieldProcessor() }
+        self.init(from: first, to: .now())
+    }
+
+    /// The same rate with another origin: times keep to `CLOCK_MONOTONIC` however long this is
+    /// used, and a sum of durations still converts to what it did before.
+    public func anchored(at reading: Reading) -> TickRate {
+        TickRate(
+            factor: factor, originTicks: reading.ticks, originNanoseconds: reading.nanoseconds)
+    }
+
+    private init(factor: UInt64, originTicks: UInt64, originNanoseconds: Nanoseconds) {
+        self.factor = factor
+        self.originTicks = originTicks
+        self.originNanoseconds = originNanoseconds
+    }
+
+    /// Over this time an error of some 50 ns in both readings does not matter.
+    static let shortestCalibration: Nanoseconds = 5_000_000
 
     /// Nanoseconds in `ticks`, a duration of at most some minutes.
     @inlinable

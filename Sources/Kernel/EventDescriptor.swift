@@ -24,7 +24,8 @@ public final class EventDescriptor: Sendable {
     /// Wakes the waiting thread, now or when it next waits.
     public func signal() { ck_eventfd_signal(descriptor) }
 
-    /// Blocks until signalled and takes all signals; returns false once `timeout` nanoseconds are over.
+    /// Blocks until signalled and takes all signals; returns false once `timeout` nanoseconds are
+    /// over, or earlier if a signal handler ran meanwhile.
     @discardableResult
     public func wait(timeout: Nanoseconds? = nil) -> Bool {
         ck_eventfd_wait(descriptor, timeout.map { Int64(clamping: $0) } ?? -1) != 0

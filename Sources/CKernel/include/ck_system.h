@@ -37,7 +37,7 @@ int ck_eventfd(void);
 void ck_eventfd_signal(int descriptor);
 
 // Blocks until the eventfd is signalled and takes the count: whether it was. A negative timeout waits
-// for ever.
+// for ever; a signal to this thread may end a timed wait early.
 int ck_eventfd_wait(int descriptor, int64_t timeout_ns);
 
 // A file in `directory` whose name is removed at once, or -1.

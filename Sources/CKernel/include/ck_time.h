@@ -40,6 +40,16 @@ static inline uint64_t ck_ticks(void) {
 #endif
 }
 
+// The same, read only after all loads before it: later than whatever they have seen happen.
+static inline uint64_t ck_ticks_after_loads(void) {
+#if defined(__x86_64__)
+    _mm_lfence();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb" ::: "memory");
+#endif
+    return ck_ticks();
+}
+
 static inline int ck_has_nanosecond_ticks(void) { return *ck_ticks_are_nanoseconds; }
 
 static inline void ck_pause(void) {

@@ -1,0 +1,81 @@
+import Kernel
+import Telemetry
+import Virtio
+
+// What comes from outside is bounded here, before anything is allocated or computed from it, so
+// that nothing behind can overflow.
+
+extension EngineConfiguration {
+    /// Throws what is wrong with the first part that cannot run.
+    func check() throws(Engine.ConfigurationError) {
+        guard pollLimit <= 1_000_000_000 else {
+            throw .init(description: "polling for \(pollLimit) ns is more than a second")
+        }
+        guard (1...1 << 24).contains(traceCapacity) else {
+            throw .init(description: "a trace of \(traceCapacity) records is not 1…16777216")
+        }
+        for lun in luns {
+            let fault = lun.job.fault ?? lun.queueFault ?? lun.diskFault ?? lun.serviceTime?.fault
+            if let fault { throw .init(description: "LUN \(lun.id): \(fault)") }
+        }
+    }
+}
+
+extension JobConfiguration {
+    /// What is wrong with the job whatever the disk, or nil.
+    fileprivate var fault: String? {
+        guard blockSize >= 512, blockSize % 512 == 0, blockSize <= 1 << 22 else {
+            return "block size \(blockSize) is no multiple of 512 up to 4 MiB"
+        }
+        guard (1...1024).contains(depth), (1...1024).contains(jobs), depth * jobs <= 1024 else {
+            return "\(jobs) jobs of depth \(depth) are not 1…1024 requests"
+        }
+        guard (0...100).contains(readPercent) else {
+            return "\(readPercent) % reads are not 0…100"
+        }
+        if let rate, !(0.001...1e9).contains(rate) {
+            return "\(rate) requests per second are not 0.001…1e9"
+        }
+        guard (0...1).contains(swing), (0.1...1e6).contains(swingPeriod) else {
+            return "a swing of \(swing) in \(swingPeriod) s is not 0…1 in 0.1…1e6 s"
+        }
+        return flushEvery >= 0 ? nil : "a flush after \(flushEvery) writes"
+    }
+}
+
+extension LUNConfiguration {
+    fileprivate var queueFault: String? {
+        let isPowerOfTwo = queueSize > 0 && queueSize & (queueSize - 1) == 0
+        guard isPowerOfTwo, queueSize <= SplitRing.maximumSize else {
+            return "a queue of \(queueSize) descriptors is no power of two up to 1024"
+        }
+        guard queueSize >= 4 || features.contains(.indirect) else {
+            return "a queue of \(queueSize) descriptors has no room for a request of 3 parts; "
+                + "offer INDIRECT_DESC or use 4 or more"
+        }
+        guard (1...1024).contains(segmentLimit) else {
+            return "\(segmentLimit) segments per request are not 1…1024"
+        }
+        return nil
+    }
+
+    fileprivate var diskFault: String? {
+        let blocks = backend.sectors / UInt64(job.blockSize / 512)
+        guard blocks >= 1 else {
+            return "the disk is smaller than one block of \(job.blockSize) bytes"
+        }
+        guard job.verifies else { return nil }
+        if case .null = backend { return "a null backend keeps no data to verify" }
+        return blocks >= 2 * UInt64(slots)
+            ? nil : "verifying needs at least \(2 * slots) blocks"
+    }
+}
+
+extension ServiceTime {
+    private static let hour: UInt64 = 3_600_000_000_000
+
+    fileprivate var fault: String? {
+        mean <= Self.hour && stallEvery <= Self.hour && stallFor <= Self.hour
+            ? nil : "a service time, or a stall, of more than an hour"
+    }
+}

@@ -1,0 +1,88 @@
+import Glibc
+import Kernel
+import Testing
+
+@Suite struct MemoryTests {
+    @Test func aMappingIsZeroedAndPageAligned() throws {
+        let mapping = try SharedMapping(byteCount: 3 * 4096 + 1)
+        #expect(mapping.address % 4096 == 0)
+        let words = try SharedWords(count: 10_000)
+        #expect((0..<10_000).allSatisfy { words[$0] == 0 })
+    }
+
+    @Test(arguments: [0, -1, Int.max])
+    func anImpossibleMappingIsAnError(_ byteCount: Int) {
+        let error = #expect(throws: KernelError.self) {
+            _ = try SharedMapping(byteCount: byteCount)
+        }
+        #expect(error?.description.contains("\(byteCount) bytes") == true)
+    }
+
+    @Test func aMappingEndsWithItsLastReference() throws {
+        func mapped(_ address: UInt) -> Bool {
+            var residency: UInt8 = 0
+            // SAFETY: the kernel looks at the address, nobody reads it; the vector holds one page.
+            return unsafe mincore(UnsafeMutableRawPointer(bitPattern: address), 4096, &residency)
+                == 0
+        }
+        // Larger than anything else here maps meanwhile, so that its middle stays free.
+        let size = 1 << 36
+        var words: SharedWords? = try SharedWords(count: size / 8)
+        var other = words
+        let middle = try #require(words).copy(0..<1)
+        #expect(middle == [0])
+        words = nil
+        other?[0] = 5
+        #expect(other?[0] == 5)
+        other = nil
+        var mapping: SharedMapping? = try SharedMapping(byteCount: size)
+        let address = (mapping?.address ?? 0) + UInt(size / 2)
+        #expect(mapped(address))
+        mapping = nil
+        #expect(!mapped(address))
+    }
+
+    /// One writer, a reader: each word is seen whole, and what was released is seen with all before
+    /// it.
+    @Test func releasedWordsCarryWhatCameBefore() throws {
+        let words = try SharedWords(count: 64)
+        let rounds: UInt64 = 20_000
+        let writer = try PThread(name: "writer") {
+            for round in 1...rounds {
+                words[8] = round &* 0x1_0000_0001
+                words.add(3, at: 16)
+                words.release(round, at: 0)
+            }
+        }
+        var last: UInt64 = 0
+        var isCoherent = true
+        while last < rounds {
+            let round = words.acquire(0)
+            let value = words[8]
+            isCoherent =
+                isCoherent && round >= last && words[16] >= 3 * round
+                && (value == 0 || value >> 32 == value & 0xFFFF_FFFF) && value >> 32 >= round
+            last = round
+        }
+        writer.join()
+        #expect(isCoherent)
+        #expect(words[16] == 3 * rounds)
+        #expect(words.copy(0..<1) == [rounds])
+    }
+
+    @Test func bitsOfSeveralThreadsAreAllKept() throws {
+        let words = try SharedWords(count: 1)
+        let threads = try (0..<4).map { index in
+            try PThread(name: "setter\(index)") {
+                for bit in 0..<16 {
+                    words.insert(bits: 1 << UInt64(index * 16 + bit), at: 0)
+                    yieldProcessor()
+                }
+            }
+        }
+        var taken: UInt64 = 0
+        while taken != .max { taken |= words.takeBits(at: 0) }
+        for thread in threads { thread.join() }
+        #expect(words.takeBits(at: 0) == 0)
+    }
+}
