@@ -2,21 +2,21 @@ public import CKernel
 
 /// virtio-blk request types (virtio 1.2 §5.2.6).
 public enum BlockRequestType {
-    public static let read: UInt32 = 0
-    public static let write: UInt32 = 1
-    public static let flush: UInt32 = 4
-    public static let getID: UInt32 = 8
-    public static let discard: UInt32 = 11
-    public static let writeZeroes: UInt32 = 13
+    @inlinable public static var read: UInt32 { 0 }
+    @inlinable public static var write: UInt32 { 1 }
+    @inlinable public static var flush: UInt32 { 4 }
+    @inlinable public static var getID: UInt32 { 8 }
+    @inlinable public static var discard: UInt32 { 11 }
+    @inlinable public static var writeZeroes: UInt32 { 13 }
     /// Legacy drivers may set this bit; it means nothing any more.
-    public static let barrier: UInt32 = 0x8000_0000
+    @inlinable public static var barrier: UInt32 { 0x8000_0000 }
 }
 
 /// virtio-blk status bytes (virtio 1.2 §5.2.6).
 public enum BlockStatus {
-    public static let ok: UInt8 = 0
-    public static let ioError: UInt8 = 1
-    public static let unsupported: UInt8 = 2
+    @inlinable public static var ok: UInt8 { 0 }
+    @inlinable public static var ioError: UInt8 { 1 }
+    @inlinable public static var unsupported: UInt8 { 2 }
 }
 
 /// What a virtio-blk device accepts (virtio 1.2 §5.2.4, as far as requests depend on it).
@@ -85,6 +85,7 @@ extension BlockLimits {
     /// the device reads, the status the last byte it writes, however they are cut into descriptors.
     /// Where data begin or end inside a segment, the segment in `list` is narrowed to them.
     @inlinable
+    @inline(__always)
     public func parse(_ list: borrowing SegmentList) -> ParsedRequest {
         guard list.readableBytes >= 16, list.writableBytes >= 1 else { return .malformed }
         let last = list[list.count &- 1]

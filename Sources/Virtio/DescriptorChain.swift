@@ -36,6 +36,7 @@ public enum ChainError: Error, Sendable, Equatable, CaseIterable {
 struct ChainWalk {
     /// Fills `list` with the buffers of the chain that starts at `head`, which is below `ring.size`.
     @inlinable
+    @inline(__always)
     static func walk(
         head: UInt16, ring: SplitRing, memory: GuestMemory, features: QueueFeatures,
         into list: inout SegmentList
@@ -88,6 +89,7 @@ struct ChainWalk {
 
     /// Adds one buffer, split where a region of guest memory ends and the next begins.
     @inlinable
+    @inline(__always)
     static func append(
         _ descriptor: ck_descriptor, _ flags: DescriptorFlags, memory: GuestMemory,
         to list: inout SegmentList

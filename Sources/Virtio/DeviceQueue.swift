@@ -74,6 +74,7 @@ public struct DeviceQueue: ~Copyable {
 
     /// Takes the next chain that `refresh` saw and translates its buffers into `list`.
     @inlinable
+    @inline(__always)
     public mutating func pop(into list: inout SegmentList) -> Popped {
         if let breakage { return .broken(breakage) }
         guard lastAvail != availIndex else { return .empty }
@@ -98,6 +99,7 @@ public struct DeviceQueue: ~Copyable {
     /// Gives `head` back; the driver sees it after the next `publish`. `written` counts the bytes
     /// written from the start of the writable part.
     @inlinable
+    @inline(__always)
     public mutating func push(head: UInt16, written: UInt32) {
         precondition(head < ring.size && isInFlight[Int(head)], "a head that was not popped")
         isInFlight[Int(head)] = false
