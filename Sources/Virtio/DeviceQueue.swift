@@ -31,7 +31,7 @@ public struct DeviceQueue: ~Copyable {
     }
 
     public let ring: SplitRing
-    @usableFromInline let memory: GuestMemory
+    @usableFromInline let regions: RegionTable
     @usableFromInline let features: QueueFeatures
     @usableFromInline let isInFlight: FixedArray<Bool>
     /// Heads taken and not given back.
@@ -48,7 +48,7 @@ public struct DeviceQueue: ~Copyable {
     /// The device end of `ring`, from index 0.
     public init(ring: SplitRing, memory: GuestMemory, features: QueueFeatures) {
         self.ring = ring
-        self.memory = memory
+        regions = RegionTable(memory)
         self.features = features
         isInFlight = FixedArray(repeating: false, count: Int(ring.size))
     }
@@ -85,7 +85,7 @@ public struct DeviceQueue: ~Copyable {
         inFlightCount &+= 1
         isInFlight[Int(head)] = true
         let error = ChainWalk.walk(
-            head: head, ring: ring, memory: memory, features: features, into: &list)
+            head: head, ring: ring, regions: regions, features: features, into: &list)
         if let error { return .malformed(head: head, error) }
         return .chain(head: head)
     }
