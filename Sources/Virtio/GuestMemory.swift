@@ -101,8 +101,10 @@ struct RegionTable: ~Copyable {
     @inlinable
     @inline(__always)
     func prefix(_ address: UInt64) -> (host: UInt, byteCount: UInt64)? {
-        for index in 0..<regions.count {
+        var index = 0
+        while index < regions.count {
             if let run = regions[index].run(from: address) { return run }
+            index &+= 1
         }
         return nil
     }
