@@ -191,9 +191,11 @@ private struct PlainText {
         }
     }
 
-    /// The distinct names of virtio disks in it: vda, vdb, … vdbd.
+    /// The distinct names of the demo's LUNs in it: vd00, vd01, …
     var lunNames: Set<Substring> {
-        let words = String(decoding: bytes, as: UTF8.self).split { !($0.isASCII && $0.isLetter) }
-        return Set(words.filter { $0.hasPrefix("vd") && (3...4).contains($0.count) })
+        let words = String(decoding: bytes, as: UTF8.self).split {
+            !($0.isASCII && ($0.isLetter || $0.isNumber))
+        }
+        return Set(words.filter { $0.hasPrefix("vd") && $0.dropFirst(2).allSatisfy(\.isNumber) })
     }
 }
