@@ -116,7 +116,8 @@ extension BlockLimits {
             return clear(
                 isDiscard: type == BlockRequestType.discard,
                 list.readableBytes == 32
-                    ? list.segments.gather(from: firstData, readableCount: list.readableCount) : nil,
+                    ? list.segments.gather(from: firstData, readableCount: list.readableCount)
+                    : nil,
                 statusAddress: statusAddress)
         default:
             return .answer(status: BlockStatus.unsupported, statusAddress: statusAddress)

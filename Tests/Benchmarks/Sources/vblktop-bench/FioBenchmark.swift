@@ -70,14 +70,14 @@ enum FioBenchmark {
     private struct Output: Decodable {
         struct Direction: Decodable {
             let iops: Double
-            let total_ios: Double
+            let totalIos: Double
         }
         struct Job: Decodable {
             let read: Direction
             let write: Direction
-            let usr_cpu: Double
-            let sys_cpu: Double
-            let job_runtime: Double
+            let usrCpu: Double
+            let sysCpu: Double
+            let jobRuntime: Double
         }
         let jobs: [Job]
     }
@@ -101,11 +101,13 @@ enum FioBenchmark {
         try process.run()
         let data = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
-        guard let job = try JSONDecoder().decode(Output.self, from: data).jobs.first else {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        guard let job = try decoder.decode(Output.self, from: data).jobs.first else {
             return (.nan, .nan)
         }
-        let cpu = (job.usr_cpu + job.sys_cpu) / 100 * job.job_runtime * 1e6
-        return (job.read.iops + job.write.iops, cpu / (job.read.total_ios + job.write.total_ios))
+        let cpu = (job.usrCpu + job.sysCpu) / 100 * job.jobRuntime * 1e6
+        return (job.read.iops + job.write.iops, cpu / (job.read.totalIos + job.write.totalIos))
     }
 }
 

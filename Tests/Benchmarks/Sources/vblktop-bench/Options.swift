@@ -24,7 +24,9 @@ struct Options {
     init(_ arguments: [String]) throws {
         var rest = arguments[...]
         func value(of option: String) throws -> String {
-            guard let value = rest.popFirst() else { throw Mistake(text: "\(option) needs a value") }
+            guard let value = rest.popFirst() else {
+                throw Mistake(text: "\(option) needs a value")
+            }
             return value
         }
         while let option = rest.popFirst() {

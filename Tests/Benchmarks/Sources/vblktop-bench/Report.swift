@@ -162,6 +162,7 @@ struct Machine: Encodable {
         let line = "\(processor), \(processors) cores, Linux \(kernel), load \(number(load))"
         return load < 0.5
             ? line
-            : line + "\nOther work shares this machine: only ratios mean something, and these are rough."
+            : line + "\nOther work shares this machine: only ratios mean something, "
+                + "and these are rough."
     }
 }
