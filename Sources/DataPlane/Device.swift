@@ -15,6 +15,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     let shared: LUNShared
     let counters: LUNCounterBlock
     private let limits: BlockLimits
+    private let serviceTime: ServiceTime?
     let waitMode: WaitMode
     var poll: AdaptivePoll
     var queue: DeviceQueue
@@ -37,6 +38,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         self.waitMode = waitMode
         let configuration = shared.configuration
         counters = shared.counters
+        serviceTime = configuration.serviceTime
         poll = AdaptivePoll(longest: pollTicks)
         limits = BlockLimits(
             sectors: configuration.backend.sectors,
@@ -146,7 +148,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     /// service time.
     @inline(__always)
     private mutating func complete(_ head: UInt16, _ result: Int64) {
-        if let serviceTime = shared.configuration.serviceTime {
+        if let serviceTime {
             let due = serviceTime.due(completedAt: Clock.monotonic(), unit: random.unit())
             delays.insert(.init(due: due, result: result, head: head))
         } else {
@@ -184,7 +186,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     }
 
     /// The serial, at most 20 bytes, ended by a NUL where there is room (virtio 1.2 §5.2.6).
-    private func answerID(_ request: BlockRequest) {
+    private mutating func answerID(_ request: BlockRequest) {
         var serial = limits.serial.utf8.prefix(20).makeIterator()
         var remaining = request.byteCount
         let end = request.firstSegment + request.segmentCount
@@ -197,9 +199,12 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         }
     }
 
+    /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would be
+    /// copied for every call.
+    ///
     /// All requests of this turn went out at the same instant, and those the backend answered on the
     /// spot were complete by then.
-    private func stampStarted() {
+    private mutating func stampStarted() {
         let now = Clock.ticks()
         for index in 0..<startedCount {
             shared.stamps.set(.submitted, of: started[index], to: now)
@@ -249,7 +254,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
 
     /// The ring is incoherent: nothing more is taken from it. The guest is told by an interrupt, as a
     /// device sets DEVICE_NEEDS_RESET and sends one (virtio 1.2 §2.1.2); other LUNs go on.
-    private func breakDown() {
+    private mutating func breakDown() {
         guard counters[DeviceCounter.isBroken] == 0 else { return }
         counters[DeviceCounter.isBroken] = 1
         shared.interrupt.raise()

@@ -159,7 +159,10 @@ struct Disk: ~Copyable {
 
     /// Folds the request's stages and, if wanted, writes its record. Stamps of a time before tracing
     /// was switched on are not in order and are left out.
-    private func note(
+    ///
+    /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would be
+    /// copied for every call.
+    private mutating func note(
         _ slot: Slot, head: UInt16, status: UInt8, queued: UInt64, reaped: UInt64
     ) {
         let popped = shared.stamps.get(.popped, of: head)
@@ -192,7 +195,7 @@ struct Disk: ~Copyable {
         counters.countStage(stage, ticks: ticks, nanoseconds: rate.nanoseconds(ticks))
     }
 
-    private func verify(_ verifier: Verifier, _ slot: Slot, index: Int, status: UInt8) {
+    private mutating func verify(_ verifier: Verifier, _ slot: Slot, index: Int, status: UInt8) {
         guard slot.byteCount > 0 else { return }
         if slot.type == BlockRequestType.read, status == BlockStatus.ok {
             let data = memory.host(memory.buffer(index))

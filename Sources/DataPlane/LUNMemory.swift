@@ -3,11 +3,13 @@ import Virtio
 
 /// The guest memory of one LUN: its ring, its requests' headers and status bytes, and their data.
 ///
-///     ring parts │ indirect tables │ headers (16 B each) │ status bytes │ page │ data buffers
+///     descriptors, avail │ used │ indirect tables │ slots (header, status) │ page │ data buffers
 ///
-/// A request slot has a header, a status byte and a data buffer of its own; `size` slots in all.
+/// Whatever driver and device write at the same time stands in cache lines of its own: the used ring,
+/// each indirect table, and each request's header with its status byte, as in a guest's request struct.
 struct LUNMemory: Sendable {
     static let descriptorsPerTable = 4
+    private static let cacheLine: UInt64 = 64
     private static let base = GuestAddress(rawValue: 0x10_0000)
 
     let mapping: SharedMapping
@@ -15,20 +17,22 @@ struct LUNMemory: Sendable {
     let ring: SplitRing
     let indirectTables: GuestAddress
     private let headers: GuestAddress
-    private let statuses: GuestAddress
     private let buffers: GuestAddress
     let slotCount: Int
     let bufferBytes: Int
 
     init(queueSize: Int, slots: Int, bufferBytes: Int) throws {
-        let parts = SplitRing.consecutive(size: queueSize, from: Self.base)
         func aligned(_ address: GuestAddress, to alignment: UInt64) -> GuestAddress {
             GuestAddress(rawValue: (address.rawValue + alignment - 1) & ~(alignment - 1))
         }
-        indirectTables = aligned(parts.end, to: 64)
+        func byteCount(_ part: SplitRing.Part) -> UInt64 {
+            UInt64(SplitRing.byteCount(of: part, size: queueSize))
+        }
+        let avail = Self.base + byteCount(.descriptors)
+        let used = aligned(avail + byteCount(.avail), to: Self.cacheLine)
+        indirectTables = aligned(used + byteCount(.used), to: Self.cacheLine)
         headers = indirectTables + UInt64(queueSize * Self.descriptorsPerTable * 16)
-        statuses = headers + UInt64(slots * 16)
-        buffers = aligned(statuses + UInt64(slots), to: 4096)
+        buffers = aligned(headers + UInt64(slots) * Self.cacheLine, to: 4096)
         slotCount = slots
         self.bufferBytes = (bufferBytes + 4095) & ~4095
         let end = buffers + UInt64(slots * self.bufferBytes)
@@ -38,12 +42,11 @@ struct LUNMemory: Sendable {
             .init(guest: Self.base, byteCount: byteCount, host: mapping.address)
         ])
         ring = try SplitRing(
-            size: queueSize, descriptors: parts.descriptors, avail: parts.avail,
-            used: parts.used, in: memory)
+            size: queueSize, descriptors: Self.base, avail: avail, used: used, in: memory)
     }
 
-    func header(_ slot: Int) -> GuestAddress { headers + UInt64(slot &* 16) }
-    func status(_ slot: Int) -> GuestAddress { statuses + UInt64(slot) }
+    func header(_ slot: Int) -> GuestAddress { headers + UInt64(slot) &* Self.cacheLine }
+    func status(_ slot: Int) -> GuestAddress { header(slot) + 16 }
     func buffer(_ slot: Int) -> GuestAddress { buffers + UInt64(slot &* bufferBytes) }
 
     /// Where one of the addresses above is mapped.

@@ -24,19 +24,13 @@ final class VCPU: Sendable {
     }
 }
 
-/// A `Disk` where an array can hold it.
-private final class DiskBox {
-    var disk: Disk
-    init(_ disk: consuming Disk) { self.disk = disk }
-}
-
 /// The loop of a vCPU thread: while awake it serves all its LUNs in turn and wants no interrupt; it asks
 /// for one only where it would sleep.
 struct VCPULoop: ~Copyable {
     private let vcpu: VCPU
     private let orders: Orders
     private let waitMode: WaitMode
-    private let disks: [DiskBox]
+    private var disks: OwnedArray<Disk>
     private var poll: AdaptivePoll
 
     init(
@@ -47,8 +41,8 @@ struct VCPULoop: ~Copyable {
         self.orders = orders
         self.waitMode = waitMode
         poll = AdaptivePoll(longest: pollTicks)
-        disks = vcpu.luns.map {
-            DiskBox(Disk(shared: $0, rate: rate, origin: origin, trace: vcpu.trace))
+        disks = OwnedArray(count: vcpu.luns.count) {
+            Disk(shared: vcpu.luns[$0], rate: rate, origin: origin, trace: vcpu.trace)
         }
     }
 
@@ -62,7 +56,7 @@ struct VCPULoop: ~Copyable {
                 let now = Clock.monotonic()
                 let end = deadline ?? now + patience
                 deadline = end
-                if now >= end || disks.allSatisfy({ $0.disk.inFlight == 0 }) { return }
+                if now >= end || isDrained { return }
             }
             wait(until: deadline ?? nextDue, isStopping: isStopping)
         }
@@ -72,7 +66,7 @@ struct VCPULoop: ~Copyable {
         let begin = Clock.ticks()
         var moved = 0
         for index in 0..<disks.count {
-            moved &+= disks[index].disk.turn(isStopping: isStopping)
+            moved &+= disks[index].turn(isStopping: isStopping)
         }
         if moved > 0 { count(Clock.ticks() &- begin, .busyTicks) }
         return moved
@@ -112,8 +106,8 @@ struct VCPULoop: ~Copyable {
         return found
     }
 
-    private func sleep(until due: Nanoseconds?, isStopping: Bool) {
-        for box in disks where box.disk.arm() { return }
+    private mutating func sleep(until due: Nanoseconds?, isStopping: Bool) {
+        for index in 0..<disks.count where disks[index].arm() { return }
         if orders.guestStops != isStopping { return }
         count(1, .sleeps)
         if let due {
@@ -127,15 +121,20 @@ struct VCPULoop: ~Copyable {
     /// Whether there is something to do. The order to stop is news only once: a stopping guest
     /// waits for its completions like any other.
     private func isReady(due: Nanoseconds?, isStopping: Bool) -> Bool {
-        for index in 0..<disks.count where disks[index].disk.hasUsed { return true }
+        for index in 0..<disks.count where disks[index].hasUsed { return true }
         if orders.guestStops != isStopping { return true }
         return due.map { $0 <= Clock.monotonic() } ?? false
+    }
+
+    private var isDrained: Bool {
+        for index in 0..<disks.count where disks[index].inFlight > 0 { return false }
+        return true
     }
 
     private var nextDue: Nanoseconds? {
         var earliest: Nanoseconds?
         for index in 0..<disks.count {
-            if let due = disks[index].disk.nextDue { earliest = min(earliest ?? due, due) }
+            if let due = disks[index].nextDue { earliest = min(earliest ?? due, due) }
         }
         return earliest
     }

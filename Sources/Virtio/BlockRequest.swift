@@ -2,21 +2,21 @@ public import CKernel
 
 /// virtio-blk request types (virtio 1.2 §5.2.6).
 public enum BlockRequestType {
-    public static let read: UInt32 = 0
-    public static let write: UInt32 = 1
-    public static let flush: UInt32 = 4
-    public static let getID: UInt32 = 8
-    public static let discard: UInt32 = 11
-    public static let writeZeroes: UInt32 = 13
+    @inlinable public static var read: UInt32 { 0 }
+    @inlinable public static var write: UInt32 { 1 }
+    @inlinable public static var flush: UInt32 { 4 }
+    @inlinable public static var getID: UInt32 { 8 }
+    @inlinable public static var discard: UInt32 { 11 }
+    @inlinable public static var writeZeroes: UInt32 { 13 }
     /// Legacy drivers may set this bit; it means nothing any more.
-    public static let barrier: UInt32 = 0x8000_0000
+    @inlinable public static var barrier: UInt32 { 0x8000_0000 }
 }
 
 /// virtio-blk status bytes (virtio 1.2 §5.2.6).
 public enum BlockStatus {
-    public static let ok: UInt8 = 0
-    public static let ioError: UInt8 = 1
-    public static let unsupported: UInt8 = 2
+    @inlinable public static var ok: UInt8 { 0 }
+    @inlinable public static var ioError: UInt8 { 1 }
+    @inlinable public static var unsupported: UInt8 { 2 }
 }
 
 /// What a virtio-blk device accepts (virtio 1.2 §5.2.4, as far as requests depend on it).
@@ -85,6 +85,7 @@ extension BlockLimits {
     /// the device reads, the status the last byte it writes, however they are cut into descriptors.
     /// Where data begin or end inside a segment, the segment in `list` is narrowed to them.
     @inlinable
+    @inline(__always)
     public func parse(_ list: borrowing SegmentList) -> ParsedRequest {
         guard list.readableBytes >= 16, list.writableBytes >= 1 else { return .malformed }
         let last = list[list.count &- 1]
@@ -94,7 +95,7 @@ extension BlockLimits {
         if list[0].byteCount == 16 {
             header = ck_load_block_header(list[0].address)
         } else {
-            (header, firstData) = list.gatherHeader()
+            (header, firstData) = list.segments.gatherHeader(readableCount: list.readableCount)
         }
         let type = header.type & ~BlockRequestType.barrier
         switch type {
@@ -113,7 +114,10 @@ extension BlockLimits {
                     statusAddress: statusAddress))
         case BlockRequestType.discard, BlockRequestType.writeZeroes:
             return clear(
-                isDiscard: type == BlockRequestType.discard, list, firstData: firstData,
+                isDiscard: type == BlockRequestType.discard,
+                list.readableBytes == 32
+                    ? list.segments.gather(from: firstData, readableCount: list.readableCount)
+                    : nil,
                 statusAddress: statusAddress)
         default:
             return .answer(status: BlockStatus.unsupported, statusAddress: statusAddress)
@@ -142,15 +146,16 @@ extension BlockLimits {
                 firstSegment: first, segmentCount: count, statusAddress: statusAddress))
     }
 
-    /// DISCARD and WRITE ZEROES (§5.2.6.2): one segment of 16 bytes names the range.
-    @usableFromInline
+    /// DISCARD and WRITE ZEROES (§5.2.6.2): one segment of 16 bytes names the range; nil if there is
+    /// none, or more.
+    @inlinable
+    @inline(__always)
     func clear(
-        isDiscard: Bool, _ list: borrowing SegmentList, firstData: Int, statusAddress: UInt
+        isDiscard: Bool, _ segment: ck_block_header?, statusAddress: UInt
     ) -> ParsedRequest {
         let refusal = ParsedRequest.answer(
             status: BlockStatus.ioError, statusAddress: statusAddress)
-        guard !isReadOnly, list.readableBytes == 32 else { return refusal }
-        let payload = list.gather(from: firstData)
+        guard !isReadOnly, let payload = segment else { return refusal }
         let sector = UInt64(payload.type) | UInt64(payload.reserved) << 32
         let count = UInt32(truncatingIfNeeded: payload.sector)
         let flags = UInt32(truncatingIfNeeded: payload.sector >> 32)
@@ -188,28 +193,30 @@ extension BlockRequest {
     }
 }
 
-extension SegmentList {
+// What is rarely needed takes the segments, not their list: a list whose address is taken would have to
+// be copied to the stack for every request.
+extension FixedArray<Segment> {
     /// The header when it is not a segment of its own, and the first segment of data after it. The
     /// segment in which the header ends is narrowed to the data behind it.
     @usableFromInline
-    func gatherHeader() -> (ck_block_header, firstData: Int) {
-        let header = gather(from: 0)
+    func gatherHeader(readableCount: Int) -> (ck_block_header, firstData: Int) {
+        let header = gather(from: 0, readableCount: readableCount)
         var remaining: UInt = 16
         var index = 0
-        while index < readableCount, segments[index].byteCount <= remaining {
-            remaining -= segments[index].byteCount
+        while index < readableCount, self[index].byteCount <= remaining {
+            remaining -= self[index].byteCount
             index += 1
         }
         if remaining > 0 {
-            segments[index].address += remaining
-            segments[index].byteCount -= remaining
+            self[index].address += remaining
+            self[index].byteCount -= remaining
         }
         return (header, index)
     }
 
     /// The 16 readable bytes from segment `first` on, copied once each; fewer are followed by zeroes.
     @usableFromInline
-    func gather(from first: Int) -> ck_block_header {
+    func gather(from first: Int, readableCount: Int) -> ck_block_header {
         var header = ck_block_header()
         // SAFETY: at most the 16 bytes of `header` are written, from segments that were translated.
         unsafe withUnsafeMutablePointer(to: &header) { header in
@@ -217,15 +224,18 @@ extension SegmentList {
             var filled: UInt = 0
             var index = first
             while filled < 16, index < readableCount {
-                let count = min(segments[index].byteCount, 16 - filled)
-                ck_copy_once(to + filled, segments[index].address, Int(count))
+                let segment = self[index]
+                let count = min(segment.byteCount, 16 - filled)
+                ck_copy_once(to + filled, segment.address, Int(count))
                 filled += count
                 index += 1
             }
         }
         return header
     }
+}
 
+extension SegmentList {
     /// Takes the status byte off the last segment: how many writable segments hold data.
     @inlinable
     func narrowWritable() -> Int {

@@ -36,8 +36,9 @@ public enum ChainError: Error, Sendable, Equatable, CaseIterable {
 struct ChainWalk {
     /// Fills `list` with the buffers of the chain that starts at `head`, which is below `ring.size`.
     @inlinable
+    @inline(__always)
     static func walk(
-        head: UInt16, ring: SplitRing, memory: GuestMemory, features: QueueFeatures,
+        head: UInt16, ring: SplitRing, regions: borrowing RegionTable, features: QueueFeatures,
         into list: inout SegmentList
     ) -> ChainError? {
         list.removeAll()
@@ -51,14 +52,14 @@ struct ChainWalk {
             let flags = DescriptorFlags(rawValue: descriptor.flags)
             if flags.contains(.indirect) {
                 if isIndirect { return .indirectInIndirect }
-                switch indirectTable(descriptor, flags, memory: memory, features: features) {
+                switch indirectTable(descriptor, flags, regions: regions, features: features) {
                 case .failure(let error): return error
                 case .success(let found): (table, tableCount) = (found.table, found.count)
                 }
                 (hops, index, isIndirect) = (tableCount, 0, true)
                 continue
             }
-            if let error = append(descriptor, flags, memory: memory, to: &list) { return error }
+            if let error = append(descriptor, flags, regions: regions, to: &list) { return error }
             guard flags.contains(.next) else { return nil }
             hops &-= 1
             guard hops > 0 else { return .loop }
@@ -70,7 +71,7 @@ struct ChainWalk {
     /// The table an INDIRECT descriptor points to; its WRITE flag means nothing (§2.7.5.3.2).
     @inlinable
     static func indirectTable(
-        _ descriptor: ck_descriptor, _ flags: DescriptorFlags, memory: GuestMemory,
+        _ descriptor: ck_descriptor, _ flags: DescriptorFlags, regions: borrowing RegionTable,
         features: QueueFeatures
     ) -> Result<(table: UInt, count: UInt32), ChainError> {
         guard features.contains(.indirect) else { return .failure(.indirectNotNegotiated) }
@@ -80,16 +81,17 @@ struct ChainWalk {
             return .failure(.indirectLength)
         }
         guard
-            let table = memory.translate(
-                descriptor.address, byteCount: UInt64(descriptor.length))
+            let table = regions.prefix(descriptor.address),
+            UInt64(descriptor.length) <= table.byteCount
         else { return .failure(.indirectOutsideMemory) }
-        return .success((table, count))
+        return .success((table.host, count))
     }
 
     /// Adds one buffer, split where a region of guest memory ends and the next begins.
     @inlinable
+    @inline(__always)
     static func append(
-        _ descriptor: ck_descriptor, _ flags: DescriptorFlags, memory: GuestMemory,
+        _ descriptor: ck_descriptor, _ flags: DescriptorFlags, regions: borrowing RegionTable,
         to list: inout SegmentList
     ) -> ChainError? {
         let isWritable = flags.contains(.write)
@@ -100,7 +102,7 @@ struct ChainWalk {
         var address = descriptor.address
         var remaining = UInt64(descriptor.length)
         while true {
-            guard let run = memory.prefix(address) else { return .outsideMemory }
+            guard let run = regions.prefix(address) else { return .outsideMemory }
             let byteCount = min(run.byteCount, remaining)
             guard
                 list.append(

@@ -31,7 +31,7 @@ public struct DeviceQueue: ~Copyable {
     }
 
     public let ring: SplitRing
-    @usableFromInline let memory: GuestMemory
+    @usableFromInline let regions: RegionTable
     @usableFromInline let features: QueueFeatures
     @usableFromInline let isInFlight: FixedArray<Bool>
     /// Heads taken and not given back.
@@ -48,7 +48,7 @@ public struct DeviceQueue: ~Copyable {
     /// The device end of `ring`, from index 0.
     public init(ring: SplitRing, memory: GuestMemory, features: QueueFeatures) {
         self.ring = ring
-        self.memory = memory
+        regions = RegionTable(memory)
         self.features = features
         isInFlight = FixedArray(repeating: false, count: Int(ring.size))
     }
@@ -74,6 +74,7 @@ public struct DeviceQueue: ~Copyable {
 
     /// Takes the next chain that `refresh` saw and translates its buffers into `list`.
     @inlinable
+    @inline(__always)
     public mutating func pop(into list: inout SegmentList) -> Popped {
         if let breakage { return .broken(breakage) }
         guard lastAvail != availIndex else { return .empty }
@@ -84,7 +85,7 @@ public struct DeviceQueue: ~Copyable {
         inFlightCount &+= 1
         isInFlight[Int(head)] = true
         let error = ChainWalk.walk(
-            head: head, ring: ring, memory: memory, features: features, into: &list)
+            head: head, ring: ring, regions: regions, features: features, into: &list)
         if let error { return .malformed(head: head, error) }
         return .chain(head: head)
     }
@@ -98,6 +99,7 @@ public struct DeviceQueue: ~Copyable {
     /// Gives `head` back; the driver sees it after the next `publish`. `written` counts the bytes
     /// written from the start of the writable part.
     @inlinable
+    @inline(__always)
     public mutating func push(head: UInt16, written: UInt32) {
         precondition(head < ring.size && isInFlight[Int(head)], "a head that was not popped")
         isInFlight[Int(head)] = false

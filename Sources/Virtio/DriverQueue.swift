@@ -97,6 +97,7 @@ public struct DriverQueue: ~Copyable {
     /// Places a chain of `buffers`, those the device reads first, and returns its head; nil if the ring
     /// has no room for it now. The device sees it after `publish`.
     @inlinable
+    @inline(__always)
     public mutating func add(_ buffers: Span<Buffer>) -> UInt16? {
         precondition(buffers.count > 0)
         let isIndirect = buffers.count > 1 && buffers.count <= indirectCapacity
@@ -127,6 +128,7 @@ public struct DriverQueue: ~Copyable {
     }
 
     @inlinable
+    @inline(__always)
     mutating func placeIndirect(_ buffers: Span<Buffer>, head: UInt16) {
         let offset = UInt(head) &* UInt(indirectCapacity) &* 16
         for position in 0..<buffers.count {
@@ -169,6 +171,7 @@ public struct DriverQueue: ~Copyable {
 
     /// Takes back the next chain the device has completed, or nil.
     @inlinable
+    @inline(__always)
     public mutating func reap() -> Used? {
         if lastUsed == usedIndex {
             guard breakage == nil else { return nil }

@@ -54,32 +54,57 @@ public struct GuestMemory: Sendable {
     }
 
     /// The host address of `byteCount` bytes at `address` if one region holds them all, else nil.
-    ///
-    /// Written so that no guest value can overflow: the offset is compared, never a sum.
     @inlinable
     public func translate(_ address: UInt64, byteCount: UInt64) -> UInt? {
-        for index in 0..<regionCount {
-            let region = regions[index]
-            let offset = address &- region.guest
-            if offset < region.byteCount {
-                return byteCount <= region.byteCount &- offset
-                    ? region.host &+ UInt(truncatingIfNeeded: offset) : nil
-            }
-        }
-        return nil
+        guard let run = prefix(address), byteCount <= run.byteCount else { return nil }
+        return run.host
     }
 
     /// The host address of `address` and how many bytes from there on its region holds, else nil.
     @inlinable
     public func prefix(_ address: UInt64) -> (host: UInt, byteCount: UInt64)? {
         for index in 0..<regionCount {
-            let region = regions[index]
-            let offset = address &- region.guest
-            if offset < region.byteCount {
-                return (
-                    region.host &+ UInt(truncatingIfNeeded: offset), region.byteCount &- offset
-                )
-            }
+            if let run = regions[index].run(from: address) { return run }
+        }
+        return nil
+    }
+}
+
+extension GuestMemory.Region {
+    /// What the region holds from `address` on; nil if that is not in it.
+    ///
+    /// Written so that no guest value can overflow: the offset is compared, never a sum.
+    @inlinable
+    @inline(__always)
+    func run(from address: UInt64) -> (host: UInt, byteCount: UInt64)? {
+        let offset = address &- guest
+        guard offset < byteCount else { return nil }
+        return (host &+ UInt(truncatingIfNeeded: offset), byteCount &- offset)
+    }
+}
+
+/// The regions of a `GuestMemory` at a fixed address, for the hot path: the memory itself is 200 bytes
+/// that would be copied for every chain.
+@usableFromInline
+struct RegionTable: ~Copyable {
+    @usableFromInline let regions: FixedArray<GuestMemory.Region>
+
+    init(_ memory: GuestMemory) {
+        regions = FixedArray(
+            repeating: GuestMemory.Region(
+                guest: GuestAddress(rawValue: 0), byteCount: 0, host: 0),
+            count: memory.regionCount)
+        for index in 0..<memory.regionCount { regions[index] = memory.regions[index] }
+    }
+
+    /// As `GuestMemory.prefix`.
+    @inlinable
+    @inline(__always)
+    func prefix(_ address: UInt64) -> (host: UInt, byteCount: UInt64)? {
+        var index = 0
+        while index < regions.count {
+            if let run = regions[index].run(from: address) { return run }
+            index &+= 1
         }
         return nil
     }

@@ -103,4 +103,4 @@ public struct DescriptorFlags: OptionSet, Sendable {
 
 /// `avail.flags` / `used.flags` bit 0: do not notify me (VIRTQ_AVAIL_F_NO_INTERRUPT,
 /// VIRTQ_USED_F_NO_NOTIFY). Only meaningful without EVENT_IDX.
-@usableFromInline let doNotNotify: UInt16 = 1
+@inlinable var doNotNotify: UInt16 { 1 }

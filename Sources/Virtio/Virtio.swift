@@ -33,9 +33,9 @@ public struct QueueFeatures: OptionSet, Sendable {
     public init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// VIRTIO_F_INDIRECT_DESC (28): a descriptor may point to a table of descriptors.
-    public static let indirect = QueueFeatures(rawValue: 1)
+    @inlinable public static var indirect: QueueFeatures { QueueFeatures(rawValue: 1) }
     /// VIRTIO_F_EVENT_IDX (29): each side says at which index it wants the next notification.
-    public static let eventIndex = QueueFeatures(rawValue: 2)
+    @inlinable public static var eventIndex: QueueFeatures { QueueFeatures(rawValue: 2) }
 }
 
 /// Whether moving an index from `old` to `new` passes the index at which the other side asked for a

@@ -8,9 +8,15 @@ let package = Package(
     name: "Benchmarks",
     dependencies: [.package(name: "vblktop", path: "../..")],
     targets: [
+        // The device end of a queue in C: the yardstick.
+        .target(name: "CTwin"),
+        // Counting heap allocations, programs on a pseudo-terminal.
+        .target(name: "CBench", linkerSettings: [.linkedLibrary("util")]),
         .executableTarget(
             name: "vblktop-bench",
-            dependencies: [.product(name: "VblktopEngine", package: "vblktop")],
-            swiftSettings: [.swiftLanguageMode(.v6)])
+            dependencies: [
+                "CTwin", "CBench", .product(name: "VblktopEngine", package: "vblktop"),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 )

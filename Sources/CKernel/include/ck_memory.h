@@ -73,6 +73,17 @@ static inline void ck_copy_once(uintptr_t to, uintptr_t from, size_t count) {
     __asm__ volatile("" ::: "memory");
 }
 
+// 16 bytes, at any alignment, into two registers. The barrier hides where the values come from, so that
+// no later use can be served by a second load; asking for registers spares the way over the stack.
+static inline void ck_load_words_once(uintptr_t address, uint64_t words[2]) {
+    uint64_t low, high;
+    memcpy(&low, (const void *)address, sizeof low);
+    memcpy(&high, (const void *)(address + 8), sizeof high);
+    __asm__ volatile("" : "+r"(low), "+r"(high));
+    words[0] = low;
+    words[1] = high;
+}
+
 // A descriptor of the virtqueue (virtio 1.2 §2.7.5), copied out.
 typedef struct {
     uint64_t address;
@@ -82,9 +93,10 @@ typedef struct {
 } ck_descriptor;
 
 static inline ck_descriptor ck_load_descriptor(uintptr_t address) {
+    uint64_t words[2];
+    ck_load_words_once(address, words);
     ck_descriptor copy;
-    memcpy(&copy, (const void *)address, sizeof copy);
-    __asm__ volatile("" : "+m"(copy));
+    memcpy(&copy, words, sizeof copy);
     return copy;
 }
 
@@ -101,9 +113,10 @@ typedef struct {
 } ck_block_header;
 
 static inline ck_block_header ck_load_block_header(uintptr_t address) {
+    uint64_t words[2];
+    ck_load_words_once(address, words);
     ck_block_header copy;
-    memcpy(&copy, (const void *)address, sizeof copy);
-    __asm__ volatile("" : "+m"(copy));
+    memcpy(&copy, words, sizeof copy);
     return copy;
 }
 

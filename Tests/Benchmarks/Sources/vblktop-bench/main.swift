@@ -1,47 +1,50 @@
-import DataPlane
 import Foundation
-import Kernel
-import Telemetry
 
-func measure(luns: Int, backend: String, trace: TraceMode, wait: WaitMode, seconds: Double) throws {
-    let configurations = try (0..<luns).map { index in
-        let choice: BackendChoice =
-            switch backend {
-            case "aio": .aio(try BackingFile(unnamedIn: "/dev/shm", byteCount: 16 << 20))
-            case "disk": .aio(try BackingFile(unnamedIn: "/var/tmp", byteCount: 256 << 20))
-            case "memory": .memory(byteCount: 16 << 20)
-            default: .null(byteCount: 1 << 30)
-            }
-        var job = JobConfiguration()
-        job.seed = UInt64(index)
-        return LUNConfiguration(id: "vd\(index)", backend: choice, job: job)
-    }
-    var configuration = EngineConfiguration(luns: configurations)
-    configuration.trace = trace
-    configuration.deviceWait = wait
-    configuration.guestWait = wait
-    let engine = try Engine(configuration)
-    try engine.start()
-    Thread.sleep(forTimeInterval: 0.3)
-    let before = (0..<luns).map { engine.counters(ofLUN: $0) }
-    Thread.sleep(forTimeInterval: seconds)
-    let after = (0..<luns).map { engine.counters(ofLUN: $0) }
-    engine.stop()
-    let list = (0..<luns).map { index in
-        var lun = LUN(id: "\(index)", device: "")
-        lun.derive(from: before[index], to: after[index])
-        return lun
-    }
-    let total = BlockRates(summing: list)
-    let iops = list.compactMap(\.rates.iops)
-    print(
-        luns, backend, trace, wait, "IOPS", Int(total.iops ?? 0), "min/max",
-        (iops.min() ?? 0) / (iops.max() ?? 1),
-        "kick/io", total.perRequest(total.kicks) ?? -1, "irq/io",
-        total.perRequest(total.interrupts) ?? -1, "p99", total.worstP99 ?? -1, "depth",
-        total.queueDepth?.mean ?? -1, "err", total.errors ?? -1)
+// `make bench`: every figure the project has promised, with its peer, measured in turn with it.
+
+func complain(_ text: String) {
+    FileHandle.standardError.write(Data("vblktop-bench: \(text)\n".utf8))
 }
-let a = CommandLine.arguments
-try measure(
-    luns: Int(a[1])!, backend: a[2], trace: a[3] == "on" ? .stages : .off,
-    wait: WaitMode(rawValue: a[4])!, seconds: 2)
+
+func runBenchmarks() throws -> Int32 {
+    let options = try Options(Array(CommandLine.arguments.dropFirst()))
+    var report = Report(machine: Machine())
+    let files = BackingFiles(options)
+    defer { files.remove() }
+    print(report.machine.description)
+    if options.isQuick { print("Quick: short windows and few rounds; not for quoting.") }
+    print("\n" + Report.header)
+
+    let benchmarks: [(name: String, run: (inout Report) throws -> Void)] = [
+        ("twin", { try TwinBenchmark.run(options, &$0) }),
+        ("allocations", { try AllocationBenchmark.run(options, files, &$0) }),
+        ("fio", { try FioBenchmark.run(options, files, &$0) }),
+        ("notifications", { try NotificationBenchmark.run(options, files, &$0) }),
+        ("scaling", { try ScalingBenchmark.run(options, &$0) }),
+        ("tracing", { try TracingBenchmark.run(options, files, &$0) }),
+        ("screen", { ScreenBenchmark.run(options, &$0) }),
+    ]
+    for unknown in options.only where !benchmarks.contains(where: { $0.name == unknown }) {
+        let names = benchmarks.map(\.name).joined(separator: ", ")
+        throw Options.Mistake(text: "no benchmark \(unknown); there are \(names)")
+    }
+    for (name, run) in benchmarks where options.only.isEmpty || options.only.contains(name) {
+        do {
+            try run(&report)
+        } catch {
+            report.add(.failed(name, "\(error)"))
+        }
+    }
+    if let path = options.json { try report.writeJSON(to: path) }
+    return options.isStrict && report.hasFailure ? 1 : 0
+}
+
+do {
+    exit(try runBenchmarks())
+} catch let mistake as Options.Mistake {
+    complain("\(mistake.text)\n\(Options.usage)")
+    exit(2)
+} catch {
+    complain("\(error)")
+    exit(1)
+}

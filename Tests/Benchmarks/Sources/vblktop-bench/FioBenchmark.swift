@@ -1,0 +1,120 @@
+import Foundation
+
+/// The engine against fio with libaio on the same file: the same job, in turn.
+enum FioBenchmark {
+    /// fio as it comes, and fio that submits and reaps in batches as the engine does.
+    private static let variants: [(name: String, options: [String])] = [
+        ("fio", []),
+        (
+            "fio batched",
+            [
+                "--iodepth_batch_submit=32", "--iodepth_batch_complete_min=1",
+                "--iodepth_batch_complete_max=32",
+            ]
+        ),
+    ]
+
+    static func run(_ options: Options, _ files: BackingFiles, _ report: inout Report) throws {
+        guard let fio = findProgram(options.fio) else {
+            report.add(.skipped("engine against fio", "fio is not installed (apt install fio)"))
+            return
+        }
+        for (name, path, bar) in [
+            ("disk", try files.disk(), 0.95), ("tmpfs", try files.tmpfs(), 0.85),
+        ] {
+            try compare(name, path, bar, fio, options, &report)
+        }
+    }
+
+    private static func compare(
+        _ name: String, _ path: String, _ bar: Double, _ fio: String, _ options: Options,
+        _ report: inout Report
+    ) throws {
+        let rounds = options.isQuick ? 3 : 7
+        var iops = variants.map { _ in Pairs() }
+        var cpu = variants.map { _ in Pairs() }
+        for _ in 0..<rounds {
+            let ours = try engine(path, options)
+            for (index, variant) in variants.enumerated() {
+                let theirs = try job(fio, variant.options, path, options)
+                iops[index].add(ours: ours.iops, theirs: theirs.iops)
+                cpu[index].add(ours: ours.cpuPerIO, theirs: theirs.cpuPerIO)
+            }
+        }
+        // The peer is fio at its better.
+        let best = iops[0].theirs.median >= iops[1].theirs.median ? 0 : 1
+        let other = 1 - best
+        report.add(
+            Figure(
+                "engine on a file, \(name)", iops[best].ours.median, "IOPS",
+                peer: variants[best].name, peerValue: iops[best].theirs.median,
+                ratio: iops[best].ratios.median, spread: iops[best].ratios, bar: .atLeast(bar),
+                note: "\(variants[other].name) \(number(iops[other].theirs.median)), "
+                    + "ratio \(number(iops[other].ratios.median))"))
+        report.add(
+            Figure(
+                "engine on a file, \(name), CPU per I/O", cpu[best].ours.median, "ns",
+                peer: variants[best].name, peerValue: cpu[best].theirs.median,
+                ratio: cpu[best].ratios.median, spread: cpu[best].ratios,
+                note: "ours counts the guest too: a vCPU and a device thread"))
+    }
+
+    private static func engine(_ path: String, _ options: Options) throws -> EngineRun.Window {
+        let run = try EngineRun(storage: .file(path))
+        defer { run.engine.stop() }
+        return run.window(seconds: seconds(options))
+    }
+
+    private static func seconds(_ options: Options) -> Double { options.isQuick ? 1 : 3 }
+
+    private struct Output: Decodable {
+        struct Direction: Decodable {
+            let iops: Double
+            let totalIos: Double
+        }
+        struct Job: Decodable {
+            let read: Direction
+            let write: Direction
+            let usrCpu: Double
+            let sysCpu: Double
+            let jobRuntime: Double
+        }
+        let jobs: [Job]
+    }
+
+    /// One run of the engine's job under fio, its CPU in nanoseconds per I/O.
+    private static func job(
+        _ fio: String, _ extra: [String], _ path: String, _ options: Options
+    ) throws -> (iops: Double, cpuPerIO: Double) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: fio)
+        process.arguments =
+            [
+                "--name=peer", "--filename=\(path)", "--ioengine=libaio", "--direct=1",
+                "--rw=randrw", "--rwmixread=50", "--bs=4k", "--iodepth=32", "--norandommap=1",
+                "--time_based=1", "--runtime=\(Int(seconds(options)))", "--thread=1",
+                "--allow_file_create=0", "--output-format=json",
+            ] + extra
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        let data = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        guard let job = try decoder.decode(Output.self, from: data).jobs.first else {
+            return (.nan, .nan)
+        }
+        let cpu = (job.usrCpu + job.sysCpu) / 100 * job.jobRuntime * 1e6
+        return (job.read.iops + job.write.iops, cpu / (job.read.totalIos + job.write.totalIos))
+    }
+}
+
+/// The path of a program, given itself or found in PATH; nil if there is none.
+func findProgram(_ name: String) -> String? {
+    if name.contains("/") { return FileManager.default.isExecutableFile(atPath: name) ? name : nil }
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    return path.split(separator: ":").map { "\($0)/\(name)" }
+        .first { FileManager.default.isExecutableFile(atPath: $0) }
+}
