@@ -1,3 +1,4 @@
+internal import Grid
 internal import Telemetry
 
 /// One column of a table: everything about it is said in one declaration, from which the table, the
@@ -64,17 +65,17 @@ struct Column<Row: Sendable>: Sendable {
         }
     }
 
+    var picture: Picture? { if case .drawn(let picture, _) = content { picture } else { nil } }
+
     var unit: Unit? { if case .number(let unit, _) = content { unit } else { nil } }
 
     /// Its heading: word and unit, `lat_us`.
     func title(_ words: Words, latency: LatencyUnit, micro: String) -> String {
         let word = words == .esxtop ? esxtopWord ?? self.word : self.word
-        guard unit == .latency else { return word }
-        return switch latency {
-        case .microseconds: word + "_" + micro + "s"
-        case .milliseconds: word + "_ms"
-        case .automatic: word
-        }
+        guard unit == .latency, latency != .automatic else { return word }
+        let title = word + "_" + (latency == .microseconds ? micro + "s" : "ms")
+        // All latencies of a screen share the unit: where it does not fit, its neighbours tell.
+        return title.cellWidth <= width ? title : word
     }
 }
 
@@ -99,6 +100,8 @@ protocol TableRow: Sendable {
 extension TableRow {
     /// The column called `word`, in either vocabulary, letter case aside.
     static func column(_ word: String) -> Column<Self>? {
+        // As the program itself spells it: needed for each row that is filtered.
+        if let index = columns.firstIndex(where: { $0.word == word }) { return columns[index] }
         let word = word.lowercased()
         return columns.first { $0.word.lowercased() == word }
             ?? columns.first { $0.esxtopWord?.lowercased() == word }

@@ -6,8 +6,11 @@ extension Painter {
     mutating func drawDetails() {
         let width = Layout.paneWidth(grid.size, state.screen)
         guard width > 0, let header = layout.header,
-            let lun = snapshot.luns.first(where: { $0.id == state.luns.selectedKey })
+            let index = snapshot.luns.indices.first(where: {
+                snapshot.luns[$0].id == state.luns.selectedKey
+            })
         else { return }
+        let lun = snapshot.luns[index]
         let left = columns - width
         let end = layout.footer ?? grid.size.rows
         grid.fill(
@@ -22,7 +25,7 @@ extension Painter {
         drawLatencyTable(lun.rates, &pen)
         drawStageStack(lun.rates.stages, &pen)
         drawDepthDetails(lun, &pen)
-        drawTrends(lun, &pen)
+        drawTrends(ofLUN: index, &pen)
     }
 
     /// Where the next line of a column of text goes.
@@ -61,15 +64,47 @@ extension Painter {
         pen.row += 1
     }
 
-    /// Mean and percentiles of reads and writes.
+    private static let latencyTitles = ["1/s", "mean", "p50", "p99", "p99.9", "max"]
+
+    /// Rate, mean and percentiles of reads and writes: a line each, or a column each where narrow.
     mutating func drawLatencyTable(_ rates: BlockRates, _ pen: inout Pen) {
-        let titles = ["1/s", "mean", "p50", "p99", "p99.9", "max"]
+        guard !pen.isAtEnd else { return }
+        let unit =
+            switch state.latencyUnit {
+            case .microseconds: symbols.micro + "s"
+            case .milliseconds: "ms"
+            case .automatic: ""
+            }
+        grid.put(unit, row: pen.row, column: pen.column, style: Style(.title))
+        if pen.width >= 60 { drawWideLatencies(rates, &pen) } else { drawLatencies(rates, &pen) }
+        pen.row += 1
+    }
+
+    private static func latencies(_ latency: LatencySummary?) -> [Double?] {
+        [latency?.mean, latency?.p50, latency?.p99, latency?.p999, latency?.max]
+    }
+
+    private mutating func drawLatencies(_ rates: BlockRates, _ pen: inout Pen) {
+        let width = min(10, (pen.width - 6) / 2)
+        let ends = [pen.column + 6 + width, pen.column + 6 + 2 * width]
+        putRight("read", row: pen.row, end: ends[0], width: width, style: Style(.read))
+        putRight("write", row: pen.row, end: ends[1], width: width, style: Style(.write))
+        pen.row += 1
+        let reads = [rates.reads] + Self.latencies(rates.readLatency)
+        let writes = [rates.writes] + Self.latencies(rates.writeLatency)
+        for (index, title) in Self.latencyTitles.enumerated() where !pen.isAtEnd {
+            let unit: Unit = index == 0 ? .perSecond : .latency
+            grid.put(title, row: pen.row, column: pen.column, style: Style(.title))
+            putNumber(reads[index], unit, row: pen.row, end: ends[0], width: width - 1)
+            putNumber(writes[index], unit, row: pen.row, end: ends[1], width: width - 1)
+            pen.row += 1
+        }
+    }
+
+    private mutating func drawWideLatencies(_ rates: BlockRates, _ pen: inout Pen) {
+        let titles = Self.latencyTitles
         let width = (pen.width - 6) / titles.count
-        guard width >= 4, pen.row + 3 <= pen.end else { return }
-        let unit = state.latencyUnit == .milliseconds ? "ms" : symbols.micro + "s"
-        grid.put(
-            state.latencyUnit == .automatic ? "" : unit, row: pen.row, column: pen.column,
-            style: Style(.title))
+        guard pen.row + 3 <= pen.end else { return }
         for (index, title) in titles.enumerated() {
             putRight(
                 title, row: pen.row, end: pen.column + 6 + (index + 1) * width, width: width - 1,
@@ -82,15 +117,13 @@ extension Painter {
         ]
         for (label, rate, latency, role) in lines {
             grid.put(label, row: pen.row, column: pen.column, style: Style(role))
-            let values = [latency?.mean, latency?.p50, latency?.p99, latency?.p999, latency?.max]
-            for (index, value) in ([rate] + values).enumerated() {
+            for (index, value) in ([rate] + Self.latencies(latency)).enumerated() {
                 putNumber(
                     value, index == 0 ? .perSecond : .latency, row: pen.row,
                     end: pen.column + 6 + (index + 1) * width, width: width - 1)
             }
             pen.row += 1
         }
-        pen.row += 1
     }
 
     /// The stages in the order a request passes them: mean, share and bar.
@@ -138,7 +171,7 @@ extension Painter {
         pen.row += 1
     }
 
-    private mutating func drawTrends(_ lun: LUN, _ pen: inout Pen) {
+    private mutating func drawTrends(ofLUN index: Int, _ pen: inout Pen) {
         let lines: [(String, (LUN) -> Double?)] = [
             ("IOPS", { $0.rates.iops }), ("p99", { $0.rates.worstP99 }),
             ("depth", { $0.rates.queueDepth?.mean }),
@@ -146,7 +179,7 @@ extension Painter {
         for (label, value) in lines where !pen.isAtEnd {
             grid.put(label, row: pen.row, column: pen.column, style: Style(.label))
             drawTrend(
-                of: lun.id, line: pen.row, start: pen.column + 9, width: pen.width - 9,
+                ofLUN: index, line: pen.row, start: pen.column + 9, width: pen.width - 9,
                 value: value)
             pen.row += 1
         }

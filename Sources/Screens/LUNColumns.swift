@@ -21,12 +21,12 @@ extension LUN: TableRow {
 
     /// How bad it is: the worst of its judged columns.
     func severity(_ thresholds: Thresholds) -> Severity {
-        max(
-            thresholds.severity(rates.meanLatency, of: .latency),
-            thresholds.severity(rates.worstP99, of: .p99),
-            thresholds.severity(rates.oldestInFlight, of: .oldest),
-            thresholds.severity(depthPercent, of: .depth),
-            thresholds.severity(rates.errors, of: .errors))
+        // One by one: a `max` of five would make an array for each LUN of each frame.
+        var worst = thresholds.severity(rates.meanLatency, of: .latency)
+        worst = max(worst, thresholds.severity(rates.worstP99, of: .p99))
+        worst = max(worst, thresholds.severity(rates.oldestInFlight, of: .oldest))
+        worst = max(worst, thresholds.severity(depthPercent, of: .depth))
+        return max(worst, thresholds.severity(rates.errors, of: .errors))
     }
 
     static let columns: [Column<LUN>] = rateColumns + latencyColumns + stageColumns + otherColumns
@@ -127,7 +127,7 @@ extension LUN: TableRow {
             "IOT", width: 5, weight: 50, .text { $0.ioThread },
             meaning: "the IOThread that serves it", source: "device list of the source"),
         Column(
-            "TREND", width: 6, weight: 90, .drawn(.trend) { _ in nil },
+            "TREND", width: 8, weight: 90, .drawn(.trend) { _ in nil },
             meaning: "the sorted column over the last samples, on its own scale",
             source: "samples in memory"),
     ]
@@ -135,8 +135,13 @@ extension LUN: TableRow {
 
 extension BlockRates {
     /// The larger median of reads and writes, microseconds.
-    var worstP50: Double? { [readLatency?.p50, writeLatency?.p50].compactMap(\.self).max() }
+    var worstP50: Double? { Self.larger(readLatency?.p50, writeLatency?.p50) }
 
     /// The larger p99.9 of reads and writes, microseconds.
-    var worstP999: Double? { [readLatency?.p999, writeLatency?.p999].compactMap(\.self).max() }
+    var worstP999: Double? { Self.larger(readLatency?.p999, writeLatency?.p999) }
+
+    private static func larger(_ one: Double?, _ other: Double?) -> Double? {
+        guard let one, let other else { return one ?? other }
+        return max(one, other)
+    }
 }

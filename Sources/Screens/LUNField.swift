@@ -4,14 +4,21 @@ internal import Telemetry
 /// The field: a cell per LUN in the source's order, shaded by the sorted column, so that one glance
 /// finds the odd one out among a thousand. A LUN keeps its place whatever the order of the table.
 enum LUNField {
-    static let label = "LUNs "
+    static let label = "LUN "
     /// LUNs stand in groups of this many where there is room for the gaps.
     static let group = 8
 
-    /// Lines that hold `count` LUNs, a cell each.
-    static func lineCount(_ count: Int, columns: Int) -> Int {
+    /// Lines taken for `count` LUNs, a cell each if `limit` lines hold them: 1024 take 8 of 128.
+    static func lineCount(_ count: Int, columns: Int, limit: Int) -> Int {
         let room = max(1, columns - label.utf8.count)
-        return max(1, (count + room - 1) / room)
+        let share = lunsPerCell(count, cells: room * max(1, limit))
+        let cells = (count + share - 1) / share
+        return max(1, (cells + room - 1) / room)
+    }
+
+    /// LUNs a cell stands for so that `cells` suffice; at least 1.
+    static func lunsPerCell(_ count: Int, cells: Int) -> Int {
+        max(1, (count + cells - 1) / max(1, cells))
     }
 }
 
@@ -23,11 +30,11 @@ extension Painter {
         grid.put(LUNField.label, row: lines.lowerBound, column: 0, style: Style(.label))
         let count = snapshot.luns.count
         // With more LUNs than cells, a cell stands for several and shows the worst.
-        let share = (count + room * lines.count - 1) / (room * lines.count)
+        let share = LUNField.lunsPerCell(count, cells: room * lines.count)
         let cellCount = (count + share - 1) / share
         let isGrouped = lines.count == 1 && cellCount + cellCount / LUNField.group <= room
-        let column = LUN.column(state.luns.sortWord)
-        let values = snapshot.luns.map { column?.value($0) }
+        let column = sortedColumn
+        let values = snapshot.luns.indices.map { column?.value(snapshot.luns[$0]) }
         let highest = values.reduce(0) { max($0, $1 ?? 0) }
         for index in 0..<cellCount {
             let members = (index * share)..<min(count, (index + 1) * share)
@@ -57,13 +64,13 @@ extension Painter {
         var value: Double?
         var isSelected = false
         for index in members {
-            let lun = snapshot.luns[index]
             if let gauge {
-                let judged = gauge == .depth ? lun.depthPercent : values[index]
+                let judged =
+                    gauge == .depth ? snapshot.luns[index].depthPercent : values[index]
                 worst = max(worst, options.thresholds.severity(judged, of: gauge))
             }
             if let candidate = values[index] { value = max(value ?? 0, candidate) }
-            isSelected = isSelected || lun.id == state.luns.selectedKey
+            isSelected = isSelected || snapshot.luns[index].id == state.luns.selectedKey
         }
         if worst > .none { return (worst.mark, Style(worst.role, selected: isSelected)) }
         guard let value, value > 0 else {

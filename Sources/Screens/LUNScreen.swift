@@ -6,7 +6,7 @@ extension Painter {
     mutating func drawLUNs() {
         drawField()
         let (luns, state) = (snapshot.luns, self.state)
-        let longest = luns.reduce(0) { max($0, state.name(of: $1).utf8.count) }
+        let longest = luns.indices.reduce(0) { max($0, state.name(of: luns[$1]).utf8.count) }
         let plan = ColumnPlan<LUN>(
             width: Layout.tableWidth(grid.size, .luns), nameWidth: longest)
         let thresholds = options.thresholds
@@ -19,13 +19,14 @@ extension Painter {
     /// The pinned row that sums every LUN not on the screen, so that what is seen adds up to the total.
     private mutating func drawOthers(besides shown: ArraySlice<Int>, _ plan: ColumnPlan<LUN>) {
         guard let line = layout.pinned.first else { return }
-        var isShown = Array(repeating: false, count: snapshot.luns.count)
+        let luns = snapshot.luns
+        guard shown.count < luns.count else { return }
+        var isShown = Array(repeating: false, count: luns.count)
         for index in shown { isShown[index] = true }
-        let hidden = snapshot.luns.indices.filter { !isShown[$0] }.map { snapshot.luns[$0] }
-        guard !hidden.isEmpty else { return }
+        let hidden = luns.indices.filter { !isShown[$0] }.map { luns[$0] }
         var others = LUN(id: "others", device: "")
         others.rates = BlockRates(summing: hidden)
-        drawCells(others, plan, line: line, name: others.id, bold: true, pictures: false)
+        drawCells(others, plan, line: line, name: others.id, bold: true)
         if let depth = others.rates.queueDepth,
             let index = plan.columns.firstIndex(where: {
                 $0.word == "ACTV/QD"
@@ -35,32 +36,14 @@ extension Painter {
                 Double(depth.now), .count, row: line,
                 end: plan.starts[index] + plan.widths[index], width: plan.widths[index])
         }
-        drawOthersNote(hidden.count, shown.count, plan, line: line)
-    }
-
-    /// How many LUNs the sum stands for, and how to see them.
-    private mutating func drawOthersNote(
-        _ hidden: Int, _ shown: Int, _ plan: ColumnPlan<LUN>, line: Int
-    ) {
-        let table = state.luns
-        let below = max(0, table.visible.count - shown)
-        let filtered = max(0, hidden - below - table.hiddenIdle)
-        var parts: [String] = []
-        if below > 0 { parts.append("\(below) more") }
-        if table.hiddenIdle > 0 { parts.append("\(table.hiddenIdle) idle hidden: z") }
-        if filtered > 0 { parts.append("\(filtered) filtered") }
-        let note = parts.joined(separator: ", ")
-        let pictures = plan.columns.indices.filter { index in
-            switch plan.columns[index].content {
-            case .drawn(.stages, _), .drawn(.trend, _): true
-            default: false
-            }
-        }
-        for index in pictures.reversed() where plan.widths[index] >= min(14, note.utf8.count) {
+        // Where other rows have a picture, say how many LUNs the sum stands for.
+        let note = "\(luns.count - shown.count) LUNs"
+        if let index = plan.columns.lastIndex(where: {
+            $0.picture == .trend || $0.picture == .stages
+        }) {
             putCut(
                 note, row: line, column: plan.starts[index], width: plan.widths[index],
                 style: Style(.muted))
-            return
         }
     }
 
@@ -88,35 +71,32 @@ extension Painter {
     }
 
     /// The sorted column over the last samples, on a scale of its own.
-    mutating func drawTrend(of id: String, line: Int, start: Int, width: Int) {
-        guard let column = LUN.column(state.luns.sortWord) else { return }
-        drawTrend(of: id, line: line, start: start, width: width) { column.value($0) }
+    mutating func drawTrend(ofLUN index: Int, line: Int, start: Int, width: Int) {
+        guard let column = sortedColumn else { return }
+        drawTrend(ofLUN: index, line: line, start: start, width: width) { column.value($0) }
     }
 
-    /// `value` of the LUN called `id` over the last samples, newest rightmost; no value, no mark.
+    /// `value` of one LUN over the last samples, newest rightmost; no value, no mark.
     mutating func drawTrend(
-        of id: String, line: Int, start: Int, width: Int, value: (LUN) -> Double?
+        ofLUN index: Int, line: Int, start: Int, width: Int, value: (LUN) -> Double?
     ) {
-        guard width > 0 else { return }
-        var place = snapshot.luns.firstIndex { $0.id == id } ?? 0
+        guard width > 0, index < snapshot.luns.count else { return }
+        let id = snapshot.luns[index].id
+        var place = index
         var values: [Double?] = []
-        for sample in history.trail(width).reversed() {
+        for luns in trail.prefix(width) {
             // LUNs seldom change their places; look around only when they did.
-            if place >= sample.luns.count || sample.luns[place].id != id {
-                guard let found = sample.luns.firstIndex(where: { $0.id == id }) else {
-                    values.append(nil)
-                    continue
-                }
-                place = found
+            if place >= luns.count || luns[place].id != id {
+                place = luns.indices.first { luns[$0].id == id } ?? luns.count
             }
-            values.append(value(sample.luns[place]))
+            values.append(place < luns.count ? value(luns[place]) : nil)
         }
         let highest = values.reduce(0) { max($0, $1 ?? 0) }
-        for (index, value) in values.enumerated() {
+        for (age, value) in values.enumerated() {
             guard let value else { continue }
             grid.put(
                 String(Symbols.level(value, of: highest, in: symbols.heights)), row: line,
-                column: start + width - 1 - index, style: Style(.graph2))
+                column: start + width - 1 - age, style: Style(.graph2))
         }
     }
 }

@@ -26,8 +26,9 @@ struct Layout {
         if rows >= 24, screen != .help { meters = next() }
         if rows >= 8, screen != .help { totals = next() }
         if rows >= 14, screen == .luns {
-            let lines = LUNField.lineCount(snapshot.luns.count, columns: size.columns)
-            field = line..<(line + min(lines, max(1, rows / 6)))
+            let lines = LUNField.lineCount(
+                snapshot.luns.count, columns: size.columns, limit: rows / 5)
+            field = line..<(line + lines)
             line = field.upperBound
         }
         if rows >= 3, screen.isTable { header = next() }

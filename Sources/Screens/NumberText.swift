@@ -4,14 +4,15 @@ enum NumberText {
 
     /// `value` with `decimals` (0…3) places, `nil` when it is not finite or too large for digits.
     static func fixed(_ value: Double, decimals: Int) -> String? {
-        let power = powers[min(max(decimals, 0), 3)]
+        let decimals = min(max(decimals, 0), 3)
+        let power = powers[decimals]
         let scaled = (value * Double(power)).rounded()
         guard scaled.isFinite, abs(scaled) < 1e15 else { return nil }
         let digits = Int(scaled)
         guard power > 1 else { return String(digits) }
         let (whole, fraction) = abs(digits).quotientAndRemainder(dividingBy: power)
         let sign = digits < 0 ? "-" : ""
-        let padding = fraction >= power / 10 ? "" : fraction >= power / 100 ? "0" : "00"
+        let padding = String(repeating: "0", count: decimals - String(fraction).utf8.count)
         return sign + String(whole) + "." + padding + String(fraction)
     }
 

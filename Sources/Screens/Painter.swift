@@ -10,6 +10,10 @@ struct Painter {
     let state: ViewState
     let options: DisplayOptions
     let layout: Layout
+    /// The LUNs of the last samples, the one shown first, as far back as a trend can reach.
+    let trail: [[LUN]]
+    /// The column the LUNs are sorted by; field and trends show it.
+    let sortedColumn: Column<LUN>?
 
     init(
         snapshot: Snapshot, history: SnapshotHistory, state: ViewState, size: Size,
@@ -21,7 +25,11 @@ struct Painter {
         self.state = state
         self.options = options
         self.layout = Layout(size, state, snapshot)
+        self.sortedColumn = LUN.column(state.luns.sortWord)
+        self.trail = state.screen == .luns ? history.trail(Self.longestTrend) : []
     }
+
+    private static let longestTrend = 40
 
     var symbols: Symbols { options.symbols }
     var columns: Int { grid.size.columns }

@@ -50,6 +50,21 @@ public enum Gauge: String, Sendable, CaseIterable {
     case lockWait = "lock_wait_percent"
     /// Share of the interval with a full ring, percent.
     case ringFull = "ring_full_percent"
+
+    /// Position in a table of all gauges.
+    fileprivate var index: Int {
+        switch self {
+        case .latency: 0
+        case .p99: 1
+        case .oldest: 2
+        case .depth: 3
+        case .errors: 4
+        case .cpu: 5
+        case .runDelay: 6
+        case .lockWait: 7
+        case .ringFull: 8
+        }
+    }
 }
 
 /// From which value on a gauge is worth advice, a warning, or critical.
@@ -74,22 +89,8 @@ public struct Thresholds: Sendable, Equatable {
 
     /// The levels of one gauge; `nil` judges nothing.
     public subscript(gauge: Gauge) -> Levels? {
-        get { levels[Self.index(gauge)] }
-        set { levels[Self.index(gauge)] = newValue }
-    }
-
-    private static func index(_ gauge: Gauge) -> Int {
-        switch gauge {
-        case .latency: 0
-        case .p99: 1
-        case .oldest: 2
-        case .depth: 3
-        case .errors: 4
-        case .cpu: 5
-        case .runDelay: 6
-        case .lockWait: 7
-        case .ringFull: 8
-        }
+        get { levels[gauge.index] }
+        set { levels[gauge.index] = newValue }
     }
 
     /// The defaults, for storage on flash behind a busy host.

@@ -91,9 +91,9 @@ public struct SnapshotHistory: Sendable {
         if !samples.isEmpty { cursor = firstNumber }
     }
 
-    /// The at most `count` samples that end with the one shown, oldest first.
-    func trail(_ count: Int) -> Deque<Snapshot>.SubSequence {
-        guard let shownIndex else { return samples[0..<0] }
-        return samples[max(0, shownIndex + 1 - count)...shownIndex]
+    /// The LUNs of at most `count` samples, from the one shown back.
+    func trail(_ count: Int) -> [[LUN]] {
+        guard let shownIndex else { return [] }
+        return (max(0, shownIndex + 1 - count)...shownIndex).reversed().map { samples[$0].luns }
     }
 }

@@ -45,14 +45,25 @@ extension Painter {
         if state.screen != .luns {
             pieces.append(Piece(state.screen.title, weight: 90, Style(.title)))
         }
+        if state.screen == .threads {
+            pieces.append(Piece("% of one core", weight: 75, Style(.label)))
+        }
         pieces.append(Piece("vm " + String(name.prefix(40)), weight: 80))
         pieces.append(Piece("\(snapshot.luns.count) LUNs" + hotText, weight: 70))
         if let lock = state.lockedLUN {
             pieces.append(Piece("only " + String(lock.prefix(40)), weight: 85, Style(.advice)))
         }
+        if state.table.hiddenIdle > 0, state.screen.isTable {
+            let text = "\(state.table.hiddenIdle) idle hidden: z"
+            pieces.append(Piece(text, weight: 83, Style(.advice)))
+        }
         if let filter = state.table.filter, state.screen.isTable {
             pieces.append(
                 Piece("filter " + String(filter.text.prefix(40)), weight: 84, Style(.advice)))
+        }
+        if !snapshot.unavailable.isEmpty, state.screen != .help {
+            let text = "\(snapshot.unavailable.count) n/a: F1"
+            pieces.append(Piece(text, weight: 72, Style(.advice)))
         }
         pieces += costPieces
         put(pieces, row: row)
@@ -77,7 +88,9 @@ extension Painter {
     }
 
     private var hotText: String {
-        let hot = snapshot.luns.count { $0.severity(options.thresholds) >= .warning }
+        let hot = snapshot.luns.indices.count { index in
+            snapshot.luns[index].severity(options.thresholds) >= .warning
+        }
         return hot > 0 ? " \(hot) hot" : ""
     }
 

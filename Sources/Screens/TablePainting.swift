@@ -22,7 +22,7 @@ extension Painter {
             grid.put(
                 String(worst.mark), row: line, column: 1,
                 style: Style(worst.role, bold: worst == .critical))
-            drawCells(row, plan, line: line, name: name(row), bold: isTagged)
+            drawCells(row, plan, index: index, line: line, name: name(row), bold: isTagged)
             if isSelected {
                 let area = Rectangle(
                     row: line, column: 0, rows: 1,
@@ -50,15 +50,15 @@ extension Painter {
         }
     }
 
-    /// The cells of one row.
+    /// The cells of one row; `index` is its place among all rows, `nil` for a sum, which has no pictures.
     mutating func drawCells<Row: TableRow>(
-        _ row: Row, _ plan: ColumnPlan<Row>, line: Int, name: String, bold: Bool = false,
-        pictures: Bool = true
+        _ row: Row, _ plan: ColumnPlan<Row>, index: Int? = nil, line: Int, name: String,
+        bold: Bool = false
     ) {
-        for (index, column) in plan.columns.enumerated() {
-            let (start, width) = (plan.starts[index], plan.widths[index])
-            switch column.content {
-            case .text where column.weight == 100:
+        for place in plan.columns.indices {
+            let (start, width) = (plan.starts[place], plan.widths[place])
+            switch plan.columns[place].content {
+            case .text where plan.columns[place].weight == 100:
                 putCut(
                     name, row: line, column: start, width: width, style: Style(bold: bold))
             case .text(let text):
@@ -69,21 +69,25 @@ extension Painter {
                 }
             case .number(let unit, let value):
                 let number = value(row)
-                let severity = column.gauge.map { options.thresholds.severity(number, of: $0) }
+                let severity = plan.columns[place].gauge.map {
+                    options.thresholds.severity(number, of: $0)
+                }
                 putNumber(
                     number, unit, row: line, end: start + width, width: width,
                     style: Style(severity?.role ?? .normal, bold: severity == .critical))
             case .drawn(let picture, let value):
-                if pictures {
-                    draw(picture, value(row), of: row, line: line, start: start, width: width)
+                if let index {
+                    draw(
+                        picture, value(row), of: row, index: index, line: line, start: start,
+                        width: width)
                 }
             }
         }
     }
 
     private mutating func draw<Row: TableRow>(
-        _ picture: Column<Row>.Picture, _ value: Double?, of row: Row, line: Int, start: Int,
-        width: Int
+        _ picture: Column<Row>.Picture, _ value: Double?, of row: Row, index: Int, line: Int,
+        start: Int, width: Int
     ) {
         if picture == .fill {
             drawFill(value, line: line, start: start, width: width)
@@ -93,7 +97,7 @@ extension Painter {
         switch picture {
         case .depth: drawDepth(lun, line: line, start: start, width: width)
         case .stages: drawStages(lun.rates.stages, line: line, start: start, width: width)
-        default: drawTrend(of: lun.id, line: line, start: start, width: width)
+        default: drawTrend(ofLUN: index, line: line, start: start, width: width)
         }
     }
 

@@ -61,7 +61,7 @@ extension ThreadActivity: TableRow {
     ]
 
     private var lunList: String? {
-        luns.isEmpty
-            ? nil : luns.count > 8 ? "\(luns.count): \(luns[0])..." : luns.joined(separator: " ")
+        guard luns.count > 1 else { return luns.first }
+        return "\(luns.count): " + luns.prefix(16).joined(separator: " ")
     }
 }

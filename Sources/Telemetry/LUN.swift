@@ -72,17 +72,24 @@ public struct BlockRates: Sendable, Equatable {
 
     /// Mean latency of reads and writes together, microseconds, weighted by their rates.
     public var meanLatency: Double? {
-        let parts = [(readLatency?.mean, reads), (writeLatency?.mean, writes)]
-        let known = parts.compactMap { mean, rate in
-            if let mean, let rate, rate > 0 { (mean, rate) } else { nil }
+        var (weight, weighted) = (0.0, 0.0)
+        if let mean = readLatency?.mean, let reads, reads > 0 {
+            weight += reads
+            weighted += mean * reads
         }
-        let weight = known.reduce(0) { $0 + $1.1 }
-        return weight > 0 ? known.reduce(0) { $0 + $1.0 * $1.1 } / weight : nil
+        if let mean = writeLatency?.mean, let writes, writes > 0 {
+            weight += writes
+            weighted += mean * writes
+        }
+        return weight > 0 ? weighted / weight : nil
     }
 
     /// The larger p99 of reads and writes, microseconds.
     public var worstP99: Double? {
-        [readLatency?.p99, writeLatency?.p99].compactMap(\.self).max()
+        guard let read = readLatency?.p99, let write = writeLatency?.p99 else {
+            return readLatency?.p99 ?? writeLatency?.p99
+        }
+        return max(read, write)
     }
 
     /// Mean size of a read or write, bytes.

@@ -249,7 +249,7 @@ extension BlockRates {
         let depths = luns.compactMap(\.rates.queueDepth)
         if !depths.isEmpty {
             queueDepth = QueueDepth(
-                now: depths.reduce(0) { $0 + $1.now }, mean: depths.reduce(0) { $0 + $1.mean })
+                now: depths.reduce(0) { $0 &+ $1.now }, mean: depths.reduce(0) { $0 + $1.mean })
         }
         readLatency = LatencySummary(of: .sum(luns.compactMap(\.readLatencies)))
         writeLatency = LatencySummary(of: .sum(luns.compactMap(\.writeLatencies)))
