@@ -2,8 +2,8 @@ import Kernel
 import SystemPackage
 import Virtio
 
-/// Linux AIO with O_DIRECT on a file or block device: a whole batch goes out with one `io_submit`, and
-/// completions are taken from the ring the kernel maps into this process.
+/// Linux AIO with O_DIRECT on a file or block device: a whole batch goes out with one `io_submit`,
+/// and completions are taken from the ring the kernel maps into this process.
 ///
 /// A transfer that comes back short is resumed where it stopped; a read at the end of the file is
 /// filled up with zeroes; a write that moves nothing has hit the end of the space.

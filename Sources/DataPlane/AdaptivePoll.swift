@@ -1,8 +1,8 @@
 /// How long to look for work before sleeping: as long as looking pays.
 ///
-/// The rule is QEMU's (util/aio-posix.c): a wait that polling covered keeps the budget; one that ended
-/// soon after we slept doubles it, because a little more polling would have caught it; a long sleep sets
-/// it to nothing, so that an idle LUN costs no CPU.
+/// The rule is QEMU's (util/aio-posix.c): a wait that polling covered keeps the budget; one that
+/// ended soon after we slept doubles it, because a little more polling would have caught it; a long
+/// sleep sets it to nothing, so that an idle LUN costs no CPU.
 public struct AdaptivePoll: Sendable {
     /// The longest budget; the start value is an eighth of it.
     public let longest: UInt64

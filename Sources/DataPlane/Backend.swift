@@ -41,7 +41,8 @@ enum Started {
     case inFlight
 }
 
-/// Completes everything at once and moves no byte: what is left is the cost of the data plane itself.
+/// Completes everything at once and moves no byte: what is left is the cost of the data plane
+/// itself.
 struct NullBackend: ~Copyable, Backend {
     var hasCompletion: Bool { false }
     var inFlight: Int { 0 }

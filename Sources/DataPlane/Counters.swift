@@ -11,7 +11,8 @@ enum DriverCounter: Int, CaseIterable {
     case readLatencySum, writeLatencySum
     /// Requests whose stages were stamped, and the ticks they spent in each.
     case staged, ringWait, submit, storage, complete, notify
-    /// Gauges: requests in flight, the tick at which this began, and when the ring became full (or 0).
+    /// Gauges: requests in flight, the tick at which this began, and when the ring became full (or
+    /// 0).
     case depth, depthSince, fullSince
     /// Set once the queue broke.
     case isBroken
@@ -95,7 +96,8 @@ struct LUNCounterBlock: Sendable {
         stages.add(1, at: stage.rawValue &* Self.latencyBuckets &+ bucket)
     }
 
-    /// Requests since the start by the time they spent in `stage`, in the layout of `LatencyBuckets`.
+    /// Requests since the start by the time they spent in `stage`, in the layout of
+    /// `LatencyBuckets`.
     func stageBuckets(_ stage: StageTimes.Stage) -> [UInt64] {
         let first = stage.rawValue * Self.latencyBuckets
         return stages.copy(first..<first + Self.latencyBuckets)
@@ -140,8 +142,8 @@ struct LUNCounterBlock: Sendable {
         return self[DriverCounter.fullTicks] + spell
     }
 
-    /// The depth gauges, and the times at each depth with the time at the present depth added: a LUN
-    /// that has stood still since its last request counts too.
+    /// The depth gauges, and the times at each depth with the time at the present depth added: a
+    /// LUN that has stood still since its last request counts too.
     private func readDepth(into result: inout LUNCounters, at now: UInt64, rate: TickRate) {
         var times: [UInt64] = []
         var since: UInt64

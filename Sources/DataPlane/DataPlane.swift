@@ -1,4 +1,5 @@
-// The embedded engine: devices with a dedicated thread each, their backends, and the simulated guest.
+// The embedded engine: devices with a dedicated thread each, their backends, and the simulated
+// guest.
 //
 //     vCPU thread (driver end)                       device thread (device end)
 //     ────────────────────────                       ──────────────────────────
@@ -8,9 +9,10 @@
 //     ◀── used ring ──────────────────────────────   publish once
 //     ◀── interrupt (eventfd) ────────────────────   notify at most once a turn
 //
-// One LUN is one device with its own memory, virtqueue and thread. A vCPU drives several LUNs. After
-// start the two threads allocate nothing and take no lock; what others want to know of them they read
-// from counter blocks (`CounterBlock`) and trace rings (`TraceRing`), and nothing else crosses.
+// One LUN is one device with its own memory, virtqueue and thread. A vCPU drives several LUNs.
+// After start the two threads allocate nothing and take no lock; what others want to know of them
+// they read from counter blocks (`CounterBlock`) and trace rings (`TraceRing`), and nothing else
+// crosses.
 
 /// How a thread waits when it has nothing to do.
 public enum WaitMode: String, Sendable, CaseIterable {

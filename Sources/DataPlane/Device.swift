@@ -5,9 +5,9 @@ import Virtio
 
 /// The device end of one LUN: its thread's whole state and its loop.
 ///
-/// One turn: take all that is in the ring, start it, hand it over with one system call, take what has
-/// completed, publish once, and interrupt at most once. Kicks are asked for only where the thread would
-/// sleep, because a busy device finds work without them.
+/// One turn: take all that is in the ring, start it, hand it over with one system call, take what
+/// has completed, publish once, and interrupt at most once. Kicks are asked for only where the
+/// thread would sleep, because a busy device finds work without them.
 struct Device<B: Backend & ~Copyable>: ~Copyable {
     /// The most requests of one turn, so that completions never wait behind an endless ring.
     private static var turnLimit: Int { 256 }
@@ -144,8 +144,8 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Takes note that the backend is done with a request: it is answered now, or after its modelled
-    /// service time.
+    /// Takes note that the backend is done with a request: it is answered now, or after its
+    /// modelled service time.
     @inline(__always)
     private mutating func complete(_ head: UInt16, _ result: Int64) {
         if let serviceTime {
@@ -199,11 +199,11 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would be
-    /// copied for every call.
+    /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would
+    /// be copied for every call.
     ///
-    /// All requests of this turn went out at the same instant, and those the backend answered on the
-    /// spot were complete by then.
+    /// All requests of this turn went out at the same instant, and those the backend answered on
+    /// the spot were complete by then.
     private mutating func stampStarted() {
         let now = Clock.ticks()
         for index in 0..<startedCount {
@@ -252,8 +252,8 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         }
     }
 
-    /// The ring is incoherent: nothing more is taken from it. The guest is told by an interrupt, as a
-    /// device sets DEVICE_NEEDS_RESET and sends one (virtio 1.2 §2.1.2); other LUNs go on.
+    /// The ring is incoherent: nothing more is taken from it. The guest is told by an interrupt, as
+    /// a device sets DEVICE_NEEDS_RESET and sends one (virtio 1.2 §2.1.2); other LUNs go on.
     private mutating func breakDown() {
         guard counters[DeviceCounter.isBroken] == 0 else { return }
         counters[DeviceCounter.isBroken] = 1

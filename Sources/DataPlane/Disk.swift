@@ -2,8 +2,8 @@ import Kernel
 import Telemetry
 import Virtio
 
-/// The driver end of one LUN: its jobs, its requests in flight, and what the guest measures of them.
-/// A vCPU thread owns it.
+/// The driver end of one LUN: its jobs, its requests in flight, and what the guest measures of
+/// them. A vCPU thread owns it.
 struct Disk: ~Copyable {
     /// A request's place in guest memory and what it asked for.
     struct Slot: BitwiseCopyable {
@@ -81,8 +81,8 @@ struct Disk: ~Copyable {
         return reaped + issued
     }
 
-    /// Nanoseconds of `CLOCK_MONOTONIC` at which the next request is due, nil if it is not time that
-    /// it waits for but a completion.
+    /// Nanoseconds of `CLOCK_MONOTONIC` at which the next request is due, nil if it is not time
+    /// that it waits for but a completion.
     var nextDue: Nanoseconds? {
         !isRated || freeSlotCount == 0 || counters[DriverCounter.fullSince] != 0
             ? nil : origin + generator.due
@@ -157,11 +157,11 @@ struct Disk: ~Copyable {
         }
     }
 
-    /// Folds the request's stages and, if wanted, writes its record. Stamps of a time before tracing
-    /// was switched on are not in order and are left out.
+    /// Folds the request's stages and, if wanted, writes its record. Stamps of a time before
+    /// tracing was switched on are not in order and are left out.
     ///
-    /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would be
-    /// copied for every call.
+    /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would
+    /// be copied for every call.
     private mutating func note(
         _ slot: Slot, head: UInt16, status: UInt8, queued: UInt64, reaped: UInt64
     ) {

@@ -214,7 +214,8 @@ public final class Engine: Sendable {
         return queue
     }
 
-    /// Requests of LUN `index` since the start by time in `stage`, in the layout of `LatencyBuckets`.
+    /// Requests of LUN `index` since the start by time in `stage`, in the layout of
+    /// `LatencyBuckets`.
     public func stageBuckets(_ stage: StageTimes.Stage, ofLUN index: Int) -> [UInt64] {
         luns[index].counters.stageBuckets(stage)
     }

@@ -56,8 +56,8 @@ struct JobGenerator {
 
     /// Draws the time between two requests anew: arrivals are a Poisson process around the rate.
     ///
-    /// A LUN that could not keep up for a tenth of a second forgets what it missed: a guest whose disk
-    /// stood still does not then ask for the past's requests all at once.
+    /// A LUN that could not keep up for a tenth of a second forgets what it missed: a guest whose
+    /// disk stood still does not then ask for the past's requests all at once.
     mutating func advance(now: UInt64) {
         if now > due + 100_000_000 { due = now }
         due += UInt64(interval(at: now) * ServiceTime.exponential(random.unit()))

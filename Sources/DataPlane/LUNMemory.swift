@@ -5,8 +5,9 @@ import Virtio
 ///
 ///     descriptors, avail │ used │ indirect tables │ slots (header, status) │ page │ data buffers
 ///
-/// Whatever driver and device write at the same time stands in cache lines of its own: the used ring,
-/// each indirect table, and each request's header with its status byte, as in a guest's request struct.
+/// Whatever driver and device write at the same time stands in cache lines of its own: the used
+/// ring, each indirect table, and each request's header with its status byte, as in a guest's
+/// request struct.
 struct LUNMemory: Sendable {
     static let descriptorsPerTable = 4
     private static let cacheLine: UInt64 = 64

@@ -2,8 +2,8 @@ import Kernel
 import Telemetry
 import Virtio
 
-/// What the two threads of a LUN and its observers share. Everything here is memory whose words have
-/// one writer each, or a descriptor.
+/// What the two threads of a LUN and its observers share. Everything here is memory whose words
+/// have one writer each, or a descriptor.
 final class LUNShared: Sendable {
     let index: Int
     let configuration: LUNConfiguration

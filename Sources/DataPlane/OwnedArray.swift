@@ -1,5 +1,5 @@
-/// A fixed number of values that cannot be copied, each at an address of its own: what an `Array` of
-/// boxes would be, without a reference count or an exclusivity check at each visit.
+/// A fixed number of values that cannot be copied, each at an address of its own: what an `Array`
+/// of boxes would be, without a reference count or an exclusivity check at each visit.
 @safe
 struct OwnedArray<Element: ~Copyable>: ~Copyable {
     private let start: UnsafeMutablePointer<Element>

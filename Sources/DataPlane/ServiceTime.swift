@@ -1,7 +1,8 @@
 private import Glibc
 import Virtio
 
-/// A modelled service time added to what the backend really takes. A LUN with one says so on screen.
+/// A modelled service time added to what the backend really takes. A LUN with one says so on
+/// screen.
 public struct ServiceTime: Sendable, Equatable {
     /// Mean of an exponential distribution, nanoseconds.
     public var mean: UInt64
@@ -16,8 +17,8 @@ public struct ServiceTime: Sendable, Equatable {
         self.stallFor = stallFor
     }
 
-    /// When a request that completes at `now` is to be answered, in nanoseconds from a common origin.
-    /// `unit` is uniform in 0…1.
+    /// When a request that completes at `now` is to be answered, in nanoseconds from a common
+    /// origin. `unit` is uniform in 0…1.
     func due(completedAt now: UInt64, unit: Double) -> UInt64 {
         var due = now + UInt64(Double(mean) * Self.exponential(unit))
         if stallEvery > 0 {
@@ -34,7 +35,8 @@ public struct ServiceTime: Sendable, Equatable {
     }
 }
 
-/// Completed requests that wait for the end of their modelled service time: a binary heap by due time.
+/// Completed requests that wait for the end of their modelled service time: a binary heap by due
+/// time.
 struct DelayLine: ~Copyable {
     struct Entry: BitwiseCopyable {
         var due: UInt64

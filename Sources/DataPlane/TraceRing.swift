@@ -3,8 +3,8 @@ public import Telemetry
 
 /// A bounded queue of request records between one vCPU thread and one reader.
 ///
-/// The writer never waits: a record that finds no room is counted as lost, exactly. A record is twelve
-/// words; stamps stay in ticks until the reader converts them.
+/// The writer never waits: a record that finds no room is counted as lost, exactly. A record is
+/// twelve words; stamps stay in ticks until the reader converts them.
 public final class TraceRing: Sendable {
     private static let recordWords = 12
     private enum Control { static let written = 0, taken = 8, lost = 16, first = 24 }

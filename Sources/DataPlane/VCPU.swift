@@ -24,8 +24,8 @@ final class VCPU: Sendable {
     }
 }
 
-/// The loop of a vCPU thread: while awake it serves all its LUNs in turn and wants no interrupt; it asks
-/// for one only where it would sleep.
+/// The loop of a vCPU thread: while awake it serves all its LUNs in turn and wants no interrupt; it
+/// asks for one only where it would sleep.
 struct VCPULoop: ~Copyable {
     private let vcpu: VCPU
     private let orders: Orders

@@ -1,7 +1,7 @@
 import Virtio
 
-/// Data that tell where they belong: every 512-byte sector is filled from LUN, sector and generation,
-/// so that a read can tell lost, misplaced, torn and stale writes from good ones.
+/// Data that tell where they belong: every 512-byte sector is filled from LUN, sector and
+/// generation, so that a read can tell lost, misplaced, torn and stale writes from good ones.
 ///
 /// Requests in flight never overlap (`reserve`), so that the generation to be read is always known.
 final class Verifier {
@@ -69,8 +69,8 @@ final class Verifier {
         return true
     }
 
-    /// The first words name LUN, sector and generation for whoever looks at a dump; the rest follows
-    /// from them.
+    /// The first words name LUN, sector and generation for whoever looks at a dump; the rest
+    /// follows from them.
     private func pattern(_ sector: UInt64, _ generation: UInt64, _ word: UInt64) -> UInt64 {
         switch word {
         case 0: lun

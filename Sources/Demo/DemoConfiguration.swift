@@ -1,5 +1,6 @@
-// The embedded engine as a source of `Snapshot`s: scenarios, set-up, and one sample per tick. The twin
-// of a source that attaches to a VM: the same samples, of a data plane that runs in this process.
+// The embedded engine as a source of `Snapshot`s: scenarios, set-up, and one sample per tick. The
+// twin of a source that attaches to a VM: the same samples, of a data plane that runs in this
+// process.
 
 public import DataPlane
 

@@ -3,7 +3,8 @@ import Kernel
 import Virtio
 
 extension DemoConfiguration {
-    /// Requests per second of all LUNs of a believable VM together, so that the machine stays usable.
+    /// Requests per second of all LUNs of a believable VM together, so that the machine stays
+    /// usable.
     private static let totalRate = 4000.0
 
     /// The LUNs this configuration asks for, on `backends`.

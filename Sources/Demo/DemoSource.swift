@@ -114,8 +114,8 @@ public struct DemoSource {
         }
     }
 
-    /// What the engine knows of its threads and the kernel does not: moving requests, or looking for
-    /// them.
+    /// What the engine knows of its threads and the kernel does not: moving requests, or looking
+    /// for them.
     private mutating func addEffort(of info: Engine.ThreadInfo, to thread: inout ThreadActivity) {
         let now = Clock.monotonic()
         let effort = engine.effort(of: info)

@@ -4,9 +4,9 @@ public import SystemPackage
 /// A Linux AIO context with a control block for each request that can be in flight.
 ///
 /// Requests are named by a slot number `0..<capacity`. `prepare` any number, `submit` them with one
-/// system call, `reap` completions from the ring the kernel maps into this process; where that ring is
-/// not what we know, reaping falls back to the system call. One thread uses a context; nothing here
-/// allocates after `init`.
+/// system call, `reap` completions from the ring the kernel maps into this process; where that ring
+/// is not what we know, reaping falls back to the system call. One thread uses a context; nothing
+/// here allocates after `init`.
 public struct AIOContext: ~Copyable {
     /// What a request does.
     public enum Operation: CInt, Sendable { case read, write, readVector, writeVector, dataSync }

@@ -71,7 +71,8 @@ public final class BackingFile: Sendable {
 
     deinit { close(descriptor) }
 
-    /// O_TMPFILE where the file system has it, else a file in a private directory, unlinked at once.
+    /// O_TMPFILE where the file system has it, else a file in a private directory, unlinked at
+    /// once.
     fileprivate static func openUnnamed(in directory: String) throws(KernelError) -> CInt {
         let direct = unsafe ck_open_unnamed(directory, 1)
         if direct >= 0 { return direct }

@@ -12,7 +12,8 @@ public final class PThread: Sendable {
     public init(name: String, _ body: @escaping @Sendable () -> Void) throws(KernelError) {
         let start = Start(name: name, body: body)
         var handle = pthread_t()
-        // SAFETY: the retained start record is released by the new thread, or below if there is none.
+        // SAFETY: the retained start record is released by the new thread, or below if there is
+        // none.
         let record = unsafe Unmanaged.passRetained(start)
         let error = unsafe pthread_create(
             &handle, nil,

@@ -1,10 +1,11 @@
 public import CKernel
 
-/// 64-bit words that one thread writes and any thread reads, each whole and at no cost to the writer.
+/// 64-bit words that one thread writes and any thread reads, each whole and at no cost to the
+/// writer.
 ///
-/// This is the border between the data plane and the rest: counters, gauges, stamps and the trace rings
-/// stand in such words. Accesses are relaxed unless their name says otherwise. Starts zeroed; words
-/// that nobody touches take no memory.
+/// This is the border between the data plane and the rest: counters, gauges, stamps and the trace
+/// rings stand in such words. Accesses are relaxed unless their name says otherwise. Starts zeroed;
+/// words that nobody touches take no memory.
 public struct SharedWords: Sendable {
     @usableFromInline let base: UInt
     private let mapping: SharedMapping

@@ -56,7 +56,8 @@ extension Painter {
         grid.put(note, row: layout.field.lowerBound, column: column, style: Style(.muted))
     }
 
-    /// The worst of `members`: its severity mark if the column is judged and it has one, else a shade.
+    /// The worst of `members`: its severity mark if the column is judged and it has one, else a
+    /// shade.
     private func fieldCell(
         _ members: Range<Int>, _ values: [Double?], _ highest: Double, _ gauge: Gauge?
     ) -> (Unicode.Scalar, Style) {

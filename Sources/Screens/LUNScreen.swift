@@ -2,7 +2,8 @@ internal import Grid
 internal import Telemetry
 
 extension Painter {
-    /// The field, the table with its `others` row, and the selected LUN's details where there is room.
+    /// The field, the table with its `others` row, and the selected LUN's details where there is
+    /// room.
     mutating func drawLUNs() {
         drawField()
         let (luns, state) = (snapshot.luns, self.state)
@@ -16,7 +17,8 @@ extension Painter {
         drawDetails()
     }
 
-    /// The pinned row that sums every LUN not on the screen, so that what is seen adds up to the total.
+    /// The pinned row that sums every LUN not on the screen, so that what is seen adds up to the
+    /// total.
     private mutating func drawOthers(besides shown: ArraySlice<Int>, _ plan: ColumnPlan<LUN>) {
         guard let line = layout.pinned.first else { return }
         let luns = snapshot.luns
@@ -47,8 +49,8 @@ extension Painter {
         }
     }
 
-    /// Where the time goes: each stage's letter, as many cells as its share; more letters never hide
-    /// a stage that took part.
+    /// Where the time goes: each stage's letter, as many cells as its share; more letters never
+    /// hide a stage that took part.
     mutating func drawStages(_ stages: StageTimes?, line: Int, start: Int, width: Int) {
         guard let stages else {
             grid.put(missing, row: line, column: start, style: Style(.muted))

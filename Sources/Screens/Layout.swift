@@ -1,8 +1,8 @@
 internal import Grid
 internal import Telemetry
 
-/// Which lines of a screen hold what. A low screen sheds its meters first, then the footer, the field
-/// and the totals; the table comes last.
+/// Which lines of a screen hold what. A low screen sheds its meters first, then the footer, the
+/// field and the totals; the table comes last.
 struct Layout {
     var status: Int?
     var meters: Int?

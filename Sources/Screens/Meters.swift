@@ -2,8 +2,8 @@ internal import Grid
 internal import Telemetry
 
 extension Painter {
-    /// One line of meters: the host's CPUs, the busiest threads that serve I/O, the busiest vCPU; as
-    /// many as fit. Threads are in percent of one core.
+    /// One line of meters: the host's CPUs, the busiest threads that serve I/O, the busiest vCPU;
+    /// as many as fit. Threads are in percent of one core.
     mutating func drawMeters() {
         guard let row = layout.meters else { return }
         var meters: [(name: String, percent: Double, severity: Severity)] = []

@@ -1,8 +1,8 @@
 internal import Grid
 internal import Telemetry
 
-/// Draws one screen: the grid under construction and everything that is drawn from. Each part of the
-/// screen is an extension in a file of its own.
+/// Draws one screen: the grid under construction and everything that is drawn from. Each part of
+/// the screen is an extension in a file of its own.
 struct Painter {
     var grid: Grid
     let snapshot: Snapshot

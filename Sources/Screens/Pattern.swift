@@ -1,8 +1,8 @@
-/// A regular expression that always ends: it walks all alternatives at once, a step per character of
-/// the text, so that no pattern a user types can hang the screen.
+/// A regular expression that always ends: it walks all alternatives at once, a step per character
+/// of the text, so that no pattern a user types can hang the screen.
 ///
-/// Understands `.` `*` `+` `?` `|` `(…)` `[a-z]` `[^…]` `^` `$` and `\` before any of them, `\d` and
-/// `\w`. ASCII letters match in either case. Searches anywhere in the text.
+/// Understands `.` `*` `+` `?` `|` `(…)` `[a-z]` `[^…]` `^` `$` and `\` before any of them, `\d`
+/// and `\w`. ASCII letters match in either case. Searches anywhere in the text.
 struct Pattern: Sendable {
     /// What is wrong with a pattern, for the user.
     struct Problem: Error, CustomStringConvertible { let description: String }

@@ -1,7 +1,7 @@
 internal import Telemetry
 
-/// Latencies in powers of two of a microsecond, reads and writes apart: what a histogram on a screen
-/// shows. A fine bucket counts where its middle lies, which is at most 1.6 % off.
+/// Latencies in powers of two of a microsecond, reads and writes apart: what a histogram on a
+/// screen shows. A fine bucket counts where its middle lies, which is at most 1.6 % off.
 struct PowerHistogram {
     /// Requests that took at least half of `upperBound` and less than it.
     struct Bucket {

@@ -1,5 +1,5 @@
-/// What the user wants to see of a table: words, `~pattern` and comparisons such as `p99>2ms`, all of
-/// which a row must meet.
+/// What the user wants to see of a table: words, `~pattern` and comparisons such as `p99>2ms`, all
+/// of which a row must meet.
 struct RowFilter: Sendable {
     /// What is wrong with a filter, for the user.
     struct Problem: Error, CustomStringConvertible { let description: String }
@@ -28,7 +28,8 @@ struct RowFilter: Sendable {
     let text: String
     private let terms: [Term]
 
-    /// The filter `text` says, for a table of `rows`; throws a sentence on what it does not understand.
+    /// The filter `text` says, for a table of `rows`; throws a sentence on what it does not
+    /// understand.
     init<Row: TableRow>(_ text: String, for rows: Row.Type) throws(Problem) {
         self.text = text
         var terms: [Term] = []

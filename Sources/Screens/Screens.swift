@@ -10,8 +10,8 @@ public struct DisplayOptions: Sendable {
     public var symbols: Symbols
     /// From which values on something is conspicuous; a theme can say.
     public var thresholds: Thresholds
-    /// `CLOCK_MONOTONIC` nanoseconds now, from which the age of the newest sample is told when it is
-    /// overdue; `nil` does not tell it.
+    /// `CLOCK_MONOTONIC` nanoseconds now, from which the age of the newest sample is told when it
+    /// is overdue; `nil` does not tell it.
     public var now: Nanoseconds?
 
     /// Options of a UTF-8 terminal unless said otherwise.

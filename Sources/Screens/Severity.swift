@@ -1,6 +1,7 @@
 internal import Grid
 
-/// The four meanings a value can have. Each has a character and a role, so that none depends on colour.
+/// The four meanings a value can have. Each has a character and a role, so that none depends on
+/// colour.
 public enum Severity: Int, Sendable, CaseIterable, Comparable {
     case none, advice, warning, critical
 
@@ -95,12 +96,12 @@ public struct Thresholds: Sendable, Equatable {
 
     /// The defaults, for storage on flash behind a busy host.
     ///
-    /// Mean latency: 20 ms is where vSphere's guides call a LUN slow, and flash is in trouble a decade
-    /// earlier. p99: five times the mean's levels would hide stalls behind flushes, so twice. Oldest:
-    /// from 1 s on guests begin to notice, at 10 s they write hung-task traces. Depth: from 90 % of the
-    /// ring on the driver soon waits for descriptors. One failed request is already worth a warning.
-    /// CPU: at 85 % of a core a serving thread has no room for a burst. Run delay and lock waits add to
-    /// every request directly, so 5 % is much.
+    /// Mean latency: 20 ms is where vSphere's guides call a LUN slow, and flash is in trouble a
+    /// decade earlier. p99: five times the mean's levels would hide stalls behind flushes, so
+    /// twice. Oldest: from 1 s on guests begin to notice, at 10 s they write hung-task traces.
+    /// Depth: from 90 % of the ring on the driver soon waits for descriptors. One failed request is
+    /// already worth a warning. CPU: at 85 % of a core a serving thread has no room for a burst.
+    /// Run delay and lock waits add to every request directly, so 5 % is much.
     public init() {
         self[.latency] = Levels(2000, 5000, 20_000)
         self[.p99] = Levels(4000, 10_000, 40_000)

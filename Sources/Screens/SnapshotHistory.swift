@@ -3,10 +3,10 @@ public import Telemetry
 
 /// The last ten minutes of samples in memory, and where in them the screen stands.
 ///
-/// The cursor is either at the live edge, where it follows every new sample, or paused at one sample,
-/// which stays put while new ones arrive behind it. Bounded three ways: by time, by samples (a short
-/// interval), and by LUN readings (many LUNs): a reading takes some 1.7 KB, so 65,536 of them are about
-/// 110 MB. 56 LUNs at 1 s keep their ten minutes; 1024 LUNs keep the last minute.
+/// The cursor is either at the live edge, where it follows every new sample, or paused at one
+/// sample, which stays put while new ones arrive behind it. Bounded three ways: by time, by samples
+/// (a short interval), and by LUN readings (many LUNs): a reading takes some 1.7 KB, so 65,536 of
+/// them are about 110 MB. 56 LUNs at 1 s keep their ten minutes; 1024 LUNs keep the last minute.
 public struct SnapshotHistory: Sendable {
     private var samples: Deque<Snapshot> = []
     /// Number, since the start, of the oldest sample kept.
@@ -18,8 +18,8 @@ public struct SnapshotHistory: Sendable {
     private let capacity: Int
     private let readingCapacity: Int
 
-    /// A history of at most `seconds`, `capacity` samples and `readingCapacity` LUN readings, whichever
-    /// is reached first. The newest sample is always kept.
+    /// A history of at most `seconds`, `capacity` samples and `readingCapacity` LUN readings,
+    /// whichever is reached first. The newest sample is always kept.
     public init(seconds: Double = 600, capacity: Int = 6000, readingCapacity: Int = 65_536) {
         self.seconds = seconds
         self.capacity = max(1, capacity)

@@ -50,7 +50,8 @@ extension Painter {
         }
     }
 
-    /// The cells of one row; `index` is its place among all rows, `nil` for a sum, which has no pictures.
+    /// The cells of one row; `index` is its place among all rows, `nil` for a sum, which has no
+    /// pictures.
     mutating func drawCells<Row: TableRow>(
         _ row: Row, _ plan: ColumnPlan<Row>, index: Int? = nil, line: Int, name: String,
         bold: Bool = false

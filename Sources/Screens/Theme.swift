@@ -1,7 +1,8 @@
 public import Grid
 internal import TOMLKit
 
-/// Colours and thresholds as a theme file has them. Text in, palette out; reading the file is for others.
+/// Colours and thresholds as a theme file has them. Text in, palette out; reading the file is for
+/// others.
 ///
 /// ```toml
 /// selected = { reverse = true }
@@ -10,11 +11,9 @@ internal import TOMLKit
 /// critical = { fg = "#d55e00", bold = true }
 /// graph.1 = { fg = "#56b4e9" }
 ///
-/// [thresholds]
-/// p99_us = [4000, 10000, 40000]   # advice, warning, critical
-/// ```
-/// A colour is `"#rrggbb"`, an index 0…255, the name of one of the 16, or `"default"`. A role that is
-/// not named looks like `normal`; a threshold that is not named keeps its default.
+/// [thresholds] p99_us = [4000, 10000, 40000]   # advice, warning, critical ``` A colour is
+/// `"#rrggbb"`, an index 0…255, the name of one of the 16, or `"default"`. A role that is not named
+/// looks like `normal`; a threshold that is not named keeps its default.
 public struct Theme: Sendable, Equatable {
     /// What each role looks like.
     public var palette: Palette

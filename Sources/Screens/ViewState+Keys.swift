@@ -4,8 +4,8 @@ internal import Telemetry
 extension ViewState {
     /// Does what `key` asks for on a screen of `size`; the cursor of `history` moves with it.
     ///
-    /// Never fails: a key that means nothing here does nothing, and input that makes no sense is told
-    /// in the last line.
+    /// Never fails: a key that means nothing here does nothing, and input that makes no sense is
+    /// told in the last line.
     public mutating func handle(
         _ key: Key, history: inout SnapshotHistory, size: Size
     ) -> ViewAction {

@@ -1,7 +1,7 @@
 internal import Telemetry
 
-/// What the user has chosen: screen, order, selection, filters, units. A value; keys change it, and a
-/// screen is drawn from it.
+/// What the user has chosen: screen, order, selection, filters, units. A value; keys change it, and
+/// a screen is drawn from it.
 public struct ViewState: Sendable {
     /// The screen shown.
     public internal(set) var screen: Screen = .luns

@@ -140,8 +140,9 @@ public struct LatencySummary: Sendable, Equatable {
 extension LatencySummary {
     /// Mean and percentiles of `latencies`, `nil` when it counts nothing.
     ///
-    /// A percentile is the upper end of the bucket in which it lies, as HdrHistogram has it (its Swift
-    /// library is the oracle in the tests): the stated share of requests took at most that long.
+    /// A percentile is the upper end of the bucket in which it lies, as HdrHistogram has it (its
+    /// Swift library is the oracle in the tests): the stated share of requests took at most that
+    /// long.
     public init?(of latencies: LatencyHistogram?) {
         guard let latencies, let last = latencies.buckets.last else { return nil }
         let count = latencies.count

@@ -81,9 +81,10 @@ public enum ParsedRequest: Sendable {
 }
 
 extension BlockLimits {
-    /// Takes the request in `list` apart. Framing is free (§2.7.4.1): the header is the first 16 bytes
-    /// the device reads, the status the last byte it writes, however they are cut into descriptors.
-    /// Where data begin or end inside a segment, the segment in `list` is narrowed to them.
+    /// Takes the request in `list` apart. Framing is free (§2.7.4.1): the header is the first 16
+    /// bytes the device reads, the status the last byte it writes, however they are cut into
+    /// descriptors. Where data begin or end inside a segment, the segment in `list` is narrowed to
+    /// them.
     @inlinable
     @inline(__always)
     public func parse(_ list: borrowing SegmentList) -> ParsedRequest {
@@ -146,8 +147,8 @@ extension BlockLimits {
                 firstSegment: first, segmentCount: count, statusAddress: statusAddress))
     }
 
-    /// DISCARD and WRITE ZEROES (§5.2.6.2): one segment of 16 bytes names the range; nil if there is
-    /// none, or more.
+    /// DISCARD and WRITE ZEROES (§5.2.6.2): one segment of 16 bytes names the range; nil if there
+    /// is none, or more.
     @inlinable
     @inline(__always)
     func clear(
@@ -193,8 +194,8 @@ extension BlockRequest {
     }
 }
 
-// What is rarely needed takes the segments, not their list: a list whose address is taken would have to
-// be copied to the stack for every request.
+// What is rarely needed takes the segments, not their list: a list whose address is taken would
+// have to be copied to the stack for every request.
 extension FixedArray<Segment> {
     /// The header when it is not a segment of its own, and the first segment of data after it. The
     /// segment in which the header ends is narrowed to the data behind it.
@@ -214,7 +215,8 @@ extension FixedArray<Segment> {
         return (header, index)
     }
 
-    /// The 16 readable bytes from segment `first` on, copied once each; fewer are followed by zeroes.
+    /// The 16 readable bytes from segment `first` on, copied once each; fewer are followed by
+    /// zeroes.
     @usableFromInline
     func gather(from first: Int, readableCount: Int) -> ck_block_header {
         var header = ck_block_header()

@@ -30,11 +30,12 @@ public enum ChainError: Error, Sendable, Equatable, CaseIterable {
 
 /// Follows a descriptor chain and translates its buffers.
 ///
-/// Every descriptor is copied out once and only the copy is looked at. The walk ends after at most as
-/// many hops as each table has entries, however the guest links them.
+/// Every descriptor is copied out once and only the copy is looked at. The walk ends after at most
+/// as many hops as each table has entries, however the guest links them.
 @usableFromInline
 struct ChainWalk {
-    /// Fills `list` with the buffers of the chain that starts at `head`, which is below `ring.size`.
+    /// Fills `list` with the buffers of the chain that starts at `head`, which is below
+    /// `ring.size`.
     @inlinable
     @inline(__always)
     static func walk(

@@ -1,13 +1,13 @@
 public import CKernel
 
-/// The device's end of a split virtqueue: takes chains from the avail ring, gives heads back through
-/// the used ring, and says when it wants to be kicked.
+/// The device's end of a split virtqueue: takes chains from the avail ring, gives heads back
+/// through the used ring, and says when it wants to be kicked.
 ///
-/// One thread owns it. Indices are 16 bit and wrap. Invariants:
-/// 1. `lastAvail` is the next avail entry to take; `availIndex` the last `avail.idx` that was believed.
-/// 2. `availIndex − lastAvail ≤ size`, checked whenever `avail.idx` is loaded, else the queue breaks.
-/// 3. A head is in flight from `pop` until `push`; taking it a second time breaks the queue.
-/// 4. `usedIndex` runs ahead of `publishedUsed` by the entries pushed but not yet published.
+/// One thread owns it. Indices are 16 bit and wrap. Invariants: 1. `lastAvail` is the next avail
+/// entry to take; `availIndex` the last `avail.idx` that was believed. 2. `availIndex − lastAvail ≤
+/// size`, checked whenever `avail.idx` is loaded, else the queue breaks. 3. A head is in flight
+/// from `pop` until `push`; taking it a second time breaks the queue. 4. `usedIndex` runs ahead of
+/// `publishedUsed` by the entries pushed but not yet published.
 public struct DeviceQueue: ~Copyable {
     /// Why a queue stopped (outcome BREAK); it stays so until it is set up anew.
     public enum Breakage: Error, Sendable, Equatable {
@@ -110,7 +110,8 @@ public struct DeviceQueue: ~Copyable {
         usedIndex &+= 1
     }
 
-    /// Makes all pushed heads visible at once. Returns whether the driver wants an interrupt for them.
+    /// Makes all pushed heads visible at once. Returns whether the driver wants an interrupt for
+    /// them.
     @inlinable
     public mutating func publish() -> Bool {
         let old = publishedUsed
@@ -137,8 +138,8 @@ public struct DeviceQueue: ~Copyable {
         }
     }
 
-    /// Asks for a kick at the next chain, and returns whether one came in meanwhile: then there will
-    /// be no kick and the caller must not sleep. Called only where the thread would block.
+    /// Asks for a kick at the next chain, and returns whether one came in meanwhile: then there
+    /// will be no kick and the caller must not sleep. Called only where the thread would block.
     @inlinable
     public func armKicks() -> Bool {
         if features.contains(.eventIndex) {

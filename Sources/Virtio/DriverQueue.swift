@@ -2,9 +2,9 @@ public import CKernel
 
 /// The driver's end of a split virtqueue: places chains, publishes them, and takes back used heads.
 ///
-/// One thread owns it. Chains are linked from a private list of free descriptors, never from the ring,
-/// so that a device cannot corrupt it. With INDIRECT each chain takes one descriptor of the ring and up
-/// to `indirectCapacity` of a table of its own in guest memory.
+/// One thread owns it. Chains are linked from a private list of free descriptors, never from the
+/// ring, so that a device cannot corrupt it. With INDIRECT each chain takes one descriptor of the
+/// ring and up to `indirectCapacity` of a table of its own in guest memory.
 public struct DriverQueue: ~Copyable {
     /// A part of a request in guest memory.
     public struct Buffer: Sendable, BitwiseCopyable {
@@ -69,8 +69,9 @@ public struct DriverQueue: ~Copyable {
 
     /// The driver end of `ring`, from index 0.
     ///
-    /// With INDIRECT negotiated, `indirectTables` must be room in `memory` for `ring.size` tables of
-    /// `indirectCapacity` descriptors; without it, or where there is no such room, chains are direct.
+    /// With INDIRECT negotiated, `indirectTables` must be room in `memory` for `ring.size` tables
+    /// of `indirectCapacity` descriptors; without it, or where there is no such room, chains are
+    /// direct.
     public init(
         ring: SplitRing, memory: GuestMemory, features: QueueFeatures,
         indirectTables: GuestAddress? = nil, indirectCapacity: Int = 0
@@ -94,8 +95,8 @@ public struct DriverQueue: ~Copyable {
         }
     }
 
-    /// Places a chain of `buffers`, those the device reads first, and returns its head; nil if the ring
-    /// has no room for it now. The device sees it after `publish`.
+    /// Places a chain of `buffers`, those the device reads first, and returns its head; nil if the
+    /// ring has no room for it now. The device sees it after `publish`.
     @inlinable
     @inline(__always)
     public mutating func add(_ buffers: Span<Buffer>) -> UInt16? {
@@ -197,8 +198,8 @@ public struct DriverQueue: ~Copyable {
         return Used(head: head, written: written)
     }
 
-    /// Puts the descriptors of `head`'s chain back. Those of a direct chain are still linked as they
-    /// were taken, so the whole run goes to the front of the list.
+    /// Puts the descriptors of `head`'s chain back. Those of a direct chain are still linked as
+    /// they were taken, so the whole run goes to the front of the list.
     @inlinable
     mutating func free(_ head: UInt16) {
         let length = Int(chainLength[Int(head)])
@@ -226,8 +227,8 @@ public struct DriverQueue: ~Copyable {
         }
     }
 
-    /// Asks for an interrupt once `count` more chains are completed (1 without EVENT_IDX), and returns
-    /// whether one came in meanwhile: then the caller must not sleep.
+    /// Asks for an interrupt once `count` more chains are completed (1 without EVENT_IDX), and
+    /// returns whether one came in meanwhile: then the caller must not sleep.
     @inlinable
     public func armInterrupts(after count: Int = 1) -> Bool {
         if features.contains(.eventIndex) {

@@ -1,7 +1,7 @@
 /// A fixed number of values at a fixed address, allocated once: the hot path's tables.
 ///
-/// Every access is checked against `count`; an index that comes from outside must have been validated
-/// before, as a failed check is a trap.
+/// Every access is checked against `count`; an index that comes from outside must have been
+/// validated before, as a failed check is a trap.
 @safe
 public struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
     @usableFromInline let start: UnsafeMutablePointer<Element>

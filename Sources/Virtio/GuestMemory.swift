@@ -1,7 +1,8 @@
 /// The guest's physical memory as this process has it mapped: up to eight regions, in any order.
 ///
 /// The mappings are owned elsewhere and must outlive this value and its copies. Nothing is ever
-/// accessed outside them: `translate` and `prefix` are the only ways from a guest address to a host one.
+/// accessed outside them: `translate` and `prefix` are the only ways from a guest address to a host
+/// one.
 public struct GuestMemory: Sendable {
     /// A run of guest-physical memory and where it is mapped.
     public struct Region: Sendable, BitwiseCopyable {
@@ -83,8 +84,8 @@ extension GuestMemory.Region {
     }
 }
 
-/// The regions of a `GuestMemory` at a fixed address, for the hot path: the memory itself is 200 bytes
-/// that would be copied for every chain.
+/// The regions of a `GuestMemory` at a fixed address, for the hot path: the memory itself is 200
+/// bytes that would be copied for every chain.
 @usableFromInline
 struct RegionTable: ~Copyable {
     @usableFromInline let regions: FixedArray<GuestMemory.Region>

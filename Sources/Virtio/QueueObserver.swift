@@ -3,9 +3,9 @@ public import Telemetry
 
 /// The read-only end of a split virtqueue: what anybody can tell from the ring alone.
 ///
-/// It serves rings of the engine in this process and copies of a foreign VM's alike. It writes nothing,
-/// and nothing in the ring can make it fail: an incoherent ring gives an incoherent observation, which
-/// says so.
+/// It serves rings of the engine in this process and copies of a foreign VM's alike. It writes
+/// nothing, and nothing in the ring can make it fail: an incoherent ring gives an incoherent
+/// observation, which says so.
 public struct QueueObserver: Sendable {
     private let ring: SplitRing
     private let features: QueueFeatures
@@ -20,8 +20,9 @@ public struct QueueObserver: Sendable {
 
     /// The ring's state now.
     ///
-    /// `used.idx` is read before `avail.idx`: the device cannot have used what was not yet available,
-    /// so in-flight may come out too high by what was published between the loads, never negative.
+    /// `used.idx` is read before `avail.idx`: the device cannot have used what was not yet
+    /// available, so in-flight may come out too high by what was published between the loads, never
+    /// negative.
     public func observe() -> Virtqueue {
         let used = ck_load16_acquire(ring.usedIndex)
         let avail = ck_load16_acquire(ring.availIndex)

@@ -12,7 +12,8 @@ public struct Segment: Sendable, BitwiseCopyable, Equatable {
     }
 }
 
-/// The buffers of one descriptor chain, translated: first those the device reads, then those it writes.
+/// The buffers of one descriptor chain, translated: first those the device reads, then those it
+/// writes.
 ///
 /// One list serves a queue: it is filled anew for every chain and never grows.
 public struct SegmentList: ~Copyable {

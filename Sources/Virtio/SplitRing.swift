@@ -1,11 +1,12 @@
 /// The three parts of a split virtqueue in guest memory (virtio 1.2 §2.7), found and checked once.
 ///
-///     descriptor table   size × { address u64, length u32, flags u16, next u16 }          16-aligned
-///     avail ring         flags u16, idx u16, size × head u16, used_event u16               2-aligned
-///     used ring          flags u16, idx u16, size × { id u32, len u32 }, avail_event u16   4-aligned
+///     descriptor table   size × { address u64, length u32, flags u16, next u16 }         
+/// 16-aligned     avail ring         flags u16, idx u16, size × head u16, used_event u16           
+///    2-aligned     used ring          flags u16, idx u16, size × { id u32, len u32 }, avail_event
+/// u16   4-aligned
 ///
-/// The driver writes the table and the avail ring, the device the used ring. Indices wrap at 65,536;
-/// a slot is the index modulo `size`, a power of two.
+/// The driver writes the table and the avail ring, the device the used ring. Indices wrap at
+/// 65,536; a slot is the index modulo `size`, a power of two.
 public struct SplitRing: Sendable {
     /// Why ring addresses were refused.
     public enum SetupError: Error, Sendable, Equatable {

@@ -1,9 +1,9 @@
 // The rules of the ring: memory layout, split virtqueues — driver end, device end and read-only
 // observer end — and virtio-blk requests, after virtio 1.2. A pure room: it makes no system call.
 //
-// What stands in guest memory may change at any time and is never believed: every ring word, descriptor
-// and header is loaded once, through the C shim, validated, and only the copy is used. The outcome of a
-// violation depends on what can still be trusted (docs/virtqueue.md):
+// What stands in guest memory may change at any time and is never believed: every ring word,
+// descriptor and header is loaded once, through the C shim, validated, and only the copy is used.
+// The outcome of a violation depends on what can still be trusted (docs/virtqueue.md):
 //
 // - STATUS: header and status byte are valid; the request completes with IOERR or UNSUPP.
 // - RETURN: the chain is bad but its head is valid; the head goes back with length 0.

@@ -9,7 +9,8 @@ import Terminal
 /// The forms in which samples are printed.
 enum BatchFormat { case table, json }
 
-/// Prints a sample per interval until the count is reached, a signal comes, or nobody reads any more.
+/// Prints a sample per interval until the count is reached, a signal comes, or nobody reads any
+/// more.
 ///
 /// The first reading is not printed: rates need two.
 func runBatch(

@@ -45,8 +45,8 @@ final class Sampler: Sendable {
         ordered.signal()
     }
 
-    /// Sets the source up and samples it until told to stop. `watcher` is the kernel id of the thread
-    /// that owns the screen, whose cost counts as our own too.
+    /// Sets the source up and samples it until told to stop. `watcher` is the kernel id of the
+    /// thread that owns the screen, whose cost counts as our own too.
     func run(_ configuration: DemoConfiguration, watcher: Int) {
         var source: DemoSource
         do {

@@ -1,8 +1,8 @@
 import Kernel
 import Screens
 
-/// Reads the theme `name`: a path if it has a slash, else a file of that name in the user's themes, in
-/// those installed with the program, or in the source tree the program was built in.
+/// Reads the theme `name`: a path if it has a slash, else a file of that name in the user's themes,
+/// in those installed with the program, or in the source tree the program was built in.
 func loadTheme(_ name: String) throws -> Theme {
     if name.contains("/") { return try readTheme(name) }
     for directory in themeDirectories() {

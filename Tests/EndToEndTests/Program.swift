@@ -17,8 +17,8 @@ enum Program {
 
     /// Runs a shell command in which `$V` is the program; waits for its end.
     ///
-    /// By way of system(3): Foundation's Process also waits for whatever the command leaves running, as
-    /// a tmux server is.
+    /// By way of system(3): Foundation's Process also waits for whatever the command leaves
+    /// running, as a tmux server is.
     static func shell(_ command: String, environment: [String: String] = [:]) throws -> Result {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("vblktop-test-\(UUID())")

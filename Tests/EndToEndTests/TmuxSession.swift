@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// A shell in a terminal of its own, driven by tmux: types keys and reads the screen as a user does.
+/// A shell in a terminal of its own, driven by tmux: types keys and reads the screen as a user
+/// does.
 final class TmuxSession {
     /// The program did not do in reasonable time what was waited for.
     struct GaveUp: Error, CustomStringConvertible {
@@ -56,8 +57,8 @@ final class TmuxSession {
         try tmux(["display-message", "-p", "-t", "test", "#{alternate_on}"]).hasPrefix("1")
     }
 
-    /// Reads the screen again and again until it is as wanted, and returns it. Gives up after a number
-    /// of looks that no working program needs.
+    /// Reads the screen again and again until it is as wanted, and returns it. Gives up after a
+    /// number of looks that no working program needs.
     @discardableResult
     func wait(for what: String, _ isSo: (String) throws -> Bool) throws -> String {
         var last = ""

@@ -1,7 +1,7 @@
 import Virtio
 
-/// libFuzzer's entry: the first byte chooses the end of the queue, the rest decodes to a list of ring
-/// writes and calls. Memory is mapped once and cleared for every input.
+/// libFuzzer's entry: the first byte chooses the end of the queue, the rest decodes to a list of
+/// ring writes and calls. Memory is mapped once and cleared for every input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     var input = unsafe FuzzInput(UnsafeBufferPointer(start: start, count: count))

@@ -4,8 +4,8 @@ import Testing
 
 /// Golden frames: framed text, then a map of the same size with a letter per style.
 ///
-/// A change of a screen shows as a diff of these files. `VBLKTOP_RECORD_GOLDENS=1` records them anew;
-/// one that is missing is recorded and fails, so that nobody misses that it is new.
+/// A change of a screen shows as a diff of these files. `VBLKTOP_RECORD_GOLDENS=1` records them
+/// anew; one that is missing is recorded and fails, so that nobody misses that it is new.
 enum Golden {
     private static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().appendingPathComponent("Goldens")

@@ -1,7 +1,8 @@
 import Testing
 import Virtio
 
-/// What a chain may not do: its head goes back with length 0 (outcome RETURN) and the queue goes on.
+/// What a chain may not do: its head goes back with length 0 (outcome RETURN) and the queue goes
+/// on.
 struct ChainRulesTests {
     /// One way to get a chain wrong, in a queue of 8 with the usual memory.
     struct Violation: Sendable, CustomTestStringConvertible {

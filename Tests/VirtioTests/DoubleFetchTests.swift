@@ -2,9 +2,9 @@ import Synchronization
 import Testing
 import Virtio
 
-/// A driver that changes descriptor or header while the device looks at them: what the device does is
-/// right for one of the two values, never for a mixture, and never leaves memory (whose neighbours
-/// cannot be read).
+/// A driver that changes descriptor or header while the device looks at them: what the device does
+/// is right for one of the two values, never for a mixture, and never leaves memory (whose
+/// neighbours cannot be read).
 struct DoubleFetchTests {
     private static let rounds = 30_000
 

@@ -2,7 +2,8 @@ import Testing
 import Virtio
 
 /// Every chain of up to three descriptors over all classes of flags, next, length and address, in
-/// queues of 2 and 4, compared with a reference that was written for clarity alone. In place of a proof.
+/// queues of 2 and 4, compared with a reference that was written for clarity alone. In place of a
+/// proof.
 struct ExhaustiveChainTests {
     private static let places = [
         TestMemory.Place(guest: 0x1_0000, byteCount: 0x1_0000),

@@ -4,8 +4,8 @@ import Virtio
 
 /// When a side is notified, when it is not, and that no notification is lost in between.
 struct NotificationTests {
-    /// An event is passed when it is one of the indices `old`, `old + 1`, … `new − 1`: the entries that
-    /// were just published. Over all values of `new`, so that every wrap is met.
+    /// An event is passed when it is one of the indices `old`, `old + 1`, … `new − 1`: the entries
+    /// that were just published. Over all values of `new`, so that every wrap is met.
     @Test func passesEventForExactlyTheEntriesPublished() {
         var wrong = 0
         for new in 0...UInt16.max {

@@ -1,8 +1,9 @@
 import Testing
 import Virtio
 
-/// Every rule about requests by name: what is answered with a status byte, what goes back unanswered,
-/// what is executed. Capacity is 1,000 sectors, transfers at most 8 KiB, ranges at most 100 sectors.
+/// Every rule about requests by name: what is answered with a status byte, what goes back
+/// unanswered, what is executed. Capacity is 1,000 sectors, transfers at most 8 KiB, ranges at most
+/// 100 sectors.
 struct RequestRulesTests {
     enum Expected: Sendable, Equatable {
         case status(UInt8)

@@ -139,7 +139,8 @@ struct RoundTripTests {
         #expect(pair.freeCount == 0)
     }
 
-    /// Far more requests than an index has values, in batches of one and two, with all notifications.
+    /// Far more requests than an index has values, in batches of one and two, with all
+    /// notifications.
     @Test(arguments: ends)
     func indicesWrap(_ ends: Ends) throws {
         let pair = try Pair(features: ends.features, indirectCapacity: ends.indirectCapacity)

@@ -99,7 +99,8 @@ struct SetupTests {
         }
     }
 
-    /// In the gap, across two regions that touch, over the end of a region, at the end of addresses.
+    /// In the gap, across two regions that touch, over the end of a region, at the end of
+    /// addresses.
     @Test(arguments: [
         SplitRing.Part.descriptors, .avail, .used,
     ])

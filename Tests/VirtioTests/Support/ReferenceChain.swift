@@ -1,7 +1,8 @@
 import Virtio
 
-/// What a chain is, read off the specification without regard to speed: written to be compared with,
-/// not to be used. It works on descriptors as values and on guest addresses one byte run at a time.
+/// What a chain is, read off the specification without regard to speed: written to be compared
+/// with, not to be used. It works on descriptors as values and on guest addresses one byte run at a
+/// time.
 struct ReferenceChain {
     /// A run of guest memory that the device reads or writes.
     struct Run: Equatable {

@@ -1,8 +1,8 @@
 import Glibc
 import Virtio
 
-/// Guest memory whose regions end where unreadable pages begin: a stray access ends the test process
-/// instead of passing unseen.
+/// Guest memory whose regions end where unreadable pages begin: a stray access ends the test
+/// process instead of passing unseen.
 final class TestMemory: @unchecked Sendable {
     /// A region to map; `byteCount` is a multiple of 16.
     struct Place {
@@ -10,8 +10,8 @@ final class TestMemory: @unchecked Sendable {
         var byteCount: Int
     }
 
-    /// The usual layout: two regions that touch in the guest and not here, a gap, one of 32 bytes, and
-    /// one that ends with the address space.
+    /// The usual layout: two regions that touch in the guest and not here, a gap, one of 32 bytes,
+    /// and one that ends with the address space.
     static let usual = [
         Place(guest: 0x1_0000, byteCount: 0x1_0000), Place(guest: 0x2_0000, byteCount: 0x1_0000),
         Place(guest: 0x4_0000, byteCount: 32),

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Runs both bodies at the same time on threads of their own and waits for them. Not tasks: two bodies
-/// that spin for each other would starve on a pool that other tests share.
+/// Runs both bodies at the same time on threads of their own and waits for them. Not tasks: two
+/// bodies that spin for each other would starve on a pool that other tests share.
 func atTheSameTime(
     _ first: @escaping @Sendable () -> Void, _ second: @escaping @Sendable () -> Void
 ) {

@@ -96,7 +96,8 @@ struct EngineRun {
     }
 }
 
-/// CPU nanoseconds a thread has had (/proc/PID/task/TID/schedstat, first column); 0 once it is gone.
+/// CPU nanoseconds a thread has had (/proc/PID/task/TID/schedstat, first column); 0 once it is
+/// gone.
 func threadCPU(process: pid_t, thread: Int) -> UInt64 {
     let path = "/proc/\(process)/task/\(thread)/schedstat"
     let text = try? String(contentsOfFile: path, encoding: .utf8)

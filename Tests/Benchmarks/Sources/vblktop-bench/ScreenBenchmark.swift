@@ -25,7 +25,8 @@ enum ScreenBenchmark {
         watch(command, options, &report)
     }
 
-    /// Milliseconds from exec to the arrival of the last LUN row of the first frame; nil without one.
+    /// Milliseconds from exec to the arrival of the last LUN row of the first frame; nil without
+    /// one.
     ///
     /// A row is known by its LUN's name. The first frame is over once nothing more has come for a
     /// quarter of a second.
@@ -117,7 +118,8 @@ private struct TerminalProgram {
 
     func end() { _ = cb_end(process, terminal, 3000) }
 
-    /// Waits up to `timeout` milliseconds and hands over what has come: how many bytes, −1 at the end.
+    /// Waits up to `timeout` milliseconds and hands over what has come: how many bytes, −1 at the
+    /// end.
     func read(timeout: CInt, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
         var request = pollfd(fd: terminal, events: Int16(POLLIN), revents: 0)
         guard poll(&request, 1, timeout) > 0 else { return 0 }

@@ -16,8 +16,8 @@ struct Readings {
     var maximum: Double { values.max() ?? .nan }
 }
 
-/// Two things measured in turn: what is compared is the ratio of neighbours, so that a slow minute of
-/// the machine hits both.
+/// Two things measured in turn: what is compared is the ratio of neighbours, so that a slow minute
+/// of the machine hits both.
 struct Pairs {
     private(set) var ours = Readings()
     private(set) var theirs = Readings()

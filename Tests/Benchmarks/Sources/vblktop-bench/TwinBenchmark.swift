@@ -3,10 +3,11 @@ import CTwin
 import Kernel
 import Virtio
 
-/// The device end alone, null backend, a batch of 32 three-part requests: ours against the C twin's.
+/// The device end alone, null backend, a batch of 32 three-part requests: ours against the C
+/// twin's.
 ///
-/// Both ends serve rings in the same two regions of guest memory; the same driver code refills the ring
-/// outside the timed part, so that only the device end differs. Rounds alternate.
+/// Both ends serve rings in the same two regions of guest memory; the same driver code refills the
+/// ring outside the timed part, so that only the device end differs. Rounds alternate.
 struct TwinBenchmark {
     static let batch = 32
     private static let regionBytes = 1 << 20
@@ -122,7 +123,8 @@ struct TwinBenchmark {
         isIndirect ? [.indirect, .eventIndex] : .eventIndex
     }
 
-    /// Nanoseconds per request of both, round by round; each round is the best of its batches' means.
+    /// Nanoseconds per request of both, round by round; each round is the best of its batches'
+    /// means.
     static func measure(isIndirect: Bool, rounds: Int, batches: Int) throws -> Pairs {
         var ourGuest = try Guest(isIndirect: isIndirect)
         var theirGuest = try Guest(isIndirect: isIndirect)
