@@ -9,9 +9,6 @@ import Virtio
 /// has completed, publish once, and interrupt at most once. Kicks are asked for only where the
 /// thread would sleep, because a busy device finds work without them.
 struct Device<B: Backend & ~Copyable>: ~Copyable {
-    /// The most requests of one turn, so that completions never wait behind an endless ring.
-    private static var turnLimit: Int { 256 }
-
     let shared: LUNShared
     let counters: LUNCounterBlock
     private let limits: BlockLimits
@@ -58,8 +55,14 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     /// Serves the queue until ordered to stop and nothing is in flight any more.
     mutating func run() {
         queue.suppressKicks()
+        var busyTurns = 0
         while true {
-            if turn() > 0 { continue }
+            if turn() > 0 {
+                // A LUN whose vCPU runs on another CPU always finds work; the others want theirs.
+                busyTurns &+= 1
+                if waitMode == .yield, busyTurns & 7 == 0 { yieldProcessor() }
+                continue
+            }
             if shared.orders.devicesStop, backend.inFlight == 0 { return }
             wait()
         }
@@ -89,7 +92,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
 
     /// Takes and starts everything in the ring.
     private mutating func drain() -> Int {
-        let available = min(queue.refresh(), Self.turnLimit)
+        let available = min(queue.refresh(), B.batchLimit)
         // Later than the driver's stamp of whatever it has made available.
         let now = isTracing && available > 0 ? Clock.ticksAfterLoads() : 0
         var taken = 0

@@ -10,7 +10,7 @@ public struct EngineConfiguration: Sendable {
     public var deviceWait = WaitMode.yield
     public var guestWait = WaitMode.yield
     /// The longest time to poll before sleeping, nanoseconds; QEMU's default for poll-max-ns.
-    public var pollLimit: Nanoseconds = 32_768
+    public var pollLimit: Nanoseconds = 1_000_000
     public var trace = TraceMode.stages
     /// Request records a vCPU's trace ring holds.
     public var traceCapacity = 1 << 16
