@@ -74,11 +74,12 @@ unit: ## the tests alone
 	$(STRICT) $(SWIFT) build --build-tests $(CHECKED)
 	$(STRICT) $(SWIFT) test --parallel $(CHECKED)
 
-bench: deps-test ## measure the engine against its peers
-	$(SWIFT) run -c release --package-path Tests/Benchmarks vblktop-bench
+bench: deps-test build ## measure the engine against its peers
+	$(SWIFT) run -c release --package-path Tests/Benchmarks --scratch-path .build/bench \
+	    vblktop-bench $(ARGS)
 
 fuzz: ## fuzz every target for SECONDS_EACH=60
-	SECONDS_EACH=$(SECONDS_EACH) Tests/Fuzz/run.sh
+	Tests/Fuzz/run.sh $(SECONDS_EACH)
 
 lint: ## check the format
 	$(SWIFT) format lint --strict -r $(SWIFT_FILES)
@@ -87,10 +88,11 @@ format: ## format in place
 	$(SWIFT) format -i -r $(SWIFT_FILES)
 
 sanitize: ## the engine's tests under ThreadSanitizer
-	$(SWIFT) test --sanitize=thread --scratch-path .build/tsan --filter DataPlaneTests
+	VBLKTOP_SANITIZER=1 $(SWIFT) test --sanitize=thread --scratch-path .build/tsan \
+	    --filter DataPlaneTests
 
 golden: ## record the golden frames anew; read the diff before committing it
-	VBLKTOP_RECORD=1 $(SWIFT) test --filter ScreensTests || true
+	VBLKTOP_RECORD_GOLDENS=1 $(SWIFT) test --filter ScreensTests || true
 	git --no-pager diff --stat -- Tests/ScreensTests/Goldens
 	$(SWIFT) test --filter ScreensTests
 

@@ -37,6 +37,12 @@ struct ThreadRecord: Sendable {
 
     var files: [ThreadFile] { [stat, schedstat, status, sched] }
 
+    /// Whether a file could not be read the last time.
+    var hasFailure: Bool {
+        stat.failure != nil || schedstat.failure != nil || status.failure != nil
+            || sched.failure != nil
+    }
+
     /// Takes over what the source now says about the same thread.
     mutating func update(_ thread: WatchedThread) {
         self.thread = thread

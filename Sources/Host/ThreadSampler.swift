@@ -8,7 +8,7 @@ public import Telemetry
 /// until the next. Four descriptors a thread stay open.
 public struct ThreadSampler: Sendable {
     /// The largest number of threads whose files are all read every tick.
-    public static let everyTickLimit = 64
+    public static let everyTickLimit = 16
     /// Ticks from one turn of a thread's dear files to the next, where there are more threads.
     private static let turns = 4
 
@@ -70,12 +70,13 @@ public struct ThreadSampler: Sendable {
     /// miss it.
     public var unavailable: [Unavailable] {
         var found: [Unavailable] = []
-        for kind in ThreadFile.Kind.allCases {
-            let failures = records.lazy.flatMap(\.files).filter { $0.kind == kind }
-                .compactMap(\.failure)
-            guard let failure = failures.first else { continue }
-            found += kind.metrics.map {
-                Unavailable(metric: $0, reason: failure.reason, remedy: failure.remedy)
+        var seen: Set<ThreadFile.Kind> = []
+        for index in records.indices where records[index].hasFailure {
+            for file in records[index].files {
+                guard let failure = file.failure, seen.insert(file.kind).inserted else { continue }
+                found += file.kind.metrics.map {
+                    Unavailable(metric: $0, reason: failure.reason, remedy: failure.remedy)
+                }
             }
         }
         return found

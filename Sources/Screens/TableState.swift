@@ -2,8 +2,8 @@ internal import Telemetry
 
 /// Where one table stands: its order, its selection and how far it is scrolled.
 ///
-/// The order is kept from sample to sample so that rows do not jump under the cursor: between full
-/// sorts, one sample in three, a row only passes another whose value differs by more than 5 %.
+/// The order is kept from sample to sample so that rows do not jump under the cursor: they are
+/// sorted anew with one sample in three, and at once when the user asks for another order.
 struct TableState: Sendable {
     /// Word of the column the rows are ordered by.
     var sortWord: String { didSet { needsSort = needsSort || sortWord != oldValue } }
@@ -31,8 +31,6 @@ struct TableState: Sendable {
     private var needsSort = true
     private var samplesSinceSort = 0
 
-    /// Values closer than this share are equal while the order is kept.
-    private static let tolerance = 0.05
     /// Every so many samples all rows are sorted anew.
     private static let fullSortEvery = 3
 
@@ -49,8 +47,6 @@ struct TableState: Sendable {
         if isNewSample { samplesSinceSort += 1 }
         if needsSort || samplesSinceSort >= Self.fullSortEvery {
             sortAll(rows)
-        } else if isNewSample {
-            sortGently(rows)
         }
         let kept = order.filter { index in
             (lun.map(rows[index].lunIDs.contains) ?? true)
@@ -107,32 +103,12 @@ struct TableState: Sendable {
         }
     }
 
-    /// One pass of insertion: rows are nearly in order, so this is linear in practice.
-    private mutating func sortGently<Row: TableRow>(_ rows: [Row]) {
-        guard let column = Row.column(sortWord), !column.isText, order.count > 1 else { return }
-        let values = sortValues(rows, column)
-        for start in 1..<order.count {
-            let moving = order[start]
-            var place = start
-            while place > 0, clearlyExceeds(values[moving], values[order[place - 1]]) {
-                order[place] = order[place - 1]
-                place -= 1
-            }
-            order[place] = moving
-        }
-    }
-
     /// What to sort by, highest first; unknown values are lowest whatever the direction.
     private func sortValues<Row: TableRow>(_ rows: [Row], _ column: Column<Row>) -> [Double] {
         rows.map { row in
             guard let value = column.value(row), !value.isNaN else { return -.infinity }
             return isReversed ? -value : value
         }
-    }
-
-    private func clearlyExceeds(_ value: Double, _ other: Double) -> Bool {
-        guard other.isFinite else { return value > other }
-        return value > other && value - other > Self.tolerance * max(abs(value), abs(other))
     }
 
     private mutating func settleSelection() {

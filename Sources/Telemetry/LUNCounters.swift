@@ -146,6 +146,11 @@ extension LatencyHistogram {
         guard !current.isEmpty, previous.count == current.count, sums.1 >= sums.0 else {
             return nil
         }
+        // No time was added, so nothing was counted: an idle LUN costs nothing here.
+        if sums.0 == sums.1 {
+            self.init()
+            return
+        }
         self.init(from: previous[...], to: current[...], sum: sums.1 - sums.0)
     }
 }

@@ -1,7 +1,7 @@
 /// The three parts of a split virtqueue in guest memory (virtio 1.2 §2.7), found and checked once.
 ///
-///     descriptor table   size × { address u64, length u32, flags u16, next u16 }         
-/// 16-aligned     avail ring         flags u16, idx u16, size × head u16, used_event u16           
+///     descriptor table   size × { address u64, length u32, flags u16, next u16 }
+/// 16-aligned     avail ring         flags u16, idx u16, size × head u16, used_event u16
 ///    2-aligned     used ring          flags u16, idx u16, size × { id u32, len u32 }, avail_event
 /// u16   4-aligned
 ///

@@ -26,8 +26,7 @@ strict="-swift-version 6 -strict-memory-safety -warnings-as-errors
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault
     -enable-upcoming-feature MemberImportVisibility"
 compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
-    -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap
-    -I $out/build/checkouts/swift-numerics/Sources/_NumericsShims/include"
+    -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap"
 
 build_room() {
     swift build -c release --scratch-path "$out/build" --target Virtio -Xswiftc -sanitize=fuzzer

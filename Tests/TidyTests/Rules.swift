@@ -104,6 +104,7 @@ enum Rules {
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Terminal",
             "ArgumentParser", "FoundationEssentials", "Glibc", "Synchronization",
+            "SystemPackage",
         ],
     ]
 

@@ -36,8 +36,8 @@ static inline int ck_aio_ring_is_mapped(uintptr_t context) {
     return ring->magic == CK_AIO_RING_MAGIC && ring->incompat_features == 0;
 }
 
-// Fills the control block at `block`. `buffer` is the data (or the iovec array, `count` then counts its
-// entries). A completion adds 1 to `event_descriptor`.
+// Fills the control block at `block`. `buffer` is the data (or the iovec array, `count` then
+// counts its entries). A completion adds 1 to `event_descriptor`.
 static inline void ck_aio_prepare(uintptr_t block, int operation, int descriptor, uintptr_t buffer,
                                   uint64_t count, int64_t offset, uint64_t tag,
                                   int event_descriptor) {

@@ -1,8 +1,8 @@
 // Ordered access to memory that another thread, a guest or the kernel changes at any time.
 //
-// Addresses are plain integers: what they may point to was checked before (GuestMemory, FixedArray).
-// Each load happens exactly once; the compiler can neither repeat nor merge it, so that what was
-// validated is what is used.
+// Addresses are plain integers: what they may point to was checked before (GuestMemory,
+// FixedArray). Each load happens exactly once; the compiler can neither repeat nor merge it, so
+// that what was validated is what is used.
 #pragma once
 
 #include <stddef.h>
@@ -66,15 +66,16 @@ static inline void ck_fence(void) {
 #endif
 }
 
-// Copies bytes out of shared memory once. The barrier makes the copy opaque: no later use of it can be
-// served by reading the shared bytes again.
+// Copies bytes out of shared memory once. The barrier makes the copy opaque: no later use of it
+// can be served by reading the shared bytes again.
 static inline void ck_copy_once(uintptr_t to, uintptr_t from, size_t count) {
     memcpy((void *)to, (const void *)from, count);
     __asm__ volatile("" ::: "memory");
 }
 
-// 16 bytes, at any alignment, into two registers. The barrier hides where the values come from, so that
-// no later use can be served by a second load; asking for registers spares the way over the stack.
+// 16 bytes, at any alignment, into two registers. The barrier hides where the values come from, so
+// that no later use can be served by a second load; asking for registers spares the way over the
+// stack.
 static inline void ck_load_words_once(uintptr_t address, uint64_t words[2]) {
     uint64_t low, high;
     memcpy(&low, (const void *)address, sizeof low);
@@ -104,8 +105,8 @@ static inline void ck_store_descriptor(uintptr_t address, ck_descriptor value) {
     memcpy((void *)address, &value, sizeof value);
 }
 
-// The header of a virtio-blk request (virtio 1.2 §5.2.6), copied out. The same shape as a segment of
-// DISCARD and WRITE ZEROES, whose words are sector, number of sectors and flags.
+// The header of a virtio-blk request (virtio 1.2 §5.2.6), copied out. The same shape as a segment
+// of DISCARD and WRITE ZEROES, whose words are sector, number of sectors and flags.
 typedef struct {
     uint32_t type;
     uint32_t reserved;

@@ -1,6 +1,6 @@
-// Calls and constants that Swift cannot see: _GNU_SOURCE names, variadic calls, function-like macros.
-// They are compiled in ck_system.c, as a module importer defines no _GNU_SOURCE. Where a function
-// returns int, failure is -1 with errno set.
+// Calls and constants that Swift cannot see: _GNU_SOURCE names, variadic calls, function-like
+// macros. They are compiled in ck_system.c, as a module importer defines no _GNU_SOURCE. Where a
+// function returns int, failure is -1 with errno set.
 #pragma once
 
 #include <stdint.h>
@@ -12,7 +12,8 @@ void ck_name_this_thread(const char *name);
 
 int ck_open_direct(const char *path, int writable);
 
-// A file in `directory` that never has a name: it is gone with its last descriptor, whatever ends us.
+// A file in `directory` that never has a name: it is gone with its last descriptor, whatever ends
+// us.
 int ck_open_unnamed(const char *directory, int direct);
 
 int ck_set_direct(int descriptor);
@@ -36,8 +37,8 @@ int ck_processors(void);
 int ck_eventfd(void);
 void ck_eventfd_signal(int descriptor);
 
-// Blocks until the eventfd is signalled and takes the count: whether it was. A negative timeout waits
-// for ever; a signal to this thread may end a timed wait early.
+// Blocks until the eventfd is signalled and takes the count: whether it was. A negative timeout
+// waits for ever; a signal to this thread may end a timed wait early.
 int ck_eventfd_wait(int descriptor, int64_t timeout_ns);
 
 // A file in `directory` whose name is removed at once, or -1.

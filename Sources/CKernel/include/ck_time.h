@@ -23,8 +23,8 @@ static inline int64_t ck_wall_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// Whether the counter runs at one rate in all power states (CPUID 0x80000007, EDX bit 8). Read once at
-// load time.
+// Whether the counter runs at one rate in all power states (CPUID 0x80000007, EDX bit 8). Read
+// once at load time.
 extern const int *const ck_ticks_are_nanoseconds;
 
 static inline uint64_t ck_ticks(void) {

@@ -4,13 +4,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Heap allocations of all threads between the two marks. The allocator's entry points are ours in this
-// program; outside the marks they only pass on.
+// Heap allocations of all threads between the two marks. The allocator's entry points are ours in
+// this program; outside the marks they only pass on.
 void cb_allocations_begin(void);
 uint64_t cb_allocations_end(void);
 
-// Starts a program on a pseudo-terminal of that size. `arguments` are separated by newlines, the first
-// is the path. Returns the terminal's descriptor, or -1; `*pid` is the program.
+// Starts a program on a pseudo-terminal of that size. `arguments` are separated by newlines, the
+// first is the path. Returns the terminal's descriptor, or -1; `*pid` is the program.
 int cb_start_on_terminal(const char *arguments, int rows, int columns, pid_t *pid);
 
 // Asks the program to end, makes it end after `patience_ms`, and takes its status.

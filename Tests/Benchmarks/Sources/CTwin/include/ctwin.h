@@ -1,8 +1,8 @@
 // The device side of a virtio-blk queue as a C engineer would write it: the yardstick for ours.
 //
-// It does what `DeviceQueue`, `ChainWalk` and `BlockLimits.parse` do, with the same checks and the same
-// outcomes (docs/virtqueue.md), over the same memory layout, for a null backend: pop, walk, translate,
-// parse, check, status byte, used entry, publish once per batch.
+// It does what `DeviceQueue`, `ChainWalk` and `BlockLimits.parse` do, with the same checks and the
+// same outcomes (docs/virtqueue.md), over the same memory layout, for a null backend: pop, walk,
+// translate, parse, check, status byte, used entry, publish once per batch.
 #pragma once
 
 #include <stdbool.h>
