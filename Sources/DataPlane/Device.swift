@@ -249,7 +249,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         if queue.publish() {
             counters[.lastInterrupt] = Clock.ticks()
             counters.add(1, to: .interrupts)
-            shared.interrupt.raise()
+            shared.interrupt.signal()
         } else {
             counters.add(1, to: .interruptsSuppressed)
         }
@@ -260,6 +260,6 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     private mutating func breakDown() {
         guard counters[DeviceCounter.isBroken] == 0 else { return }
         counters[DeviceCounter.isBroken] = 1
-        shared.interrupt.raise()
+        shared.interrupt.signal()
     }
 }

@@ -57,19 +57,13 @@ public final class Engine: Sendable {
         orders = try Orders()
         orders.trace = configuration.trace
         let vcpuCount = max(1, min(configuration.vcpus, configuration.luns.count))
-        var doorbells: [(doorbell: EventDescriptor, pending: SharedWords)] = []
-        for _ in 0..<vcpuCount {
-            let words = configuration.luns.count / vcpuCount / 64 + 1
-            doorbells.append((try EventDescriptor(), try SharedWords(count: words)))
-        }
+        let doorbells = try (0..<vcpuCount).map { _ in try EventDescriptor() }
         var luns: [LUNShared] = []
         for (index, lun) in configuration.luns.enumerated() {
-            let (doorbell, pending) = doorbells[index % vcpuCount]
-            let interrupt = InterruptLine(
-                vcpu: doorbell, pending: pending, line: index / vcpuCount)
             luns.append(
                 try LUNShared(
-                    index: index, configuration: lun, interrupt: interrupt, orders: orders))
+                    index: index, configuration: lun, interrupt: doorbells[index % vcpuCount],
+                    orders: orders))
         }
         self.luns = luns
         var vcpus: [VCPU] = []
@@ -77,7 +71,7 @@ public final class Engine: Sendable {
             let mine = luns.filter { $0.index % vcpuCount == index }
             vcpus.append(
                 try VCPU(
-                    index: index, luns: mine, doorbell: doorbells[index].doorbell,
+                    index: index, luns: mine, doorbell: doorbells[index],
                     trace: try TraceRing(capacity: configuration.traceCapacity)))
         }
         self.vcpus = vcpus

@@ -12,12 +12,13 @@ final class LUNShared: Sendable {
     let stamps: StampTable
     /// Wakes the device thread: kicks, AIO completions and orders to stop.
     let doorbell: EventDescriptor
-    let interrupt: InterruptLine
+    /// Wakes the vCPU thread: the LUN's interrupt.
+    let interrupt: EventDescriptor
     let orders: Orders
     let observer: QueueObserver
 
     init(
-        index: Int, configuration: LUNConfiguration, interrupt: InterruptLine, orders: Orders
+        index: Int, configuration: LUNConfiguration, interrupt: EventDescriptor, orders: Orders
     ) throws {
         self.index = index
         self.configuration = configuration
@@ -55,19 +56,5 @@ struct Orders: Sendable {
             TraceMode(rawValue: Int(truncatingIfNeeded: words[Word.trace.rawValue])) ?? .off
         }
         nonmutating set { words[Word.trace.rawValue] = UInt64(newValue.rawValue) }
-    }
-}
-
-/// A LUN's way to interrupt its vCPU, as an MSI-X vector is: a pending bit, and the vCPU's eventfd.
-struct InterruptLine: Sendable {
-    let vcpu: EventDescriptor
-    let pending: SharedWords
-    /// The LUN's place among the vCPU's LUNs.
-    let line: Int
-
-    @inline(__always)
-    func raise() {
-        pending.insert(bits: 1 &<< UInt64(line & 63), at: line / 64)
-        vcpu.signal()
     }
 }

@@ -47,14 +47,6 @@ public struct SharedWords: Sendable {
         ck_store64_release(address(index), value)
     }
 
-    /// Sets bits of a word that several threads write.
-    @inlinable
-    public func insert(bits: UInt64, at index: Int) { ck_or64(address(index), bits) }
-
-    /// Takes the bits that were set and leaves none.
-    @inlinable
-    public func takeBits(at index: Int) -> UInt64 { ck_exchange64(address(index), 0) }
-
     /// A copy of a range of words.
     public func copy(_ range: Range<Int>) -> [UInt64] {
         precondition(range.lowerBound >= 0 && range.upperBound <= count)

@@ -35,7 +35,7 @@ struct DemoOptions: ParsableArguments {
     @Option(help: "vCPU threads. (default: one for each processor)")
     var vcpus: Int?
 
-    @Option(help: "What to note of each request: off, stages, requests.")
+    @Option(help: "What to note of each request: off, stages.")
     var trace = TraceChoice.stages
 
     @Option(help: "Bytes of a request, or with K, M.")
@@ -113,13 +113,12 @@ extension WaitMode: ExpressibleByArgument {}
 
 /// The words for `TraceMode`.
 enum TraceChoice: String, ExpressibleByArgument, CaseIterable {
-    case off, stages, requests
+    case off, stages
 
     var mode: TraceMode {
         switch self {
         case .off: .off
         case .stages: .stages
-        case .requests: .requests
         }
     }
 }

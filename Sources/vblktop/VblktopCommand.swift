@@ -7,6 +7,13 @@ struct VblktopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vblktop",
         abstract: "Watch virtio-blk data planes: which LUN, which stage, and why.",
+        discussion: """
+            vblktop --demo --luns 56                     watch 56 LUNs of the embedded engine
+            vblktop --demo --scenario slow-lun           see what a slow LUN looks like
+            vblktop --demo --json -n 5 | jq .total       five samples for a script
+
+            `vblktop help top` lists all options; ? on the screen lists the keys.
+            """,
         version: "vblktop \(vblktopVersion)",
         subcommands: [TopCommand.self],
         defaultSubcommand: TopCommand.self)

@@ -244,7 +244,7 @@ extension DataPlaneTests {
             rig.queue(BlockRequestType.flush)
             _ = rig.driver.publish()
             #expect(rig.device.turn() == 0)
-            let (used, isFound) = (rig.driver.reap(), rig.shared.interrupt.vcpu.wait(timeout: 0))
+            let (used, isFound) = (rig.driver.reap(), rig.shared.interrupt.wait(timeout: 0))
             #expect(used == nil)
             #expect(isFound)
         }

@@ -14,9 +14,7 @@ extension DataPlaneTests {
             change(&lun)
             return try LUNShared(
                 index: 0, configuration: lun,
-                interrupt: InterruptLine(
-                    vcpu: try EventDescriptor(), pending: try SharedWords(count: 1), line: 0),
-                orders: try Orders())
+                interrupt: try EventDescriptor(), orders: try Orders())
         }
 
         private static func disk(_ shared: LUNShared, rate: TickRate) throws -> Disk {

@@ -18,10 +18,9 @@ final class Rig<B: Backend & ~Copyable> {
     ) throws {
         let orders = try Orders()
         orders.trace = trace
-        let interrupt = InterruptLine(
-            vcpu: try EventDescriptor(), pending: try SharedWords(count: 1), line: 0)
         shared = try LUNShared(
-            index: 0, configuration: configuration, interrupt: interrupt, orders: orders)
+            index: 0, configuration: configuration, interrupt: try EventDescriptor(), orders: orders
+        )
         driver = DriverQueue(
             ring: shared.memory.ring, memory: shared.memory.memory,
             features: configuration.features, indirectTables: shared.memory.indirectTables,

@@ -137,7 +137,8 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(activity?.cpuPercent == 0)
     }
 
-    /// One thread more than are all read every tick: the dear files by turns of four ticks, their rates over their own stamps.
+    /// One thread more than are all read every tick: the dear files by turns of four ticks, their
+    /// rates over their own stamps.
     @Test func manyThreadsTakeTurns() throws {
         let tids = Array(100..<(101 + ThreadSampler.everyTickLimit))
         var sampler = ThreadSampler(pid: 1, open: proc.opener)

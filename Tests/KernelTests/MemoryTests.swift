@@ -69,20 +69,4 @@ import Testing
         #expect(words[16] == 3 * rounds)
         #expect(words.copy(0..<1) == [rounds])
     }
-
-    @Test func bitsOfSeveralThreadsAreAllKept() throws {
-        let words = try SharedWords(count: 1)
-        let threads = try (0..<4).map { index in
-            try PThread(name: "setter\(index)") {
-                for bit in 0..<16 {
-                    words.insert(bits: 1 << UInt64(index * 16 + bit), at: 0)
-                    yieldProcessor()
-                }
-            }
-        }
-        var taken: UInt64 = 0
-        while taken != .max { taken |= words.takeBits(at: 0) }
-        for thread in threads { thread.join() }
-        #expect(words.takeBits(at: 0) == 0)
-    }
 }

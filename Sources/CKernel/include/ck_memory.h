@@ -41,15 +41,6 @@ static inline void ck_add64_single_writer(uintptr_t address, uint64_t amount) {
     ck_store64_relaxed(address, ck_load64_relaxed(address) + amount);
 }
 
-// Sets the bits of `mask`, whatever other threads set at the same time.
-static inline void ck_or64(uintptr_t address, uint64_t mask) {
-    __atomic_fetch_or((uint64_t *)address, mask, __ATOMIC_ACQ_REL);
-}
-
-static inline uint64_t ck_exchange64(uintptr_t address, uint64_t value) {
-    return __atomic_exchange_n((uint64_t *)address, value, __ATOMIC_ACQ_REL);
-}
-
 // The StoreLoad fence of the notification protocol: what we wrote is seen before we read on.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
