@@ -19,7 +19,7 @@ struct OutputOptions: ParsableArguments {
     @Option(help: "Colour theme: default, light, mono, or the path of a .toml file.")
     var theme = "default"
 
-    @Option(help: "Colours: automatic, never, 8, 256 or direct.")
+    @Option(help: "Colours: auto, never, 8, 256 or direct.")
     var color = ColorMode.automatic
 
     func validate() throws {
