@@ -171,6 +171,8 @@ extension Painter {
         pen.row += 1
     }
 
+    /// Sixteen samples of each: a longer graph says no more at a glance, and each cell of it is
+    /// written anew with every sample.
     private mutating func drawTrends(ofLUN index: Int, _ pen: inout Pen) {
         let lines: [(String, (LUN) -> Double?)] = [
             ("IOPS", { $0.rates.iops }), ("p99", { $0.rates.worstP99 }),
@@ -179,8 +181,8 @@ extension Painter {
         for (label, value) in lines where !pen.isAtEnd {
             grid.put(label, row: pen.row, column: pen.column, style: Style(.label))
             drawTrend(
-                ofLUN: index, line: pen.row, start: pen.column + 9, width: pen.width - 9,
-                value: value)
+                ofLUN: index, line: pen.row, start: pen.column + 9,
+                width: min(16, pen.width - 9), value: value)
             pen.row += 1
         }
     }
