@@ -11,7 +11,7 @@
 //
 // One LUN is one device with its own memory, virtqueue and thread. A vCPU drives several LUNs.
 // After start the two threads allocate nothing and take no lock; what others want to know of them
-// they read from counter blocks (`CounterBlock`) and trace rings (`TraceRing`), and nothing else
+// they read from counter blocks (`LUNCounterBlock`) and trace rings (`TraceRing`), and nothing else
 // crosses.
 
 /// How a thread waits when it has nothing to do.

@@ -58,10 +58,6 @@ public struct SharedWords: Sendable {
     }
 }
 
-/// The StoreLoad fence: what this thread wrote is seen before it reads on.
-@inlinable
-public func fence() { ck_fence() }
-
 /// Gives the CPU to another runnable thread, if there is one.
 @inlinable
 public func yieldProcessor() { ck_yield() }
