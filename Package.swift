@@ -43,6 +43,7 @@ let package = Package(
         .target(name: "Telemetry", swiftSettings: swift),
         .target(name: "Grid", swiftSettings: swift),
         .target(name: "ProcFS", dependencies: ["Telemetry"], swiftSettings: swift),
+        .target(name: "QMP", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Virtio", dependencies: ["Telemetry", "CKernel"], swiftSettings: swift),
         .target(
             name: "Screens",
@@ -75,13 +76,27 @@ let package = Package(
             name: "Demo", dependencies: ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
+            name: "Probes",
+            dependencies: [
+                "Telemetry", "ProcFS", "Kernel", .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: swift),
+        .target(
+            name: "Attach",
+            dependencies: [
+                "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .target(
             name: "Terminal", dependencies: ["Grid", "Kernel", "CTerminal"], swiftSettings: swift),
 
         // The composition root.
         .executableTarget(
             name: "vblktop",
             dependencies: [
-                "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Terminal",
+                "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
+                "Attach", "Terminal",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -121,6 +136,24 @@ let package = Package(
             exclude: ["Goldens"], swiftSettings: swift),
         .testTarget(
             name: "TerminalTests", dependencies: ["Terminal", "Grid"], swiftSettings: swift),
+        .testTarget(
+            name: "QMPTests", dependencies: ["QMP", "Telemetry"],
+            exclude: ["Transcripts"], swiftSettings: swift),
+        .testTarget(
+            name: "ProbesTests",
+            dependencies: [
+                "Probes", "ProcFS", "Kernel", "Telemetry",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "AttachTests",
+            dependencies: [
+                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .testTarget(name: "GuestTests", exclude: ["Guest"], swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
         .testTarget(name: "EndToEndTests", swiftSettings: swift),
     ]

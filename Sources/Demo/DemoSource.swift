@@ -67,10 +67,12 @@ public struct DemoSource {
             wallClock: Clock.wall(),
             interval: previousTime.flatMap { RateInterval(from: $0, to: begin)?.seconds })
         previousTime = begin
-        snapshot.vm = VirtualMachine(
-            name: "demo", pid: Process.id, version: vblktopVersion, accelerator: .embedded,
-            status: "running", vcpus: min(configuration.vcpus, luns.count),
-            memoryBytes: engine.guestMemoryBytes)
+        snapshot.vms = [
+            VirtualMachine(
+                name: "demo", pid: Process.id, version: vblktopVersion, accelerator: .embedded,
+                status: "running", vcpus: min(configuration.vcpus, luns.count),
+                memoryBytes: engine.guestMemoryBytes)
+        ]
         snapshot.luns = sampleLUNs()
         snapshot.total = BlockRates(summing: snapshot.luns)
         snapshot.threads = sampleThreads()

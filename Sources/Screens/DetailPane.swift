@@ -155,7 +155,7 @@ extension Painter {
     private mutating func drawDepthDetails(_ lun: LUN, _ pen: inout Pen) {
         if let depth = lun.rates.queueDepth {
             let mean = NumberText.fixed(depth.mean, decimals: 1) ?? missing
-            var text = "now \(depth.now)  mean " + mean
+            var text = "now \(depth.now.map(String.init) ?? "-")  mean " + mean
             if let p99 = depth.p99 { text += "  p99 \(p99)" }
             if let highest = depth.max { text += "  max \(highest)" }
             putFact("depth", text, &pen)

@@ -6,7 +6,7 @@ extension LUN: TableRow {
     var key: String { id }
     var lunIDs: [String] { [id] }
     var names: [String] { [id, node, file, ioThread].compactMap(\.self) }
-    var isIdle: Bool { rates.iops == 0 && (rates.queueDepth?.now ?? 0) == 0 }
+    var isIdle: Bool { rates.iops == 0 && (rates.queueDepth?.nowOrMean ?? 0) == 0 }
 
     /// Descriptors of all its virtqueues.
     var ringCapacity: Double? {
@@ -16,7 +16,7 @@ extension LUN: TableRow {
     /// Requests in flight as percent of what the virtqueues take.
     var depthPercent: Double? {
         guard let depth = rates.queueDepth, let ringCapacity, ringCapacity > 0 else { return nil }
-        return Double(depth.now) / ringCapacity * 100
+        return depth.nowOrMean / ringCapacity * 100
     }
 
     /// How bad it is: the worst of its judged columns.
@@ -74,7 +74,7 @@ extension LUN: TableRow {
             source: "latency histogram, buckets of 3.1 %"),
         Column(
             "ACTV/QD", width: 7, weight: 92,
-            .drawn(.depth) { $0.rates.queueDepth.map { Double($0.now) } }, gauge: .depth,
+            .drawn(.depth) { $0.rates.queueDepth?.nowOrMean }, gauge: .depth,
             meaning: "requests in flight now / what the virtqueues take",
             source: "avail and used index"),
         Column(

@@ -35,7 +35,7 @@ extension Painter {
             })
         {
             putNumber(
-                Double(depth.now), .count, row: line,
+                depth.nowOrMean.rounded(), .count, row: line,
                 end: plan.starts[index] + plan.widths[index], width: plan.widths[index])
         }
         // Where other rows have a picture, say how many LUNs the sum stands for.

@@ -121,9 +121,9 @@ extension Painter {
             return
         }
         let severity = options.thresholds.severity(lun.depthPercent, of: .depth)
-        let both = String(depth.now) + "/" + size
+        let both = (NumberText.fixed(depth.nowOrMean, decimals: 0) ?? "-") + "/" + size
         putRight(
-            both.utf8.count <= width ? both : NumberText.compact(Double(depth.now)), row: line,
+            both.utf8.count <= width ? both : NumberText.compact(depth.nowOrMean), row: line,
             end: start + width, width: width, style: Style(severity.role))
     }
 }

@@ -1,5 +1,7 @@
 /// One virtual disk: what it is and what it did during the interval.
 public struct LUN: Sendable, Equatable {
+    /// The VM it belongs to; `nil` where only one is watched.
+    public var vm: String?
     /// The device's id, unique in its VM: QEMU's qdev id, or `vd00`… in the embedded engine.
     public var id: String
     /// The block node under it (QMP `node-name`).
@@ -10,8 +12,11 @@ public struct LUN: Sendable, Equatable {
     public var queues: Int?
     /// Descriptors in each virtqueue.
     public var queueSize: Int?
-    /// The IOThread that serves it, `nil` for the main loop.
+    /// The IOThread that serves it, several joined by `,` (iothread-vq-mapping); `nil` for the main
+    /// loop.
     public var ioThread: String?
+    /// Its place on the guest's PCI bus: `0000:00:05.0`.
+    public var pciAddress: String?
     /// The file or device behind it.
     public var file: String?
     /// Image format: `raw`, `qcow2`, …
@@ -20,6 +25,14 @@ public struct LUN: Sendable, Equatable {
     public var cache: String?
     /// QEMU's word for the I/O model: `native`, `threads`, `io_uring`.
     public var aio: String?
+    /// The block graph under it, the root first.
+    public var graph: [BlockNode] = []
+    /// Limits set on it, in QEMU's words: `iops-total=1000 group=g0`.
+    public var throttle: String?
+    /// Names of the virtio features the driver took (`x-query-virtio-status`).
+    public var features: [String] = []
+    /// The host's disk its data lie on, a name of `Host.disks`.
+    public var hostDisk: String?
     /// What of this LUN is modelled and not incurred, for example an added service time.
     public var modelled: String?
     public var rates: BlockRates
@@ -28,6 +41,9 @@ public struct LUN: Sendable, Equatable {
     public var readLatencies: LatencyHistogram?
     /// Writes, likewise.
     public var writeLatencies: LatencyHistogram?
+
+    /// Unique over all VMs watched: `VM/id` where there are several, else the id.
+    public var qualifiedID: String { vm.map { $0 + "/" + id } ?? id }
 
     /// A LUN with nothing known but its identity.
     public init(id: String, device: String) {
@@ -51,6 +67,8 @@ public struct BlockRates: Sendable, Equatable {
     /// Bytes per second moved by completed reads and writes.
     public var readBytes: Double?
     public var writeBytes: Double?
+    /// Requests merged into others before they went to the backend, per second.
+    public var merges: Double?
     public var queueDepth: QueueDepth?
     public var readLatency: LatencySummary?
     public var writeLatency: LatencySummary?
@@ -111,8 +129,8 @@ public struct BlockRates: Sendable, Equatable {
 
 /// Requests in flight, from submission by the driver to the driver's having seen the completion.
 public struct QueueDepth: Sendable, Equatable {
-    /// At the instant of the sample.
-    public var now: Int
+    /// At the instant of the sample; `nil` where only the mean is known.
+    public var now: Int?
     /// Time-weighted over the interval; iostat's aqu-sz.
     public var mean: Double
     /// Half of the time the depth was at most this.
@@ -121,8 +139,11 @@ public struct QueueDepth: Sendable, Equatable {
     public var p99: Int?
     public var max: Int?
 
+    /// The depth now where it is known, else the interval's mean.
+    public var nowOrMean: Double { now.map(Double.init) ?? mean }
+
     /// A queue depth; percentiles `nil` where they cannot be added up (totals).
-    public init(now: Int, mean: Double, p50: Int? = nil, p99: Int? = nil, max: Int? = nil) {
+    public init(now: Int?, mean: Double, p50: Int? = nil, p99: Int? = nil, max: Int? = nil) {
         self.now = now
         self.mean = mean
         self.p50 = p50

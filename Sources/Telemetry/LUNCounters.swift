@@ -12,6 +12,8 @@ public struct LUNCounters: Sendable, Equatable {
     public var others: UInt64 = 0
     public var readBytes: UInt64 = 0
     public var writeBytes: UInt64 = 0
+    /// Requests merged into others; `nil` where not counted.
+    public var merges: UInt64?
     public var errors: UInt64 = 0
     public var kicks: UInt64 = 0
     public var kicksSuppressed: UInt64 = 0
@@ -101,6 +103,9 @@ extension LUN {
         rates.iops = interval.requestRate(previous, current)
         rates.readBytes = interval.rate(previous.readBytes, current.readBytes)
         rates.writeBytes = interval.rate(previous.writeBytes, current.writeBytes)
+        if let before = previous.merges, let now = current.merges {
+            rates.merges = interval.rate(before, now)
+        }
         rates.kicks = interval.rate(previous.kicks, current.kicks)
         rates.interrupts = interval.rate(previous.interrupts, current.interrupts)
         rates.errors = interval.rate(previous.errors, current.errors)
@@ -247,6 +252,7 @@ extension BlockRates {
         iops = sum(\.iops)
         readBytes = sum(\.readBytes)
         writeBytes = sum(\.writeBytes)
+        merges = sum(\.merges)
         kicks = sum(\.kicks)
         interrupts = sum(\.interrupts)
         errors = sum(\.errors)
@@ -254,7 +260,9 @@ extension BlockRates {
         let depths = luns.compactMap(\.rates.queueDepth)
         if !depths.isEmpty {
             queueDepth = QueueDepth(
-                now: depths.reduce(0) { $0 &+ $1.now }, mean: depths.reduce(0) { $0 + $1.mean })
+                now: depths.allSatisfy { $0.now != nil }
+                    ? depths.reduce(0) { $0 &+ ($1.now ?? 0) } : nil,
+                mean: depths.reduce(0) { $0 + $1.mean })
         }
         readLatency = LatencySummary(of: .sum(luns.compactMap(\.readLatencies)))
         writeLatency = LatencySummary(of: .sum(luns.compactMap(\.writeLatencies)))

@@ -33,12 +33,17 @@ extension Snapshot: Encodable {
         try object.value("sequence", sequence)
         try object.value("source", source)
         try object.value("vm", vm)
+        try object.value("vms", vms)
         try object.value("total", total)
         try object.value("luns", luns)
         try object.value("threads", threads)
         try object.value("locks", locks)
         try object.value("host", host)
+        try object.value("event_counts", eventCounts)
+        try object.value("probe_columns", probeColumns)
         try object.value("findings", findings)
+        try object.value("notices", notices)
+        try object.value("sources", sources)
         try object.value("unavailable", unavailable)
         try object.value("own_cost", ownCost)
     }
@@ -62,6 +67,7 @@ extension VirtualMachine: Encodable {
         try object.value("status", status)
         try object.value("vcpus", vcpus)
         try object.value("memory_bytes", memoryBytes)
+        try object.value("qmp", qmp)
     }
 }
 
@@ -91,6 +97,7 @@ extension BlockRates: Encodable {
         try object.number("iops", iops)
         try object.number("read_bytes_per_s", readBytes)
         try object.number("write_bytes_per_s", writeBytes)
+        try object.number("merges_per_s", merges)
         try object.value("queue_depth", queueDepth)
         try object.value("read_latency_us", readLatency)
         try object.value("write_latency_us", writeLatency)
@@ -111,6 +118,12 @@ extension LUN: Encodable {
         try object.value("queues", queues)
         try object.value("queue_size", queueSize)
         try object.value("io_thread", ioThread)
+        try object.value("vm", vm)
+        try object.value("pci_address", pciAddress)
+        try object.value("graph", graph)
+        try object.value("throttle", throttle)
+        try object.value("features", features)
+        try object.value("host_disk", hostDisk)
         try object.value("file", file)
         try object.value("format", format)
         try object.value("cache", cache)
@@ -187,6 +200,11 @@ extension ThreadActivity: Encodable {
         try object.value("last_cpu", lastCPU)
         try object.number("busy_percent", busyPercent)
         try object.number("poll_percent", pollPercent)
+        try object.value("vm", vm)
+        var values = object.nestedContainer(keyedBy: JSONKey.self, forKey: "probes")
+        for probe in probes {
+            try values.number(JSONKey(stringValue: probe.key), probe.value)
+        }
     }
 }
 
@@ -196,8 +214,10 @@ extension LockActivity: Encodable {
         try object.value("name", name)
         try object.number("waits_per_s", waits)
         try object.number("wait_percent", waitPercent)
+        try object.number("p99_us", p99)
         try object.number("longest_us", longest)
         try object.value("waiters", waiters)
+        try object.value("vm", vm)
     }
 }
 
@@ -214,8 +234,22 @@ extension HostDisk: Encodable {
         var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("name", name)
         try object.value("scheduler", scheduler)
+        try object.value("queue_size", queueSize)
+        try object.value("rotational", isRotational)
+        try object.value("luns", luns)
         try object.number("iops", iops)
+        try object.number("reads_per_s", reads)
+        try object.number("writes_per_s", writes)
+        try object.number("flushes_per_s", flushes)
+        try object.number("discards_per_s", discards)
+        try object.number("read_bytes_per_s", readBytes)
+        try object.number("write_bytes_per_s", writeBytes)
+        try object.number("read_merges_per_s", readMerges)
+        try object.number("write_merges_per_s", writeMerges)
+        try object.number("read_await_us", readAwait)
+        try object.number("write_await_us", writeAwait)
         try object.number("queue_depth", queueDepth)
+        try object.value("in_flight", inFlight)
         try object.number("util_percent", utilPercent)
     }
 }

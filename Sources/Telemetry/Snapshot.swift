@@ -20,8 +20,8 @@ public struct Snapshot: Sendable, Equatable {
     /// 1 on the first sample of a source, then one more each.
     public var sequence: UInt64
     public var source: Source
-    /// The VM seen, `nil` while none answers.
-    public var vm: VirtualMachine?
+    /// The VMs watched, those that do not answer too.
+    public var vms: [VirtualMachine]
     /// All LUNs together.
     public var total: BlockRates
     /// In the source's own order.
@@ -29,7 +29,15 @@ public struct Snapshot: Sendable, Equatable {
     public var threads: [ThreadActivity]
     public var locks: [LockActivity]
     public var host: Host
+    /// Interrupts, exits and injections.
+    public var eventCounts: [EventCount]
+    /// The columns that probes add to the threads.
+    public var probeColumns: [ProbeColumn]
     public var findings: [Finding]
+    /// What happened since the sample before.
+    public var notices: [Notice]
+    /// The places the numbers come from.
+    public var sources: [SourceStatus]
     public var unavailable: [Unavailable]
     /// What taking this sample cost and lost.
     public var ownCost: OwnCost
@@ -44,16 +52,23 @@ public struct Snapshot: Sendable, Equatable {
         self.monotonic = monotonic
         self.wallClock = wallClock
         self.interval = interval
-        self.vm = nil
+        self.vms = []
         self.total = BlockRates()
         self.luns = []
         self.threads = []
         self.locks = []
         self.host = Host()
+        self.eventCounts = []
+        self.probeColumns = []
         self.findings = []
+        self.notices = []
+        self.sources = []
         self.unavailable = []
         self.ownCost = OwnCost()
     }
+
+    /// The VM watched, the first of several; `nil` while there is none.
+    public var vm: VirtualMachine? { vms.first }
 }
 
 /// `CLOCK_MONOTONIC` nanoseconds, or a duration in nanoseconds.
@@ -87,6 +102,8 @@ public struct VirtualMachine: Sendable, Equatable {
     public var status: String
     public var vcpus: Int?
     public var memoryBytes: UInt64?
+    /// The QMP socket it is watched through, `nil` without one.
+    public var qmp: String?
 
     /// A VM of this name and process.
     public init(

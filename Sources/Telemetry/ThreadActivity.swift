@@ -1,5 +1,7 @@
 /// What one thread of the VM's process did during the interval.
 public struct ThreadActivity: Sendable, Equatable {
+    /// The VM it belongs to; `nil` where only one is watched.
+    public var vm: String?
     /// What the thread is for, as the JSON names it.
     public enum Role: String, Sendable, Codable {
         case vcpu, iothread, main, worker, device, other
@@ -30,6 +32,8 @@ public struct ThreadActivity: Sendable, Equatable {
     public var busyPercent: Double?
     /// Share of the interval in which it looked for work and found none, percent.
     public var pollPercent: Double?
+    /// Values of the probes opened on it, in the order of `Snapshot.probeColumns`.
+    public var probes: [ProbeValue] = []
 
     /// A thread with nothing measured yet.
     public init(tid: Int, role: Role, name: String, luns: [String] = []) {
@@ -42,6 +46,9 @@ public struct ThreadActivity: Sendable, Equatable {
 
 /// What waiting for one lock cost during the interval.
 public struct LockActivity: Sendable, Equatable {
+    /// The VM it belongs to; `nil` where only one is watched.
+    public var vm: String?
+    /// What the lock is: `BQL`, or the address and mapping of a futex.
     public var name: String
     /// Contended acquisitions per second.
     public var waits: Double?
@@ -51,6 +58,8 @@ public struct LockActivity: Sendable, Equatable {
     public var longest: Double?
     /// Names of the threads that waited.
     public var waiters: [String]
+    /// 99 % of the waits took at most this, microseconds.
+    public var p99: Double?
 
     /// A lock's waits.
     public init(
@@ -62,31 +71,6 @@ public struct LockActivity: Sendable, Equatable {
         self.longest = longest
         self.waiters = waiters
     }
-}
-
-/// The host under the VM.
-public struct Host: Sendable, Equatable {
-    public var disks: [HostDisk]
-    /// All CPUs together, percent of the host's whole CPU time (/proc/stat).
-    public var cpuPercent: Double?
-
-    /// A host; nothing known unless given.
-    public init(disks: [HostDisk] = [], cpuPercent: Double? = nil) {
-        self.disks = disks
-        self.cpuPercent = cpuPercent
-    }
-}
-
-/// One block device of the host (/sys/block, /proc/diskstats).
-public struct HostDisk: Sendable, Equatable {
-    public var name: String
-    public var scheduler: String?
-    public var iops: Double?
-    public var queueDepth: Double?
-    public var utilPercent: Double?
-
-    /// A disk called `name`, nothing measured.
-    public init(name: String) { self.name = name }
 }
 
 /// Something worth a user's attention: what is seen, what it does, what to change.

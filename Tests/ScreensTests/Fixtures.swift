@@ -46,9 +46,11 @@ struct Fixture {
             // 2026-01-02 03:04:05 UTC
             wallClock: 1_767_323_045_000_000_000 + Int64(index) * 1_000_000_000,
             interval: index == 0 ? nil : 1)
-        snapshot.vm = VirtualMachine(
-            name: "guest1", pid: 1234, version: "0.1", accelerator: .embedded, status: "running",
-            vcpus: 4, memoryBytes: 1 << 30)
+        snapshot.vms = [
+            VirtualMachine(
+                name: "guest1", pid: 1234, version: "0.1", accelerator: .embedded,
+                status: "running", vcpus: 4, memoryBytes: 1 << 30)
+        ]
         for number in 0..<lunCount {
             snapshot.luns.append(lun(number, isFirst: index == 0, &random))
         }
@@ -193,7 +195,7 @@ extension Fixture {
             snapshot.luns[index].file = "/" + names[index]
             snapshot.luns[index].ioThread = names[index]
         }
-        snapshot.vm?.name = names[0] + names[1]
+        snapshot.vms[0].name = names[0] + names[1]
         for index in snapshot.threads.indices {
             snapshot.threads[index].name = names[index % names.count]
         }

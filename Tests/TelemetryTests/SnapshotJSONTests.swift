@@ -61,9 +61,11 @@ private typealias Object = [String: Any]
     /// One of everything, with nothing known about any of it.
     private func unknown() -> Snapshot {
         var snapshot = blank()
-        snapshot.vm = VirtualMachine(
-            name: "guest1", pid: 7, version: "1", accelerator: nil, status: "running", vcpus: nil,
-            memoryBytes: nil)
+        snapshot.vms = [
+            VirtualMachine(
+                name: "guest1", pid: 7, version: "1", accelerator: nil, status: "running",
+                vcpus: nil, memoryBytes: nil)
+        ]
         var lun = LUN(id: "vd00", device: "virtio-blk")
         lun.virtqueues = [.init(index: 0, size: 8, availIndex: 1, usedIndex: 1, inFlight: 0)]
         snapshot.luns = [lun]

@@ -91,6 +91,7 @@ enum Rules {
         "Telemetry": ["Histogram"],
         "Grid": [],
         "ProcFS": ["Telemetry"],
+        "QMP": ["Telemetry", "FoundationEssentials"],
         "Virtio": ["Telemetry", "CKernel", "Synchronization"],
         "Screens": ["Grid", "Telemetry", "TOMLKit", "DequeModule"],
         "Kernel": ["Telemetry", "CKernel", "SystemPackage", "Glibc", "Synchronization"],
@@ -100,10 +101,15 @@ enum Rules {
             "Telemetry", "Virtio", "Kernel", "SystemPackage", "Glibc", "Synchronization",
         ],
         "Demo": ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel", "Synchronization"],
+        "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
+        "Attach": [
+            "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "SystemPackage",
+        ],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
-            "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Terminal",
-            "ArgumentParser", "FoundationEssentials", "Glibc", "Synchronization",
+            "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
+            "Attach", "Terminal", "ArgumentParser", "FoundationEssentials", "Glibc",
+            "Synchronization",
             "SystemPackage",
         ],
     ]
