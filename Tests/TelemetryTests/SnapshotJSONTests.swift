@@ -6,22 +6,24 @@ import Testing
 /// removed.
 private enum Keys {
     static let snapshot: Set = [
-        "schema", "time", "monotonic_ns", "interval_s", "sequence", "source", "vm", "total", "luns",
-        "threads", "locks", "host", "findings", "unavailable", "own_cost",
+        "schema", "time", "monotonic_ns", "interval_s", "sequence", "source", "vm", "vms", "total",
+        "luns", "threads", "locks", "host", "event_counts", "probe_columns", "findings", "notices",
+        "sources", "unavailable", "own_cost",
     ]
     static let source: Set = ["kind", "name"]
     static let vm: Set = [
-        "name", "pid", "version", "accelerator", "status", "vcpus", "memory_bytes",
+        "name", "pid", "version", "accelerator", "status", "vcpus", "memory_bytes", "qmp",
     ]
     static let rates: Set = [
         "reads_per_s", "writes_per_s", "flushes_per_s", "discards_per_s", "write_zeroes_per_s",
         "iops", "read_bytes_per_s", "write_bytes_per_s", "queue_depth", "read_latency_us",
         "write_latency_us", "stage_us", "kicks_per_s", "interrupts_per_s", "errors_per_s",
-        "in_flight_oldest_us",
+        "in_flight_oldest_us", "merges_per_s",
     ]
     static let lun = rates.union([
         "id", "node", "device", "queues", "queue_size", "io_thread", "file", "format", "cache",
-        "aio", "modelled", "virtqueues",
+        "aio", "modelled", "virtqueues", "vm", "pci_address", "graph", "throttle", "features",
+        "host_disk",
     ])
     static let queueDepth: Set = ["now", "mean", "p50", "p99", "max"]
     static let latency: Set = ["mean", "p50", "p99", "p999", "max"]
@@ -34,11 +36,27 @@ private enum Keys {
     static let thread: Set = [
         "tid", "role", "name", "luns", "cpu_percent", "voluntary_switches_per_s",
         "involuntary_switches_per_s", "migrations_per_s", "run_delay_percent", "lock_waits_per_s",
-        "lock_wait_percent", "last_cpu", "busy_percent", "poll_percent",
+        "lock_wait_percent", "last_cpu", "busy_percent", "poll_percent", "vm", "probes",
     ]
-    static let lock: Set = ["name", "waits_per_s", "wait_percent", "longest_us", "waiters"]
+    static let lock: Set = [
+        "name", "waits_per_s", "wait_percent", "p99_us", "longest_us", "waiters", "vm",
+    ]
     static let host: Set = ["disks", "cpu_percent"]
-    static let disk: Set = ["name", "scheduler", "iops", "queue_depth", "util_percent"]
+    static let disk: Set = [
+        "name", "scheduler", "queue_size", "rotational", "luns", "iops", "reads_per_s",
+        "writes_per_s", "flushes_per_s", "discards_per_s", "read_bytes_per_s", "write_bytes_per_s",
+        "read_merges_per_s", "write_merges_per_s", "read_await_us", "write_await_us",
+        "queue_depth", "in_flight", "util_percent",
+    ]
+    static let eventCount: Set = [
+        "kind", "vm", "name", "detail", "per_s", "per_cpu_per_s", "source",
+    ]
+    static let probeColumn: Set = ["key", "title", "unit", "meaning", "source"]
+    static let notice: Set = ["monotonic_ns", "vm", "severity", "text"]
+    static let status: Set = [
+        "name", "vm", "state", "age_us", "round_trip_us", "interval_s", "detail",
+    ]
+    static let node: Set = ["name", "driver", "file", "direct"]
     static let finding: Set = ["rule", "severity", "scope", "title", "evidence", "fix"]
     static let unavailable: Set = ["metric", "reason", "remedy"]
     static let ownCost: Set = ["cpu_percent", "resident_bytes", "skew_us", "lost_events"]
@@ -68,7 +86,14 @@ private typealias Object = [String: Any]
         ]
         var lun = LUN(id: "vd00", device: "virtio-blk")
         lun.virtqueues = [.init(index: 0, size: 8, availIndex: 1, usedIndex: 1, inFlight: 0)]
+        lun.graph = [BlockNode(name: "drive0", driver: "raw")]
         snapshot.luns = [lun]
+        snapshot.eventCounts = [EventCount(kind: .exit, name: "MMIO", source: "kvm_exit")]
+        snapshot.probeColumns = [
+            ProbeColumn(key: "k", title: "K", unit: .perSecond, meaning: "m", source: "s")
+        ]
+        snapshot.notices = [Notice(monotonic: 1, severity: .info, text: "paused")]
+        snapshot.sources = [SourceStatus(name: "qmp", state: .failed)]
         snapshot.threads = [ThreadActivity(tid: 9, role: .vcpu, name: "CPU 0/KVM")]
         snapshot.locks = [
             LockActivity(name: "BQL", waits: nil, waitPercent: nil, longest: nil, waiters: [])
@@ -104,6 +129,12 @@ private typealias Object = [String: Any]
         let host = try object("host", of: root)
         #expect(Set(host.keys) == Keys.host)
         #expect(Set(try first("disks", of: host).keys) == Keys.disk)
+        #expect(Set(try first("event_counts", of: root).keys) == Keys.eventCount)
+        #expect(Set(try first("probe_columns", of: root).keys) == Keys.probeColumn)
+        #expect(Set(try first("notices", of: root).keys) == Keys.notice)
+        #expect(Set(try first("sources", of: root).keys) == Keys.status)
+        #expect(Set(try first("graph", of: lun).keys) == Keys.node)
+        #expect(Set(try first("vms", of: root).keys) == Keys.vm)
         #expect(Set(try first("findings", of: root).keys) == Keys.finding)
         #expect(Set(try first("unavailable", of: root).keys) == Keys.unavailable)
         #expect(Set(try object("own_cost", of: root).keys) == Keys.ownCost)
@@ -115,7 +146,7 @@ private typealias Object = [String: Any]
         let total = try object("total", of: root)
         #expect(Keys.rates.allSatisfy { total[$0] is NSNull })
         let thread = try first("threads", of: root)
-        let known: Set = ["tid", "role", "name", "luns"]
+        let known: Set = ["tid", "role", "name", "luns", "probes"]
         #expect(Keys.thread.subtracting(known).allSatisfy { thread[$0] is NSNull })
         #expect(try first("unavailable", of: root)["remedy"] is NSNull)
         #expect(try json(blank())["vm"] is NSNull)
