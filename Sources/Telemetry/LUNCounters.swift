@@ -26,6 +26,9 @@ public struct LUNCounters: Sendable, Equatable {
     /// Sums of latencies, nanoseconds.
     public var readLatencySum: UInt64 = 0
     public var writeLatencySum: UInt64 = 0
+    /// Sum of the latencies of all requests, flushes among them, nanoseconds; `nil` where the depth
+    /// is counted in `depthTimes` instead.
+    public var latencySum: UInt64?
     /// Requests whose stages were stamped, and the nanoseconds they spent in each.
     public var staged: UInt64 = 0
     public var stageSums: [UInt64] = Array(repeating: 0, count: StageTimes.Stage.allCases.count)
@@ -109,7 +112,9 @@ extension LUN {
         rates.kicks = interval.rate(previous.kicks, current.kicks)
         rates.interrupts = interval.rate(previous.interrupts, current.interrupts)
         rates.errors = interval.rate(previous.errors, current.errors)
-        rates.queueDepth = QueueDepth(from: previous, to: current)
+        rates.queueDepth =
+            QueueDepth(from: previous, to: current)
+            ?? QueueDepth(littleFrom: previous, to: current, over: interval)
         rates.stages = StageTimes(from: previous, to: current)
         readLatencies = LatencyHistogram(
             from: previous.readLatencyBuckets, to: current.readLatencyBuckets,
@@ -117,8 +122,16 @@ extension LUN {
         writeLatencies = LatencyHistogram(
             from: previous.writeLatencyBuckets, to: current.writeLatencyBuckets,
             sums: (previous.writeLatencySum, current.writeLatencySum))
-        rates.readLatency = LatencySummary(of: readLatencies)
-        rates.writeLatency = LatencySummary(of: writeLatencies)
+        rates.readLatency =
+            LatencySummary(of: readLatencies)
+            ?? LatencySummary(
+                of: (previous.reads, current.reads),
+                sum: (previous.readLatencySum, current.readLatencySum))
+        rates.writeLatency =
+            LatencySummary(of: writeLatencies)
+            ?? LatencySummary(
+                of: (previous.writes, current.writes),
+                sum: (previous.writeLatencySum, current.writeLatencySum))
         if virtqueues.count == 1 {
             virtqueues[0].derive(from: previous, to: current, over: interval)
         }
@@ -160,7 +173,25 @@ extension LatencyHistogram {
     }
 }
 
+extension LatencySummary {
+    /// The mean of the requests counted between two readings, where only their number and the sum of
+    /// their latencies are known; `nil` if there were none.
+    init?(of requests: (UInt64, UInt64), sum: (UInt64, UInt64)) {
+        guard requests.1 > requests.0, sum.1 > sum.0 else { return nil }
+        self.init(mean: Double(sum.1 - sum.0) / Double(requests.1 - requests.0) / 1000)
+    }
+}
+
 extension QueueDepth {
+    /// The mean depth by Little's law: the latencies of all requests completed between two readings,
+    /// over the time between them.
+    init?(littleFrom previous: LUNCounters, to current: LUNCounters, over interval: RateInterval) {
+        guard let before = previous.latencySum, let now = current.latencySum, now >= before else {
+            return nil
+        }
+        self.init(now: nil, mean: Double(now - before) / 1e9 / interval.seconds)
+    }
+
     /// The time-weighted depth between two readings, or `nil` where it is not known.
     init?(from previous: LUNCounters, to current: LUNCounters) {
         guard !current.depthTimes.isEmpty, previous.depthTimes.count == current.depthTimes.count
@@ -264,9 +295,30 @@ extension BlockRates {
                     ? depths.reduce(0) { $0 &+ ($1.now ?? 0) } : nil,
                 mean: depths.reduce(0) { $0 + $1.mean })
         }
-        readLatency = LatencySummary(of: .sum(luns.compactMap(\.readLatencies)))
-        writeLatency = LatencySummary(of: .sum(luns.compactMap(\.writeLatencies)))
+        readLatency = .total(of: luns, \.readLatencies, \.readLatency, by: \.reads)
+        writeLatency = .total(of: luns, \.writeLatencies, \.writeLatency, by: \.writes)
         stages = StageTimes(weighting: luns)
+    }
+}
+
+extension LatencySummary {
+    /// All LUNs together: from their histograms where every LUN with a latency has one, else only
+    /// the mean, weighted by the rates.
+    static func total(
+        of luns: [LUN], _ histogram: KeyPath<LUN, LatencyHistogram?>,
+        _ latency: KeyPath<BlockRates, LatencySummary?>, by rate: KeyPath<BlockRates, Double?>
+    ) -> LatencySummary? {
+        let known = luns.filter { $0.rates[keyPath: latency] != nil }
+        if known.allSatisfy({ $0[keyPath: histogram] != nil }) {
+            return LatencySummary(of: .sum(luns.compactMap { $0[keyPath: histogram] }))
+        }
+        var (weight, weighted) = (0.0, 0.0)
+        for lun in known {
+            let requests = lun.rates[keyPath: rate] ?? 0
+            weight += requests
+            weighted += (lun.rates[keyPath: latency]?.mean ?? 0) * requests
+        }
+        return weight > 0 ? LatencySummary(mean: weighted / weight) : nil
     }
 }
 

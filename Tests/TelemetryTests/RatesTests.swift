@@ -133,6 +133,27 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(lun.rates.worstP99 == latency.p99)
     }
 
+    /// Where nobody counts buckets or depths, as QEMU by default: means, and Little's law.
+    @Test mutating func meansFromSums() throws {
+        var (before, now) = (LUNCounters(monotonic: 1 * second), LUNCounters(monotonic: 3 * second))
+        before.latencySum = 5_000
+        now.reads = 4
+        now.readLatencySum = 10_000
+        now.writes = 0
+        now.latencySum = 3_000_005_000
+        now.merges = 6
+        before.merges = 2
+        var lun = lun()
+        lun.derive(from: before, to: now)
+        #expect(lun.rates.readLatency == LatencySummary(mean: 2.5))
+        #expect(lun.rates.writeLatency == nil)
+        #expect(lun.rates.queueDepth == QueueDepth(now: nil, mean: 1.5))
+        #expect(lun.rates.merges == 2)
+        now.latencySum = 0
+        lun.derive(from: before, to: now)
+        #expect(lun.rates.queueDepth == nil)
+    }
+
     @Test mutating func theQueuesShares() {
         var (before, after) = readings()
         before.kicksSuppressed = 100

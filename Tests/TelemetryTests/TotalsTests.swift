@@ -48,6 +48,34 @@ import Testing
         #expect(total.writeLatency == nil)
     }
 
+    @Test mutating func withoutHistogramsTheMeanIsWeightedByRequests() throws {
+        let luns = [(10.0, 100.0), (30, 20)].map { rate, mean in
+            lun {
+                $0.rates.reads = rate
+                $0.rates.readLatency = LatencySummary(mean: mean)
+            }
+        }
+        let total = BlockRates(summing: luns)
+        #expect(total.readLatency == LatencySummary(mean: 40))
+        #expect(total.writeLatency == nil)
+    }
+
+    /// One LUN with a histogram cannot speak for another without.
+    @Test mutating func someHistogramsAreNotAll() throws {
+        let counted = lun {
+            $0.rates.reads = 1
+            $0.rates.readLatency = LatencySummary(mean: 1, p99: 1)
+            $0.readLatencies = LatencyHistogram()
+            $0.readLatencies?.record(1000)
+        }
+        let other = lun {
+            $0.rates.reads = 1
+            $0.rates.readLatency = LatencySummary(mean: 3)
+        }
+        #expect(BlockRates(summing: [counted, other]).readLatency == LatencySummary(mean: 2))
+        #expect(BlockRates(summing: [counted]).readLatency?.p99 != nil)
+    }
+
     @Test mutating func stageMeansAreWeightedByRequests() {
         let luns = [
             lun {
