@@ -4,5 +4,6 @@
 #include "ck_aio.h"
 #include "ck_memory.h"
 #include "ck_signal.h"
+#include "ck_socket.h"
 #include "ck_system.h"
 #include "ck_time.h"
