@@ -30,8 +30,8 @@ extension QEMUCommandLine {
         return lun
     }
 
-    /// `-drive if=virtio` makes a device of its own; without `if` it is the machine's default, which
-    /// only QMP knows.
+    /// `-drive if=virtio` makes a device of its own; without `if` it is the machine's default,
+    /// which only QMP knows.
     private func implicitLUN(_ drive: OptionText) -> LUN? {
         let bus = drive["if"]
         guard bus != "none", bus != "pflash", drive["media"] != "cdrom" else { return nil }
