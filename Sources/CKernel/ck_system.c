@@ -113,3 +113,5 @@ int ck_poll(struct pollfd *descriptors, int count, int64_t timeout) {
 uint32_t ck_device_major(uint64_t device) { return major(device); }
 
 uint32_t ck_device_minor(uint64_t device) { return minor(device); }
+
+uint64_t ck_direct_flag(void) { return O_DIRECT; }

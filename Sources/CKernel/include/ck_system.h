@@ -47,3 +47,6 @@ int ck_open_unlinked(const char *directory);
 // The parts of a device number (major(3)), as /sys/dev/block names them.
 uint32_t ck_device_major(uint64_t device);
 uint32_t ck_device_minor(uint64_t device);
+
+// O_DIRECT, whose number depends on the architecture.
+uint64_t ck_direct_flag(void);
