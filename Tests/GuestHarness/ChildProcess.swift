@@ -102,7 +102,7 @@ final class ChildProcess {
         unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
 
         let texts = unsafe arguments.map { unsafe strdup($0) } + [nil]
-        defer { for unsafetext in unsafe texts { unsafe free(text) } }
+        defer { unsafe texts.forEach { unsafe free($0) } }
         var processID: pid_t = 0
         let code = unsafe posix_spawnp(
             &processID, texts[0]!, &actions, &attributes, texts, environ)

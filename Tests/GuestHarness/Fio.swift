@@ -76,12 +76,12 @@ public struct FioResult: Sendable, Equatable {
             var sync: Sync
         }
         struct Direction: Decodable {
-            var total_ios: Int
-            var io_bytes: Int
+            var totalIos: Int
+            var ioBytes: Int
             var iops: Double
         }
         struct Sync: Decodable {
-            var total_ios: Int
+            var totalIos: Int
         }
         // Warnings may come before.
         guard let start = output.firstIndex(of: "{") else {
@@ -89,7 +89,9 @@ public struct FioResult: Sendable, Equatable {
         }
         let parsed: Output
         do {
-            parsed = try JSONDecoder().decode(Output.self, from: Data(output[start...].utf8))
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            parsed = try decoder.decode(Output.self, from: Data(output[start...].utf8))
         } catch {
             throw HarnessError("fio's result is not understood: \(error)\n\(output)")
         }
@@ -99,9 +101,9 @@ public struct FioResult: Sendable, Equatable {
         return Dictionary(
             parsed.jobs.map { job in
                 let result = FioResult(
-                    reads: job.read.total_ios, writes: job.write.total_ios,
-                    syncs: job.sync.total_ios, readBytes: job.read.io_bytes,
-                    writtenBytes: job.write.io_bytes, iops: job.read.iops + job.write.iops)
+                    reads: job.read.totalIos, writes: job.write.totalIos,
+                    syncs: job.sync.totalIos, readBytes: job.read.ioBytes,
+                    writtenBytes: job.write.ioBytes, iops: job.read.iops + job.write.iops)
                 return (job.jobname, result)
             }, uniquingKeysWith: { $1 })
     }

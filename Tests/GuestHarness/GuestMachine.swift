@@ -102,10 +102,10 @@ public struct GuestMachine: Sendable {
                     driver: "virtio-blk-pci", position: "bus=pci.0,\(address)\(iothread)")
             case .scsi:
                 if !hasAdapter {
-                    words += ["-device", "virtio-scsi-pci,id=scsi,addr=2\(iothread)"]
+                    words += ["-device", "virtio-scsi-pci,id=scsi-adapter,addr=2\(iothread)"]
                     hasAdapter = true
                 }
-                words += disk.deviceArguments(driver: "scsi-hd", position: "bus=scsi.0")
+                words += disk.deviceArguments(driver: "scsi-hd", position: "bus=scsi-adapter.0")
             case .ide:
                 words += disk.deviceArguments(
                     driver: "ide-hd", position: "bus=ide.\(ideCount / 2),unit=\(ideCount % 2)")

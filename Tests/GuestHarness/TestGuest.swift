@@ -42,8 +42,6 @@ public final class TestGuest {
         self.folder = folder
         try folder.create(machine.disks)
 
-        let control = try UnixSocket.listening(at: "\(folder.path)/control")
-        defer { close(control) }
         let errors = unsafe open("\(folder.path)/errors", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         guard errors >= 0 else {
             throw HarnessError.systemCall("open", "\(folder.path)/errors", code: errno)
@@ -52,9 +50,15 @@ public final class TestGuest {
         let ends = try UnixSocket.pair()
         defer { close(ends.theirs) }
         conversation = LineChannel(descriptor: ends.ours, name: "guest")
-        process = try ChildProcess(
-            machine.command(image: .standard, folder: folder.path, controlDescriptor: 3),
-            descriptors: [ends.theirs, ends.theirs, errors, control], folder: folder.path)
+        do {
+            // Closed here before anybody talks to it: that QEMU ended at once is noticed only when
+            // nobody else listens.
+            let control = try UnixSocket.listening(at: "\(folder.path)/control")
+            defer { close(control) }
+            process = try ChildProcess(
+                machine.command(image: .standard, folder: folder.path, controlDescriptor: 3),
+                descriptors: [ends.theirs, ends.theirs, errors, control], folder: folder.path)
+        }
         do {
             // Answers once QEMU's main loop runs: by then all other monitors listen.
             qmp = try TestQMP(path: "\(folder.path)/control", patience: patience)

@@ -69,6 +69,13 @@ struct GuestTests {
         }
     }
 
+    @Test func aMachineThatQEMURefusesIsAnErrorAtOnce() {
+        var machine = GuestMachine()
+        machine.disks = [GuestDisk("same"), GuestDisk("same")]
+        let error = #expect(throws: HarnessError.self) { try TestGuest.with(machine) { _ in } }
+        #expect(error?.description.contains("Duplicate") == true, "\(error?.description ?? "")")
+    }
+
     @Test func disksComeAndGo() throws {
         try TestGuest.with(GuestMachine(disks: 1)) { guest in
             try guest.waitUntilReady()
