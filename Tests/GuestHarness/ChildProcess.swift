@@ -74,6 +74,8 @@ final class ChildProcess {
         return status
     }
 
+    // SAFETY: what is handed to posix_spawn lives until it has returned: actions, attributes and
+    // the copies of the arguments, which end with nil and are freed on leaving.
     private static func spawn(_ arguments: [String], descriptors: [Int32]) throws -> pid_t {
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)

@@ -67,6 +67,7 @@ final class LineChannel {
         }
     }
 
+    // SAFETY: recv is given the buffer's own length, and no more than it wrote is read.
     private func receive(before deadline: ContinuousClock.Instant) throws {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         let left = ContinuousClock.now.duration(to: deadline).components.seconds

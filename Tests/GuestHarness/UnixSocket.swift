@@ -43,6 +43,7 @@ enum UnixSocket {
         return descriptor
     }
 
+    // SAFETY: the path fits, and zeros stand behind it. Callers use the address in the call only.
     private static func withAddress(
         _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws -> Void
     ) throws {
