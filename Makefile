@@ -22,9 +22,10 @@ STRICT := VBLKTOP_STRICT=1
 CHECKED := --explicit-target-dependency-import-check error
 
 BUILD_PACKAGES := libncursesw5-dev libaio-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make
+TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make qemu-system-x86 qemu-utils sysstat \
+    linux-perf
 
-.PHONY: help deps deps-test build demo test unit bench fuzz lint format sanitize golden install clean
+.PHONY: help deps deps-test build demo test guest unit bench fuzz lint format sanitize golden install clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -70,7 +71,10 @@ demo: build ## watch 56 LUNs of the embedded engine; more options in ARGS=
 
 test: deps-test lint unit fuzz sanitize ## all that must hold: lint, tests, fuzzing, ThreadSanitizer
 
-unit: ## the tests alone
+guest: ## build what the tests boot in QEMU; fetches 28 MB the first time
+	Tests/GuestTests/Guest/build.sh
+
+unit: guest ## the tests alone
 	$(STRICT) $(SWIFT) build --build-tests $(CHECKED)
 	$(STRICT) $(SWIFT) test --parallel $(CHECKED)
 

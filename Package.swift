@@ -24,6 +24,8 @@ let package = Package(
         .executable(name: "vblktop", targets: ["vblktop"]),
         // What the benchmarks (a nested package) drive directly.
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
+        // The virtual machines that tests and benchmarks watch.
+        .library(name: "GuestHarness", targets: ["GuestHarness"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -153,7 +155,10 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
-        .testTarget(name: "GuestTests", exclude: ["Guest"], swiftSettings: swift),
+        .target(name: "GuestHarness", path: "Tests/GuestHarness", swiftSettings: swift),
+        .testTarget(
+            name: "GuestTests", dependencies: ["GuestHarness"], exclude: ["Guest"],
+            swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
         .testTarget(name: "EndToEndTests", swiftSettings: swift),
     ]
