@@ -185,9 +185,11 @@ struct RecordedReplyTests {
             guard case .event(let event) = conversation.say(line).first else { continue }
             events.append(event)
         }
-        #expect(events.contains { $0.name == "STOP" })
-        #expect(events.first?.name == "JOB_STATUS_CHANGE")
-        #expect(events.first?.data["status"]?.text == "created")
+        #expect(events.count == 14 && events.first?.name == "RESUME")
+        #expect(events.contains { $0.name == "STOP" && $0.data == .null })
+        let cancelled = try #require(events.first { $0.name == "BLOCK_JOB_CANCELLED" })
+        #expect(cancelled.data["device"]?.text == "j0" && cancelled.data["len"]?.uint64 == 1 << 30)
+        #expect((cancelled.wallClock ?? 0) / 1_000_000_000 == 1_795_381_571)
     }
 
     @Test func aPrettyMonitor() throws {
