@@ -83,7 +83,7 @@ bench: deps-test build ## measure the engine against its peers
 	    vblktop-bench $(ARGS)
 
 fuzz: ## fuzz every target for SECONDS_EACH=60
-	Tests/Fuzz/run.sh $(SECONDS_EACH)
+	Tests/Fuzz/run.sh $$(($(SECONDS_EACH) * $(words $(wildcard Tests/Fuzz/*/))))
 
 lint: ## check the format
 	$(SWIFT) format lint --strict -r $(SWIFT_FILES)
