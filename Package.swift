@@ -115,7 +115,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Kernel", "Telemetry", .product(name: "SystemPackage", package: "swift-system"),
+                "Kernel", "CKernel", "Telemetry",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
         .testTarget(
