@@ -79,6 +79,7 @@ let package = Package(
             name: "Probes",
             dependencies: [
                 "Telemetry", "ProcFS", "Kernel", .product(name: "TOMLKit", package: "TOMLKit"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
         .target(

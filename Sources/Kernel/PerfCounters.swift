@@ -13,6 +13,13 @@ public final class PerfCounters: Sendable {
         /// In the order of the requests, corrected for the time not counted.
         public var values: [UInt64]
 
+        /// A reading of `values`.
+        public init(enabled: UInt64, running: UInt64, values: [UInt64]) {
+            self.enabled = enabled
+            self.running = running
+            self.values = values
+        }
+
         /// What the words of a group's reading say; `nil` if they are not `count` counters.
         init?(words: ArraySlice<UInt64>, count: Int) {
             guard words.count == count + 3, let number = words.first, number == count else {

@@ -104,7 +104,8 @@ final class PerfDescriptor: Sendable {
             leader?.number ?? -1, period, flags)
         name = "\(request.kind.name) \(target.text)"
         guard result >= 0 else {
-            throw KernelError.perf(Errno(rawValue: -result), opening: "\(request.kind.name) \(target.text)")
+            throw KernelError.perf(
+                Errno(rawValue: -result), opening: "\(request.kind.name) \(target.text)")
         }
         number = result
         guard let filter = request.filter else { return }

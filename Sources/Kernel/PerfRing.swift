@@ -12,6 +12,14 @@ public struct PerfSample: Sendable, Equatable {
     public var time: Nanoseconds
     /// The CPU it happened on.
     public var cpu: Int
+
+    /// An event of thread `tid` at `time`.
+    public init(id: UInt64, tid: Int, time: Nanoseconds, cpu: Int) {
+        self.id = id
+        self.tid = tid
+        self.time = time
+        self.cpu = cpu
+    }
 }
 
 /// What emptying a ring gave, besides its records.
