@@ -2,8 +2,8 @@ private import CKernel
 private import Glibc
 private import SystemPackage
 
-/// The names in the directory `path`, `.` and `..` left out, in the kernel's order; at most `limit`.
-/// Throws ENOENT for a directory (or process) that is not there, EACCES, …
+/// The names in the directory `path`, `.` and `..` left out, in the kernel's order; at most
+/// `limit`. Throws ENOENT for a directory (or process) that is not there, EACCES, …
 public func directoryEntries(
     _ path: String, limit: Int = 1 << 20
 ) throws(KernelError) -> [String] {
