@@ -117,6 +117,7 @@ private func device(_ major: Int, _ minor: Int) -> FileStatus.Device {
         addDisk("dm-0", "252:0", madeOf: ["dm-1"])
         addDisk("dm-1", "252:1", madeOf: ["dm-0", "dm-1"])
         #expect(try storages().map(\.disk) == ["dm-0"])
+        #expect(host.listCount("/sys/class/block/dm-1/slaves") == 1)
     }
 
     @Test func aFileOfAFileSystemWithoutADisk() throws {

@@ -99,6 +99,10 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(counts.unavailable.isEmpty)
         setInterrupts("1: 43 0  chip  a\n")
         #expect(counts.sample { 4 * second }.map(\.rate) == [23])
+        proc["/proc/interrupts"] = nil
+        #expect(counts.sample { 5 * second }.isEmpty)
+        setInterrupts("1: 66 0  chip  a\n")
+        #expect(counts.sample { 6 * second }.isEmpty)
         proc.refuse("/proc/interrupts", .permissionDenied)
         var refused = InterruptCounts(open: proc.opener)
         #expect(refused.sample { second }.isEmpty)
