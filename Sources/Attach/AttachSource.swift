@@ -14,6 +14,8 @@ public struct AttachSource {
     private let configuration: AttachConfiguration
     private let interval: Nanoseconds
     private var cpu = HostCPU()
+    private var disks = HostDisks()
+    private var interrupts = InterruptCounts()
     private var cost: SelfCost
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
@@ -41,15 +43,23 @@ public struct AttachSource {
             wallClock: Clock.wall(),
             interval: previousTime.flatMap { RateInterval(from: $0, to: begin)?.seconds })
         previousTime = begin
-        snapshot.host = Telemetry.Host(cpuPercent: cpu.sample())
+        snapshot.host = Telemetry.Host(
+            disks: disks.sample(clock: Clock.monotonic), cpuPercent: cpu.sample())
+        snapshot.eventCounts = interrupts.sample(clock: Clock.monotonic)
         gather(
             until: begin
                 + (sequence == 1 ? Self.firstPatience : interval / Nanoseconds(Self.patience)))
         for index in watches.indices { add(index, to: &snapshot) }
         snapshot.total = BlockRates(summing: snapshot.luns)
+        for index in snapshot.host.disks.indices {
+            let name = snapshot.host.disks[index].name
+            snapshot.host.disks[index].luns =
+                snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
+        }
         let skew = Clock.monotonic() - begin
         snapshot.ownCost = cost.sample(clock: Clock.monotonic)
         snapshot.ownCost.skew = skew
+        snapshot.unavailable += disks.unavailable + interrupts.unavailable
         if let reason = cpu.unavailable { snapshot.unavailable.append(reason) }
         if let reason = cost.unavailable { snapshot.unavailable.append(reason) }
         return snapshot

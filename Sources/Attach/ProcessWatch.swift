@@ -11,6 +11,8 @@ struct ProcessWatch: Sendable {
     private var tasks: TaskList
     private var threads: ThreadSampler
     private var startTime: UInt64?
+    /// Where its files lie.
+    private var backing = BackingDisks()
     private var watched: [WatchedThread] = []
     /// When the threads were read last.
     private(set) var lastReading: Nanoseconds?
@@ -57,8 +59,18 @@ struct ProcessWatch: Sendable {
     /// The threads as they were found last.
     var watchedThreads: [WatchedThread] { watched }
 
-    /// Why columns of the threads are blank.
-    var unavailable: [Unavailable] { threads.unavailable }
+    /// Says of each disk on which of the host's its data lie.
+    mutating func locate(_ luns: inout [LUN], now: Nanoseconds) {
+        backing.update(ofProcess: pid, files: luns.compactMap(\.file), now: now)
+        for index in luns.indices {
+            luns[index].hostDisk = backing.disk(holding: luns[index].file)
+        }
+    }
+
+    /// Why columns of the threads are blank, or disks of the host not named.
+    var unavailable: [Unavailable] {
+        threads.unavailable + (backing.problem.map { [$0] } ?? [])
+    }
 }
 
 extension KernelError {

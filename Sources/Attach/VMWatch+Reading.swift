@@ -35,7 +35,8 @@ extension VMWatch {
     mutating func reading(now: Nanoseconds) -> VMReading {
         judgeAge(now: now)
         model.showQueues(askedAfter: now &- min(now, 3_000_000_000))
-        let luns = luns
+        var luns = luns
+        process?.locate(&luns, now: now)
         let threads = process?.sample(model, luns: luns) ?? []
         if process?.isGone == true { loseProcess(now: now) }
         var reading = VMReading(vm: machine(now: now))
