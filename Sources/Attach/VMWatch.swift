@@ -1,5 +1,6 @@
 import Host
 import Kernel
+import Probes
 import QMP
 import Telemetry
 
@@ -24,6 +25,7 @@ struct VMWatch: Sendable {
     /// Whether the counters are so old that they are not shown.
     var isStale = false
     var histograms: HistogramKeeper
+    var probes: ProbeSession
     /// Whether nothing is left to be taken back.
     var isUndone = true
     /// Whether the user knows that the process has ended.
@@ -35,10 +37,12 @@ struct VMWatch: Sendable {
     private var untried: [QMPAddress] = []
     private var nextSearch: Nanoseconds = 0
 
-    init(_ target: AttachConfiguration.Target, interval: Nanoseconds, setsHistograms: Bool) {
+    init(_ target: AttachConfiguration.Target, _ configuration: AttachConfiguration) {
         self.target = target
-        cadence = Cadence(wanted: interval)
-        histograms = HistogramKeeper(isOn: setsHistograms)
+        cadence = Cadence(wanted: configuration.sampleInterval)
+        histograms = HistogramKeeper(isOn: configuration.setsHistograms)
+        probes = ProbeSession(definitions: configuration.probes)
+        probes.enableTracepoints(configuration.keepsTracepoints)
         switch target {
         case .qmp(let address): link = QMPLink(address)
         case .process(let pid): adopt(ProcessWatch(pid: pid))
@@ -59,7 +63,7 @@ struct VMWatch: Sendable {
         for query in regular.due(model, at: now) { ask(query, at: now) }
         // The first sample wants to be whole, and later ones must not be felt.
         let isBacklogged = (link?.pendingCount ?? 0) > 8
-        for query in model.agenda.next(isBacklogged ? 0 : 2) { ask(query, at: now) }
+        for query in model.agenda.next(isBacklogged ? 0 : 3) { ask(query, at: now) }
         for change in histograms.due(model.disks) {
             _ = link?.change(change, at: now, within: Self.answerLimit)
         }

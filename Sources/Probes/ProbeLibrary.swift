@@ -24,7 +24,7 @@ public struct ProbeLibrary: Sendable {
 
         /// This host's file system.
         public static let system = Reader(
-            names: { path throws(KernelError) in try namesInDirectory(path) },
+            names: { path throws(KernelError) in try directoryEntries(path, limit: 4096).sorted() },
             text: { path throws(KernelError) in try readWholeFile(path, limit: 1 << 18) })
     }
 
