@@ -4,6 +4,12 @@ import Foundation
 /// What the watched VM feels.
 enum AttachDisturbance {
     static func run(_ options: Options, _ report: inout Report) throws {
+        try WatchedGuest.with(
+            WatchedGuest.machine(disks: 56), for: "attach-guest", options, &report
+        ) { watched, report in
+            try watched.startEndlessLoad(rate: 10)
+            try compareMainThread(watched, &report)
+        }
         for disks in [8, 56] {
             try WatchedGuest.with(
                 WatchedGuest.machine(disks: disks), for: "attach-guest", options, &report
@@ -11,12 +17,6 @@ enum AttachDisturbance {
                 try watched.startEndlessLoad(rate: nil)
                 try compareSpeed(watched, &report)
             }
-        }
-        try WatchedGuest.with(
-            WatchedGuest.machine(disks: 56), for: "attach-guest", options, &report
-        ) { watched, report in
-            try watched.startEndlessLoad(rate: 10)
-            try compareMainThread(watched, &report)
         }
     }
 
@@ -74,7 +74,8 @@ enum AttachDisturbance {
         if let terminal { _ = terminal.drain(seconds: seconds) } else { pause(seconds: seconds) }
     }
 
-    /// CPU of QEMU's main thread, which answers the questions, with vblktop and without.
+    /// CPU of QEMU's main thread, which answers the questions, with vblktop and without: in a busy
+    /// guest, whose own share is unsteady, and in a paused one, which shows the answers alone.
     private static func compareMainThread(
         _ watched: WatchedGuest, _ report: inout Report
     ) throws {
@@ -85,31 +86,39 @@ enum AttachDisturbance {
             rest(terminal, seconds)
             return (watched.mainThreadCPU - cpu) / Double(cb_now() - begin) * 100
         }
-        var (without, early, late) = (Readings(), Readings(), Readings())
-        for round in 0..<(isQuick ? 1 : 3) {
-            without.add(share(nil))
-            guard let terminal = TerminalProgram(watched.command()) else { continue }
-            _ = terminal.drain(seconds: 5)
-            early.add(share(terminal))
-            if !isQuick {
-                // By then every property of every disk has been asked for, once.
-                if round == 0 { _ = terminal.drain(seconds: 120) }
-                if round == 0 { for _ in 0..<3 { late.add(share(terminal)) } }
-            }
-            terminal.end()
-            pause(seconds: 0.5)
-            without.add(share(nil))
-        }
-        func tell(_ name: String, _ readings: Readings) {
+        func tell(_ name: String, _ with: Readings, _ without: Readings, bar: Figure.Bar?) {
             var added = Readings()
-            for value in readings.values { added.add(value - without.median) }
+            for value in with.values { added.add(value - without.median) }
             report.add(
                 Figure(
                     "attach, added to QEMU's main thread, \(name)", added.median, "%",
-                    peer: "its own", peerValue: without.median, spread: added,
-                    bar: .atMost(0.25), note: "56 LUNs, of one core"))
+                    peer: "its own", peerValue: without.median, spread: added, bar: bar,
+                    note: "56 LUNs, of one core"))
         }
-        tell("first half minute", early)
-        if !late.values.isEmpty { tell("later", late) }
+        var (without, with) = (Readings(), Readings())
+        for _ in 0..<(isQuick ? 1 : 5) {
+            without.add(share(nil))
+            guard let terminal = TerminalProgram(watched.command()) else { continue }
+            _ = terminal.drain(seconds: 3)
+            with.add(share(terminal))
+            terminal.end()
+            pause(seconds: 0.5)
+        }
+        tell("busy", with, without, bar: nil)
+
+        try watched.guest.qmp.execute("stop")
+        (without, with) = (Readings(), Readings())
+        without.add(share(nil))
+        guard let terminal = TerminalProgram(watched.command()) else { return }
+        defer { terminal.end() }
+        _ = terminal.drain(seconds: 3)
+        with.add(share(terminal))
+        tell("answers alone, at first", with, without, bar: .atMost(0.25))
+        if isQuick { return }
+        // By then every property of every disk has been asked for, once.
+        _ = terminal.drain(seconds: 130)
+        with = Readings()
+        for _ in 0..<3 { with.add(share(terminal)) }
+        tell("answers alone, later", with, without, bar: .atMost(0.25))
     }
 }
