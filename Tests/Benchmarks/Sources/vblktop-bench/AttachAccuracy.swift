@@ -6,7 +6,9 @@ import GuestHarness
 enum AttachAccuracy {
     private static let limit = Figure.Bar.atMost(2)
 
-    static func run(_ options: Options, _ report: inout Report) throws {
+    static func run(
+        _ options: Options, _ files: BackingFiles, _ report: inout Report
+    ) throws {
         for disks in [8, 56] {
             let machine = WatchedGuest.machine(disks: disks)
             try WatchedGuest.with(
@@ -18,7 +20,7 @@ enum AttachAccuracy {
                 if disks == 8 { try compareWithPidstat(watched, rate: rate, &report) }
             }
         }
-        try compareWithIostat(options, &report)
+        try compareWithIostat(options, files, &report)
     }
 
     /// Sizes differ, so that bytes are not requests in disguise.
@@ -127,25 +129,67 @@ enum AttachAccuracy {
 
     // MARK: The host's disk
 
-    private static func compareWithIostat(_ options: Options, _ report: inout Report) throws {
+    private static func compareWithIostat(
+        _ options: Options, _ files: BackingFiles, _ report: inout Report
+    ) throws {
         let name = "accuracy, host disk"
         guard let iostat = findProgram("iostat") else {
             report.add(.skipped(name, "iostat is not installed (apt install sysstat)"))
             return
         }
+        // A loop device is a disk that nobody else uses; making one takes root.
+        let file = try files.disk()
+        guard let loop = LoopDevice(over: file) else {
+            try watch(.file, with: iostat, options, &report)
+            return
+        }
+        defer { loop.detach() }
+        try watch(.loop(loop), with: iostat, options, &report)
+    }
+
+    /// Where the guest's disk has its data.
+    private enum Place {
+        case loop(LoopDevice)
+        case file
+    }
+
+    private static func watch(
+        _ place: Place, with iostat: String, _ options: Options, _ report: inout Report
+    ) throws {
+        let name = "accuracy, host disk"
         var machine = GuestMachine()
         machine.iothreads = ["io0"]
-        machine.disks = [GuestDisk("file0", backend: .raw(aio: "native"), iothread: "io0")]
-        machine.disks[0].mebibytes = 256
+        let id = "disk0"
+        switch place {
+        case .file:
+            machine.disks = [GuestDisk(id, backend: .raw(aio: "native"), iothread: "io0")]
+            machine.disks[0].mebibytes = 256
+        case .loop(let loop):
+            machine.arguments = [
+                "-blockdev",
+                "driver=raw,node-name=\(id)-node,file.driver=host_device,"
+                    + "file.filename=\(loop.path),file.aio=native,cache.direct=on,"
+                    + "file.cache.direct=on",
+                "-device",
+                "virtio-blk-pci,id=\(id),drive=\(id)-node,serial=\(id),iothread=io0,addr=3",
+            ]
+        }
         try WatchedGuest.with(machine, for: name, options, &report) { watched, report in
-            guard let path = watched.guest.filePath(machine.disks[0]),
-                let disk = diskName(below: path)
-            else {
+            let disk: String?
+            switch place {
+            case .loop(let loop):
+                disk = loop.name
+                try watched.guest.run("wait_disk \(id)")
+            case .file:
+                let path = watched.guest.filePath(machine.disks[0])
+                if let path { try fill(path, megabytes: machine.disks[0].mebibytes) }
+                disk = path.flatMap(diskName(below:))
+            }
+            guard let disk else {
                 report.add(.skipped(name, "no disk is known below the guest's files"))
                 return
             }
-            try fill(path, megabytes: machine.disks[0].mebibytes)
-            try watched.startEndlessLoad(rate: 200)
+            try watched.startEndlessLoad(rate: 200, disks: [id])
             let seconds = options.isQuick ? 5 : 20
             let theirs = try BackgroundProgram([
                 iostat, "-xy", "-o", "JSON", disk, String(seconds), "1",
@@ -172,7 +216,8 @@ enum AttachAccuracy {
         }
         let readSize = host { $0.readBytesPerS } / host { $0.readsPerS } / 1024
         let lunSize = lun { $0.readBytesPerS } / lun { $0.readsPerS } / 1024
-        let alone = "what others read from this disk counts in iostat"
+        let alone: String? =
+            disk.hasPrefix("loop") ? nil : "what others read from \(disk) counts in iostat"
         let rows: [(String, Double, String, String?)] = [
             ("host disk, reads", host { $0.readsPerS }, "r/s", nil),
             ("host disk, writes", host { $0.writesPerS }, "w/s", nil),
@@ -223,46 +268,5 @@ enum AttachAccuracy {
     /// By how many per cent `ours` differs from `theirs`.
     private static func deviation(_ ours: Double, _ theirs: Double) -> Double {
         theirs == 0 ? (ours == 0 ? 0 : 100) : abs(ours - theirs) / theirs * 100
-    }
-}
-
-/// The JSON form of `iostat -x`.
-private struct IostatReport: Decodable {
-    struct System: Decodable { let hosts: [Host] }
-    struct Host: Decodable { let statistics: [Statistics] }
-    struct Statistics: Decodable { let disk: [Row] }
-
-    /// A disk's columns by their headings.
-    struct Row: Decodable {
-        let name: String
-        let columns: [String: Double]
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: Heading.self)
-            var (name, columns) = ("", [String: Double]())
-            for key in container.allKeys {
-                if key.stringValue == "disk_device" {
-                    name = try container.decode(String.self, forKey: key)
-                } else {
-                    columns[key.stringValue] = try container.decode(Double.self, forKey: key)
-                }
-            }
-            (self.name, self.columns) = (name, columns)
-        }
-    }
-
-    private struct Heading: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    let sysstat: System
-
-    /// The columns of one disk in the last report.
-    static func disk(_ name: String, in output: String) throws -> [String: Double]? {
-        let report = try JSONDecoder().decode(Self.self, from: Data(output.utf8))
-        return report.sysstat.hosts.first?.statistics.last?.disk.first { $0.name == name }?.columns
     }
 }

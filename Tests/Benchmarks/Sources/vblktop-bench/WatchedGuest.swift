@@ -40,13 +40,16 @@ struct WatchedGuest {
 
     /// A load that goes on until the guest ends: half reads, half writes, of 4 KiB.
     ///
-    /// - Parameter rate: reads a second on each disk, and as many writes; `nil` for as fast as the
-    ///   guest goes.
-    func startEndlessLoad(rate: Int?) throws {
+    /// - Parameters:
+    ///   - rate: reads a second on each disk, and as many writes; `nil` for as fast as the guest
+    ///     goes.
+    ///   - disks: `nil` for all the machine was made with.
+    func startEndlessLoad(rate: Int?, disks: [String]? = nil) throws {
         try guest.start(
             "endless",
             FioLoad(
-                disks: disks, pattern: "randrw", depth: 4, rate: rate, until: .seconds(36000)))
+                disks: disks ?? self.disks, pattern: "randrw", depth: 4, rate: rate,
+                until: .seconds(36000)))
         pause(seconds: options.isQuick ? 3 : 10)
     }
 
