@@ -101,9 +101,11 @@ golden: ## record the golden frames anew; read the diff before committing it
 	$(SWIFT) test --filter ScreensTests
 
 install: ## install what `make build` built below PREFIX=/usr/local, under DESTDIR=
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/vblktop/themes'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/vblktop/themes' \
+	    '$(DESTDIR)$(PREFIX)/share/vblktop/probes'
 	install -m 755 "$$($(SWIFT) build -c release --show-bin-path)/vblktop" '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 themes/*.toml '$(DESTDIR)$(PREFIX)/share/vblktop/themes/'
+	install -m 644 probes/*.toml '$(DESTDIR)$(PREFIX)/share/vblktop/probes/'
 	@pages=(docs/man/*.1); if [ -e "$${pages[0]}" ]; then \
 	    install -d '$(DESTDIR)$(PREFIX)/share/man/man1'; \
 	    install -m 644 "$${pages[@]}" '$(DESTDIR)$(PREFIX)/share/man/man1/'; fi

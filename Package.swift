@@ -81,6 +81,7 @@ let package = Package(
             name: "Probes",
             dependencies: [
                 "Telemetry", "ProcFS", "Kernel", .product(name: "TOMLKit", package: "TOMLKit"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
         .target(
@@ -117,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Kernel", "Telemetry", .product(name: "SystemPackage", package: "swift-system"),
+                "Kernel", "CKernel", "Telemetry",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
         .testTarget(

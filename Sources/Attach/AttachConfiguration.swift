@@ -1,4 +1,5 @@
-public import Telemetry
+public import Probes
+internal import Telemetry
 
 /// What to attach to, and how closely to look.
 public struct AttachConfiguration: Sendable {
@@ -14,9 +15,14 @@ public struct AttachConfiguration: Sendable {
     public var setsHistograms = false
     /// Whether tracepoints stay open though no screen shows them.
     public var keepsTracepoints = false
-    /// Probe files that could not be used, and why.
-    public var probeProblems: [Unavailable] = []
+    /// The probes to open.
+    public var probes: [ProbeDefinition] = []
+    /// What is wrong with probe files that could not be used.
+    public var probeErrors: [ProbeFileError] = []
 
     /// Nothing to attach to yet.
     public init() {}
+
+    /// `interval` within its bounds, nanoseconds.
+    var sampleInterval: Nanoseconds { Nanoseconds(min(max(interval, 0.1), 3600) * 1e9) }
 }

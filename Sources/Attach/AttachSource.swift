@@ -1,5 +1,6 @@
 import Host
 import Kernel
+import Probes
 public import Telemetry
 
 /// One or more running VMs, sampled. One thread owns it; nothing it does waits for a VM longer than
@@ -9,6 +10,9 @@ public struct AttachSource {
     private static let patience = 4
     /// Likewise for the first, which is to be whole, nanoseconds.
     private static let firstPatience: Nanoseconds = 110_000_000
+
+    /// How long recorded events wait to be taken, nanoseconds.
+    private static let ringPatience: Nanoseconds = 100_000_000
 
     private var watches: [VMWatch]
     private let configuration: AttachConfiguration
@@ -28,11 +32,9 @@ public struct AttachSource {
     /// and does not answer is no error: the samples say so, and what else is known of it.
     public init(_ configuration: AttachConfiguration, ownThreads: [Int]) throws {
         self.configuration = configuration
-        interval = Nanoseconds(min(max(configuration.interval, 0.1), 3600) * 1e9)
+        interval = configuration.sampleInterval
         for case .process(let pid) in configuration.targets { try checkQEMU(pid) }
-        watches = configuration.targets.map { [interval] target in
-            VMWatch(target, interval: interval, setsHistograms: configuration.setsHistograms)
-        }
+        watches = configuration.targets.map { VMWatch($0, configuration) }
         cost = SelfCost(tids: ownThreads)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
@@ -61,9 +63,14 @@ public struct AttachSource {
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
         let skew = Clock.monotonic() - begin
+        let lost = snapshot.ownCost.lostEvents
         snapshot.ownCost = cost.sample(clock: Clock.monotonic)
         snapshot.ownCost.skew = skew
+        snapshot.ownCost.lostEvents = lost
         snapshot.unavailable += disks.unavailable + interrupts.unavailable
+        snapshot.unavailable += configuration.probeErrors.map {
+            Unavailable(metric: "probe_columns", reason: clean($0.description))
+        }
         if let reason = cpu.unavailable { snapshot.unavailable.append(reason) }
         if let reason = cost.unavailable { snapshot.unavailable.append(reason) }
         return snapshot
@@ -72,12 +79,21 @@ public struct AttachSource {
     /// Rests until `deadline` (`CLOCK_MONOTONIC` nanoseconds) or until the descriptor `wake` is
     /// readable, and meanwhile takes what the VMs send.
     public mutating func rest(until deadline: Nanoseconds, wake: Int32) {
-        let isWoken = wait(until: deadline, wake: wake)
-        if !isWoken { for index in watches.indices { watches[index].step(now: Clock.monotonic()) } }
+        while Clock.monotonic() < deadline {
+            if wait(until: deadline, wake: wake) { return }
+            for index in watches.indices {
+                watches[index].step(now: Clock.monotonic())
+                watches[index].probes.drain()
+            }
+        }
     }
 
     /// Opens or closes the tracepoints.
-    public mutating func enableTracepoints(_ isOn: Bool) {}
+    public mutating func enableTracepoints(_ isOn: Bool) {
+        for index in watches.indices {
+            watches[index].probes.enableTracepoints(isOn || configuration.keepsTracepoints)
+        }
+    }
 
     /// Takes back what was changed in the VMs, if anything was, and closes the connections.
     public mutating func stop() {
@@ -109,7 +125,10 @@ public struct AttachSource {
         let links = watches.compactMap(\.link)
         let next = links.compactMap(\.nextDeadline).min() ?? deadline
         let now = Clock.monotonic()
-        let end = min(deadline, max(next, now &+ 1_000_000))
+        // Rings of recorded events are soon full.
+        let hasRings = watches.contains { $0.probes.tracepointsAreOn }
+        let drain = hasRings ? now &+ Self.ringPatience : deadline
+        let end = min(deadline, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
         let descriptors = [wake] + links.map { $0.descriptor ?? -1 }
         let ready = try? waitForInput(
@@ -124,6 +143,11 @@ public struct AttachSource {
         snapshot.vms.append(reading.vm)
         snapshot.luns += reading.luns
         snapshot.threads += reading.threads
+        snapshot.locks += reading.locks
+        for column in reading.probeColumns where !snapshot.probeColumns.contains(column) {
+            snapshot.probeColumns.append(column)
+        }
+        snapshot.ownCost.lostEvents &+= reading.lostEvents
         snapshot.eventCounts += reading.eventCounts
         snapshot.notices += reading.notices
         snapshot.sources += reading.sources
@@ -179,6 +203,7 @@ extension VMReading {
     fileprivate mutating func belong(to name: String) {
         for index in luns.indices { luns[index].vm = name }
         for index in threads.indices { threads[index].vm = name }
+        for index in locks.indices { locks[index].vm = name }
         for index in eventCounts.indices { eventCounts[index].vm = name }
         for index in notices.indices { notices[index].vm = name }
         for index in sources.indices { sources[index].vm = name }

@@ -102,7 +102,7 @@ public struct QMPLink: Sendable {
     public mutating func step(now: Nanoseconds) -> [QMPOutcome] {
         if case .waiting(let until) = state, now >= until { connect(now: now) }
         guard connection != nil, establish(now: now) else { return [] }
-        send()
+        // Sent last: what comes in the same step was read at `now`, and not after it.
         var outcomes = receive(now: now)
         outcomes += connection?.session?.advance(to: now) ?? []
         send()

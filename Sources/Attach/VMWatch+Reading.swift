@@ -1,5 +1,6 @@
 import Host
 import Kernel
+import Probes
 import QMP
 import Telemetry
 
@@ -8,6 +9,9 @@ struct VMReading: Sendable {
     var vm: VirtualMachine
     var luns: [LUN] = []
     var threads: [ThreadActivity] = []
+    var locks: [LockActivity] = []
+    var probeColumns: [ProbeColumn] = []
+    var lostEvents: UInt64 = 0
     var eventCounts: [EventCount] = []
     var notices: [Notice] = []
     var sources: [SourceStatus] = []
@@ -48,6 +52,7 @@ extension VMWatch {
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
         reading.notices = notices
         notices = []
+        if process?.isGone == false { addProbes(to: &reading) }
         return reading
     }
 

@@ -1,5 +1,6 @@
 import Host
 import Kernel
+import Probes
 import QMP
 import Telemetry
 
@@ -24,6 +25,7 @@ struct VMWatch: Sendable {
     /// Whether the counters are so old that they are not shown.
     var isStale = false
     var histograms: HistogramKeeper
+    var probes: ProbeSession
     /// Whether nothing is left to be taken back.
     var isUndone = true
     /// Whether the user knows that the process has ended.
@@ -35,10 +37,12 @@ struct VMWatch: Sendable {
     private var untried: [QMPAddress] = []
     private var nextSearch: Nanoseconds = 0
 
-    init(_ target: AttachConfiguration.Target, interval: Nanoseconds, setsHistograms: Bool) {
+    init(_ target: AttachConfiguration.Target, _ configuration: AttachConfiguration) {
         self.target = target
-        cadence = Cadence(wanted: interval)
-        histograms = HistogramKeeper(isOn: setsHistograms)
+        cadence = Cadence(wanted: configuration.sampleInterval)
+        histograms = HistogramKeeper(isOn: configuration.setsHistograms)
+        probes = ProbeSession(definitions: configuration.probes)
+        probes.enableTracepoints(configuration.keepsTracepoints)
         switch target {
         case .qmp(let address): link = QMPLink(address)
         case .process(let pid): adopt(ProcessWatch(pid: pid))

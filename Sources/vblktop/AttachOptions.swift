@@ -1,5 +1,6 @@
 import ArgumentParser
 import Attach
+import Probes
 
 /// Which running VMs to watch, and how closely.
 struct AttachOptions: ParsableArguments {
@@ -42,6 +43,10 @@ struct AttachOptions: ParsableArguments {
         var configuration = AttachConfiguration()
         configuration.targets =
             try qmp.map { .qmp(try QMPAddress($0)) } + pid.map { .process($0) }
+        let library = ProbeLibrary(
+            directories: ProbeLibrary.directories(extra: probes), mustExist: probes)
+        configuration.probes = library.definitions
+        configuration.probeErrors = library.errors
         configuration.setsHistograms = setHistograms
         configuration.keepsTracepoints = tracepoints
         return configuration
