@@ -41,27 +41,35 @@ struct Agenda: Sendable {
             asked.remove(.virtioStatus(path: disk.key))
             asked.remove(.virtioQueueStatus(path: disk.key, queue: 0))
         }
-        askAbout(disks, version: nil)
+        askAbout(disks, isKnown: { _ in true }, version: nil)
     }
 
-    /// Asks for the properties of each disk not asked about before.
-    mutating func askAbout(_ disks: [Disk], version: QMPVersion?) {
+    /// Asks for the properties of each disk not asked about before; of one that the command line
+    /// describes (`isKnown`), only for what it cannot say.
+    mutating func askAbout(
+        _ disks: [Disk], isKnown: (Disk) -> Bool, version: QMPVersion?
+    ) {
         let paths = Set(disks.map(\.objectPath)).union(disks.map(\.key))
         // A disk plugged under an old one's name is another disk.
         asked = asked.filter { query in query.path.map(paths.contains) ?? true }
         for disk in disks {
-            ask(.qomGet(path: disk.objectPath, property: "type"))
+            if !isKnown(disk) { askWhatItIs(disk, version: version) }
             guard disk.isVirtio else { continue }
             ask(.virtioStatus(path: disk.key))
-            ask(.qomGet(path: disk.objectPath, property: "iothread"))
-            if (version?.major ?? 0) >= 9 {
-                ask(.qomGet(path: disk.objectPath, property: "iothread-vq-mapping"))
-            }
             ask(.virtioQueueStatus(path: disk.key, queue: 0))
             if unknownCommands.contains("x-query-virtio-status") {
                 ask(.qomGet(path: disk.objectPath, property: "num-queues"))
                 ask(.qomGet(path: disk.objectPath, property: "queue-size"))
             }
+        }
+    }
+
+    private mutating func askWhatItIs(_ disk: Disk, version: QMPVersion?) {
+        ask(.qomGet(path: disk.objectPath, property: "type"))
+        guard disk.isVirtio else { return }
+        ask(.qomGet(path: disk.objectPath, property: "iothread"))
+        if (version?.major ?? 0) >= 9 {
+            ask(.qomGet(path: disk.objectPath, property: "iothread-vq-mapping"))
         }
     }
 

@@ -21,6 +21,7 @@ extension Disk {
 
     /// Puts what its queues said into the LUN, as far as they were asked after `since`.
     mutating func showQueues(askedAfter since: Nanoseconds) {
+        guard !queues.isEmpty else { return }
         let fresh = queues.filter { $0.value.at >= since }.sorted { $0.key < $1.key }
         lun.virtqueues = fresh.compactMap { index, reading in
             Virtqueue(index: index, reading.queue)

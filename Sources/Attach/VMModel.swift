@@ -75,7 +75,7 @@ struct VMModel: Sendable {
         agenda.forget(query, isUnknownCommand: isUnknown)
         // Without the virtio commands the object model says a part of it.
         if isNews, query.command == "x-query-virtio-status" {
-            agenda.askAbout(disks, version: version)
+            askAboutDisks()
         }
     }
 
@@ -137,8 +137,18 @@ struct VMModel: Sendable {
         disks = fresh
         makeNamesUnique()
         describeAll()
-        agenda.askAbout(disks, version: version)
+        askAboutDisks()
         return notices
+    }
+
+    /// A device of the command line is what it was: only one plugged later has to say what it is.
+    private mutating func askAboutDisks() {
+        let line = commandLine
+        agenda.askAbout(
+            disks,
+            isKnown: { disk in
+                disk.qdevID.map { id in line?.device(id: id, drives: []) != nil } ?? false
+            }, version: version)
     }
 
     private func changes(from old: [Disk], to fresh: [Disk], at now: Nanoseconds) -> [Notice] {

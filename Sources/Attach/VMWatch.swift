@@ -74,7 +74,7 @@ struct VMWatch: Sendable {
         for query in regular.due(model, at: now) { ask(query, at: now) }
         // The first sample wants to be whole, and later ones must not be felt.
         let isBacklogged = (link?.pendingCount ?? 0) > 8
-        for query in model.agenda.next(isBacklogged ? 0 : 2) { ask(query, at: now) }
+        for query in model.agenda.next(isBacklogged ? 0 : 3) { ask(query, at: now) }
         for change in histograms.due(model.disks) {
             _ = link?.change(change, at: now, within: Self.answerLimit)
         }
