@@ -132,7 +132,9 @@ struct VMWatch: Sendable {
         model.commandLine = watch.commandLine
         model.describeAll()
         guard case .process = target else { return }
-        untried = (watch.commandLine?.qmpAddresses ?? []).compactMap { try? QMPAddress($0) }
+        untried = (watch.commandLine?.qmpAddresses ?? []).compactMap {
+            try? QMPAddress(absolute($0, forProcess: watch.pid))
+        }
         tryNextAddress()
     }
 

@@ -21,7 +21,7 @@ extension GuestTests {
             ]
             machine.arguments = [
                 "-object", "throttle-group,id=slow,x-iops-total=500",
-                "-blockdev", "driver=null-co,node-name=below,size=1M",
+                "-blockdev", "driver=null-co,node-name=below,size=1048576",
                 "-blockdev", "driver=throttle,node-name=gate,throttle-group=slow,file=below",
                 "-device", "virtio-blk-pci,id=gated,drive=gate,addr=1d",
             ]
@@ -34,6 +34,7 @@ extension GuestTests {
                 let sample = try vblktop.sample("description", within: 100) {
                     $0.lun("gated")?["throttle"]?.text?.contains("500") == true
                         && $0.lun("scsi")?["device"] == "scsi-hd"
+                        && $0.lun("threads")?["queue_size"]?.integer != nil
                         && $0.lun("ide")?["device"] == "ide-hd"
                 }
                 #expect(
