@@ -24,15 +24,19 @@ public struct AttachSource {
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
 
-    /// Attaches to the VMs of `configuration`; that one of them cannot be reached is told by the
-    /// samples. `ownThreads` are the kernel ids of vblktop's own threads, whose cost is shown.
-    /// Throws if a process asked for is not there, or is no QEMU.
+    /// Attaches to the VMs of `configuration`. `ownThreads` are the kernel ids of vblktop's own
+    /// threads, whose cost is shown.
+    ///
+    /// Throws `NoQEMU` if a process asked for is not there, or is no QEMU, and `UnreachableVM` if a
+    /// socket cannot be connected to and no process on this host listens there. A VM that is there
+    /// and does not answer is no error: the samples say so, and what else is known of it.
     public init(_ configuration: AttachConfiguration, ownThreads: [Int]) throws {
         self.configuration = configuration
         interval = configuration.sampleInterval
         for case .process(let pid) in configuration.targets { try checkQEMU(pid) }
         watches = configuration.targets.map { VMWatch($0, configuration) }
         cost = SelfCost(tids: ownThreads)
+        for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
 
     /// One sample. The first has no rates.
@@ -166,6 +170,30 @@ public struct NoQEMU: Error, CustomStringConvertible {
 
     public var description: String {
         "process \(pid) \(reason); `vblktop list` shows the VMs that run here"
+    }
+}
+
+/// Why there is nothing to attach to behind an address.
+public struct UnreachableVM: Error, CustomStringConvertible {
+    public let address: QMPAddress
+    /// What was tried, why it failed, and what to do.
+    public let reason: String
+
+    /// `problem` is what connecting came to. The kernel says of a file that is no socket that
+    /// nobody listens.
+    init(_ address: QMPAddress, problem: String) {
+        self.address = address
+        if case .path(let path) = address, let status = try? FileStatus(of: path),
+            status.kind != .socket
+        {
+            reason = "\(path) is no socket; name the one QEMU made, as by -qmp unix:PATH,server=on"
+        } else {
+            reason = problem
+        }
+    }
+
+    public var description: String {
+        "\(clean(reason)); `vblktop list` shows the VMs that run here"
     }
 }
 

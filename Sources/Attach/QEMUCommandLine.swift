@@ -5,7 +5,8 @@
 struct QEMUCommandLine: Sendable, Equatable {
     /// The VM's name (`-name`).
     private(set) var name: String?
-    /// The sockets on which it speaks QMP, in the order given: a path, or `host:port`.
+    /// The sockets on which it speaks QMP, in the order given: a path, which has a slash also where
+    /// it is relative, or `host:port`.
     private(set) var qmpAddresses: [String] = []
     /// `kvm`, `tcg`, … where the command line says so.
     private(set) var accelerator: String?
@@ -83,7 +84,7 @@ struct QEMUCommandLine: Sendable, Equatable {
     /// The address of `-qmp unix:/path,server=on,wait=off` or `tcp:host:port,…`; `nil` for others.
     private static func address(of text: String) -> String? {
         guard let target = OptionText(text, implied: "target")["target"] else { return nil }
-        if target.hasPrefix("unix:") { return String(target.dropFirst(5)) }
+        if target.hasPrefix("unix:") { return path(String(target.dropFirst(5))) }
         if target.hasPrefix("tcp:") { return local(String(target.dropFirst(4))) }
         return nil
     }
@@ -91,10 +92,13 @@ struct QEMUCommandLine: Sendable, Equatable {
     /// The address of a `-chardev socket`.
     private static func address(of device: OptionText) -> String? {
         guard device["backend"] == "socket" else { return nil }
-        if let path = device["path"] { return path }
+        if let path = device["path"] { return Self.path(path) }
         let host = device["host"] ?? ""
         return device["port"].map { local((host.contains(":") ? "[\(host)]" : host) + ":" + $0) }
     }
+
+    /// With a slash, which tells a path from a host.
+    private static func path(_ path: String) -> String { path.contains("/") ? path : "./" + path }
 
     /// A socket that listens on every address is reached on this host's own.
     private static func local(_ address: String) -> String {

@@ -45,7 +45,8 @@ extension VMWatch {
     }
 
     private mutating func becomeReady(_ version: QMPVersion, now: Nanoseconds) {
-        // A socket of the same name may by now be another VM's.
+        // A socket of the same name may by now be another VM's, since the last sample even.
+        process?.look()
         if process?.isGone == true {
             startAnew(now: now)
         }

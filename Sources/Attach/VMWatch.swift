@@ -49,6 +49,17 @@ struct VMWatch: Sendable {
         }
     }
 
+    /// Connects for the first time. Throws where there is nothing to watch: the socket refuses, or
+    /// is none, and no process of this host is known to speak QMP on it.
+    mutating func open(now: Nanoseconds) throws(UnreachableVM) {
+        guard case .qmp(let address) = target else { return }
+        step(now: now)
+        guard let problem = link?.problem else { return }
+        findProcess(now: now)
+        guard process == nil else { return }
+        throw UnreachableVM(address, problem: problem)
+    }
+
     /// Asks what the sample about to be taken needs.
     mutating func begin(now: Nanoseconds) {
         defer { ticks += 1 }
@@ -109,7 +120,7 @@ struct VMWatch: Sendable {
         // The peer is whoever made the socket: a manager that handed it down, or nobody over TCP.
         let found = (try? runningVMs()) ?? []
         let match = found.first { machine in
-            machine.qmp.contains { (try? QMPAddress($0)) == address }
+            machine.qmp.contains { (try? QMPAddress($0))?.isSame(as: address) ?? false }
         }
         if let match { adopt(ProcessWatch(pid: match.pid)) }
     }
@@ -123,7 +134,9 @@ struct VMWatch: Sendable {
         model.commandLine = watch.commandLine
         model.describeAll()
         guard case .process = target else { return }
-        untried = (watch.commandLine?.qmpAddresses ?? []).compactMap { try? QMPAddress($0) }
+        untried = (watch.commandLine?.qmpAddresses ?? []).compactMap {
+            try? QMPAddress(absolute($0, forProcess: watch.pid))
+        }
         tryNextAddress()
     }
 
