@@ -82,17 +82,8 @@ extension Painter {
     mutating func drawTrend(
         ofLUN index: Int, line: Int, start: Int, width: Int, value: (LUN) -> Double?
     ) {
-        guard width > 0, index < snapshot.luns.count else { return }
-        let id = snapshot.luns[index].id
-        var place = index
-        var values: [Double?] = []
-        for luns in trail.prefix(width) {
-            // LUNs seldom change their places; look around only when they did.
-            if place >= luns.count || luns[place].id != id {
-                place = luns.indices.first { luns[$0].id == id } ?? luns.count
-            }
-            values.append(place < luns.count ? value(luns[place]) : nil)
-        }
+        guard width > 0 else { return }
+        let values = trail.values(ofLUN: index, count: width, value)
         let highest = values.reduce(0) { max($0, $1 ?? 0) }
         for (age, value) in values.enumerated() {
             guard let value else { continue }

@@ -10,8 +10,8 @@ struct Painter {
     let state: ViewState
     let options: DisplayOptions
     let layout: Layout
-    /// The LUNs of the last samples, the one shown first, as far back as a trend can reach.
-    let trail: [[LUN]]
+    /// The LUNs' rates of the last samples, as far back as a trend can reach.
+    let trail: RateTrail
     /// The column the LUNs are sorted by; field and trends show it.
     let sortedColumn: Column<LUN>?
 
@@ -26,7 +26,7 @@ struct Painter {
         self.options = options
         self.layout = Layout(size, state, snapshot)
         self.sortedColumn = LUN.column(state.luns.sortWord)
-        self.trail = state.screen == .luns ? history.trail(Self.longestTrend) : []
+        self.trail = history.trail(state.screen == .luns ? Self.longestTrend : 0)
     }
 
     private static let longestTrend = 40
