@@ -6,13 +6,9 @@ extension Painter {
     /// room.
     mutating func drawLUNs() {
         drawField()
-        let (luns, state) = (snapshot.luns, self.state)
-        let longest = luns.indices.reduce(0) { max($0, state.name(of: luns[$1]).utf8.count) }
-        let plan = ColumnPlan<LUN>(
-            width: Layout.tableWidth(grid.size, .luns), nameWidth: longest)
-        let thresholds = options.thresholds
-        let shown = drawTable(
-            luns, plan: plan, name: state.name, severity: { $0.severity(thresholds) })
+        let luns = snapshot.luns
+        let plan = plan(luns)
+        let shown = drawTable(luns, plan: plan)
         drawOthers(besides: shown, plan)
         drawDetails()
     }

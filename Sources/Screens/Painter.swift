@@ -10,6 +10,8 @@ struct Painter {
     let state: ViewState
     let options: DisplayOptions
     let layout: Layout
+    /// VMs whose monitor does not answer: what it said last is old.
+    let staleVMs: Set<String?>
     /// The LUNs' rates of the last samples, as far back as a trend can reach.
     let trail: RateTrail
     /// The column the LUNs are sorted by; field and trends show it.
@@ -24,8 +26,10 @@ struct Painter {
         self.history = history
         self.state = state
         self.options = options
+        self.staleVMs = Set(
+            snapshot.sources.filter { $0.name == "qmp" && $0.state.isOld }.map(\.vm))
         self.layout = Layout(size, state, snapshot)
-        self.sortedColumn = LUN.column(state.luns.sortWord)
+        self.sortedColumn = column(state.luns.sortedBy, in: LUN.columns)
         self.trail = history.trail(state.screen == .luns ? Self.longestTrend : 0)
     }
 
@@ -94,4 +98,9 @@ struct Painter {
 
     /// A rate outside a table, with a suffix.
     func rateText(_ value: Double?) -> String { value.map(NumberText.compact) ?? missing }
+}
+
+extension SourceStatus.State {
+    /// Whether numbers from such a source are not this sample's.
+    var isOld: Bool { self == .stale || self == .failed }
 }
