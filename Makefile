@@ -22,9 +22,10 @@ STRICT := VBLKTOP_STRICT=1
 CHECKED := --explicit-target-dependency-import-check error
 
 BUILD_PACKAGES := libncursesw5-dev libaio-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make
+TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make qemu-system-x86 qemu-utils sysstat \
+    linux-perf
 
-.PHONY: help deps deps-test build demo test unit bench fuzz lint format sanitize golden install clean
+.PHONY: help deps deps-test build demo test guest unit bench fuzz lint format sanitize golden install clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -70,7 +71,10 @@ demo: build ## watch 56 LUNs of the embedded engine; more options in ARGS=
 
 test: deps-test lint unit fuzz sanitize ## all that must hold: lint, tests, fuzzing, ThreadSanitizer
 
-unit: ## the tests alone
+guest: ## build what the tests boot in QEMU; fetches 28 MB the first time
+	Tests/GuestTests/Guest/build.sh
+
+unit: guest ## the tests alone
 	$(STRICT) $(SWIFT) build --build-tests $(CHECKED)
 	$(STRICT) $(SWIFT) test --parallel $(CHECKED)
 
@@ -79,7 +83,7 @@ bench: deps-test build ## measure the engine against its peers
 	    vblktop-bench $(ARGS)
 
 fuzz: ## fuzz every target for SECONDS_EACH=60
-	Tests/Fuzz/run.sh $(SECONDS_EACH)
+	Tests/Fuzz/run.sh $$(($(SECONDS_EACH) * $(words $(wildcard Tests/Fuzz/*/))))
 
 lint: ## check the format
 	$(SWIFT) format lint --strict -r $(SWIFT_FILES)
@@ -97,9 +101,11 @@ golden: ## record the golden frames anew; read the diff before committing it
 	$(SWIFT) test --filter ScreensTests
 
 install: ## install what `make build` built below PREFIX=/usr/local, under DESTDIR=
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/vblktop/themes'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/vblktop/themes' \
+	    '$(DESTDIR)$(PREFIX)/share/vblktop/probes'
 	install -m 755 "$$($(SWIFT) build -c release --show-bin-path)/vblktop" '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 themes/*.toml '$(DESTDIR)$(PREFIX)/share/vblktop/themes/'
+	install -m 644 probes/*.toml '$(DESTDIR)$(PREFIX)/share/vblktop/probes/'
 	@pages=(docs/man/*.1); if [ -e "$${pages[0]}" ]; then \
 	    install -d '$(DESTDIR)$(PREFIX)/share/man/man1'; \
 	    install -m 644 "$${pages[@]}" '$(DESTDIR)$(PREFIX)/share/man/man1/'; fi

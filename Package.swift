@@ -24,6 +24,8 @@ let package = Package(
         .executable(name: "vblktop", targets: ["vblktop"]),
         // What the benchmarks (a nested package) drive directly.
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
+        // The virtual machines that tests and benchmarks watch.
+        .library(name: "GuestHarness", targets: ["GuestHarness"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -79,6 +81,7 @@ let package = Package(
             name: "Probes",
             dependencies: [
                 "Telemetry", "ProcFS", "Kernel", .product(name: "TOMLKit", package: "TOMLKit"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
         .target(
@@ -115,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "Kernel", "Telemetry", .product(name: "SystemPackage", package: "swift-system"),
+                "Kernel", "CKernel", "Telemetry",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
         .testTarget(
@@ -153,7 +157,10 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
-        .testTarget(name: "GuestTests", exclude: ["Guest"], swiftSettings: swift),
+        .target(name: "GuestHarness", path: "Tests/GuestHarness", swiftSettings: swift),
+        .testTarget(
+            name: "GuestTests", dependencies: ["GuestHarness"], exclude: ["Guest"],
+            swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
         .testTarget(name: "EndToEndTests", swiftSettings: swift),
     ]

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 int ck_gettid(void) { return (int)syscall(SYS_gettid); }
@@ -108,3 +109,9 @@ int ck_poll(struct pollfd *descriptors, int count, int64_t timeout) {
     int ready = ppoll(descriptors, (nfds_t)count, timeout < 0 ? NULL : &limit, NULL);
     return ready < 0 ? -errno : ready;
 }
+
+uint32_t ck_device_major(uint64_t device) { return major(device); }
+
+uint32_t ck_device_minor(uint64_t device) { return minor(device); }
+
+uint64_t ck_direct_flag(void) { return O_DIRECT; }

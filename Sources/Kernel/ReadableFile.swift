@@ -43,6 +43,43 @@ public final class ReadableFile: Sendable {
             throw KernelError(reading: path, attempt: "read", cause: error)
         }
     }
+
+    /// Reads the whole file from its start into `buffer`, which grows as needed, and returns the
+    /// number of bytes read. Throws EFBIG, with nothing of use in the buffer, for a file of `limit`
+    /// bytes or more.
+    ///
+    /// For the long files of /proc that are written line by line, such as diskstats, interrupts and
+    /// mountinfo: of those a call gives at most a page, and only one that gives nothing is the end.
+    public func readWhole(
+        into buffer: inout [UInt8], limit: Int
+    ) throws(KernelError) -> Int {
+        var filled = 0
+        while true {
+            if filled == buffer.count {
+                guard filled < limit else {
+                    throw KernelError(reading: path, attempt: "read", cause: Errno.fileTooLarge)
+                }
+                buffer += repeatElement(0, count: min(max(4096, filled), limit - filled))
+            }
+            let count = try read(into: &buffer, from: filled)
+            guard count > 0 else { return filled }
+            filled += count
+        }
+    }
+
+    /// One `pread` into the part of `buffer` behind `start`, from the same place in the file.
+    private func read(into buffer: inout [UInt8], from start: Int) throws(KernelError) -> Int {
+        do {
+            // SAFETY: as above; `start` is at most the buffer's count.
+            return try unsafe buffer.withUnsafeMutableBytes { bytes in
+                try unsafe descriptor.read(
+                    fromAbsoluteOffset: Int64(start),
+                    into: UnsafeMutableRawBufferPointer(rebasing: bytes[start...]))
+            }
+        } catch {
+            throw KernelError(reading: path, attempt: "read", cause: error)
+        }
+    }
 }
 
 extension KernelError {

@@ -82,18 +82,53 @@ struct FieldScanner {
     /// A thread may call itself anything: what is not UTF-8, and control characters, which would
     /// otherwise reach a terminal, become U+FFFD.
     mutating func text(upTo end: Int, in text: Span<UInt8>) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(max(0, end - position))
-        while position < min(end, text.count) {
-            bytes.append(text[position])
-            position += 1
+        let range = position..<max(position, min(end, text.count))
+        position = range.upperBound
+        // Nearly all names are plain, and disks and interrupts have thousands of them.
+        if range.allSatisfy({ text[$0] >= 0x20 && text[$0] < 0x7F }),
+            let plain = try? UTF8Span(validating: text.extracting(range))
+        {
+            return String(copying: plain)
         }
         var name = ""
-        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+        for scalar in String(decoding: range.map { text[$0] }, as: UTF8.self).unicodeScalars {
             let isControl = scalar.properties.generalCategory == .control
             name.unicodeScalars.append(isControl ? "\u{FFFD}" : scalar)
         }
         return name
+    }
+
+    /// Index of the end of the field at the position, which is moved to its start.
+    mutating func fieldEnd(in text: Span<UInt8>) -> Int {
+        skipBlanks(in: text)
+        var end = position
+        while end < text.count, !text[end].isSeparator { end += 1 }
+        return end
+    }
+
+    /// The next field as text fit for a screen.
+    mutating func word(_ field: String, in text: Span<UInt8>) throws(ProcFSError) -> String {
+        let end = fieldEnd(in: text)
+        guard end > position, end < text.count else { throw error(field) }
+        return self.text(upTo: end, in: text)
+    }
+
+    /// Whether the line has no more fields.
+    mutating func isAtLineEnd(in text: Span<UInt8>) -> Bool {
+        skipBlanks(in: text)
+        return position >= text.count || text[position] == .newline
+    }
+
+    /// Index of the newline that ends this line, `text.count` if it is cut short.
+    func lineEnd(in text: Span<UInt8>) -> Int {
+        var end = position
+        while end < text.count, text[end] != .newline { end += 1 }
+        return end
+    }
+
+    /// Moves to the next line's first byte, or to the end of the text.
+    mutating func skipLine(in text: Span<UInt8>) {
+        position = min(lineEnd(in: text) + 1, text.count)
     }
 
     /// Moves to `position`, which must lie inside the text or at its end.

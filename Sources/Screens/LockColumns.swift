@@ -3,7 +3,7 @@ internal import Telemetry
 extension LockActivity: TableRow {
     static func rows(of snapshot: Snapshot) -> [LockActivity] { snapshot.locks }
 
-    static var metrics: [String] { ["locks", "lock_wait"] }
+    static var metrics: [String] { ["locks", "lock_wait", "probes"] }
 
     var key: String { (vm.map { $0 + "/" } ?? "") + name }
     var names: [String] { [name] + (vm.map { [$0] } ?? []) + waiters }

@@ -24,9 +24,10 @@ struct VMRow: TableRow {
     static var metrics: [String] { ["vms", "vm"] }
     static var isFromMonitor: Bool { true }
 
-    var key: String { machine.name + "#" + String(machine.pid) }
+    var key: String { machine.name + (machine.pid.map { "#" + String($0) } ?? "") }
     var names: [String] {
-        [machine.name, String(machine.pid), machine.status, machine.qmp].compactMap(\.self)
+        [machine.name, machine.pid.map { String($0) }, machine.status, machine.qmp]
+            .compactMap(\.self)
     }
     var isIdle: Bool { rates.iops == 0 }
 
@@ -71,7 +72,7 @@ struct VMRow: TableRow {
 
     private static let machineColumns: [Column<VMRow>] = [
         Column(
-            "pid", width: 7, weight: 80, .number(.count) { Double($0.machine.pid) },
+            "pid", width: 7, weight: 80, .number(.count) { $0.machine.pid.map { Double($0) } },
             meaning: "its process", source: "the source"),
         Column(
             "vcpus", width: 5, weight: 76, .number(.count) { $0.machine.vcpus.map(Double.init) },

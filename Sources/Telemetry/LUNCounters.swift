@@ -174,8 +174,8 @@ extension LatencyHistogram {
 }
 
 extension LatencySummary {
-    /// The mean of the requests counted between two readings, where only their number and the sum of
-    /// their latencies are known; `nil` if there were none.
+    /// The mean of the requests counted between two readings, where only their number and the sum
+    /// of their latencies are known; `nil` if there were none.
     init?(of requests: (UInt64, UInt64), sum: (UInt64, UInt64)) {
         guard requests.1 > requests.0, sum.1 > sum.0 else { return nil }
         self.init(mean: Double(sum.1 - sum.0) / Double(requests.1 - requests.0) / 1000)
@@ -183,8 +183,8 @@ extension LatencySummary {
 }
 
 extension QueueDepth {
-    /// The mean depth by Little's law: the latencies of all requests completed between two readings,
-    /// over the time between them.
+    /// The mean depth by Little's law: the latencies of all requests completed between two
+    /// readings, over the time between them.
     init?(littleFrom previous: LUNCounters, to current: LUNCounters, over interval: RateInterval) {
         guard let before = previous.latencySum, let now = current.latencySum, now >= before else {
             return nil

@@ -94,7 +94,8 @@ public struct VirtualMachine: Sendable, Equatable {
     /// Who runs the guest's code.
     public enum Accelerator: String, Sendable, Codable { case kvm, tcg, embedded }
     public var name: String
-    public var pid: Int
+    /// `nil` for a VM whose process is not on this host, or not found.
+    public var pid: Int?
     /// QEMU's version, or vblktop's for the embedded engine.
     public var version: String
     public var accelerator: Accelerator?
@@ -107,8 +108,8 @@ public struct VirtualMachine: Sendable, Equatable {
 
     /// A VM of this name and process.
     public init(
-        name: String, pid: Int, version: String, accelerator: Accelerator?, status: String,
-        vcpus: Int?, memoryBytes: UInt64?
+        name: String, pid: Int?, version: String, accelerator: Accelerator?, status: String,
+        vcpus: Int?, memoryBytes: UInt64?, qmp: String? = nil
     ) {
         self.name = name
         self.pid = pid
@@ -117,6 +118,7 @@ public struct VirtualMachine: Sendable, Equatable {
         self.status = status
         self.vcpus = vcpus
         self.memoryBytes = memoryBytes
+        self.qmp = qmp
     }
 }
 

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Demo
 import FoundationEssentials
 import Kernel
 import SystemPackage
@@ -14,17 +13,20 @@ enum BatchFormat { case table, json }
 ///
 /// The first reading is not printed: rates need two.
 func runBatch(
-    _ format: BatchFormat, _ configuration: DemoConfiguration, _ output: OutputOptions
+    _ format: BatchFormat, _ choice: SourceChoice, _ output: OutputOptions
 ) throws {
     let signals = try SignalDescriptor(ScreenLoop.signals)
-    var source = try DemoSource(configuration, ownThreads: [PThread.currentID])
+    var source = try choice.open(
+        ownThreads: [PThread.currentID], interval: output.interval)
     defer { source.stop() }
     _ = source.sample()
-    let timer = try PeriodicTimer(every: .milliseconds(Int64((output.interval * 1000).rounded())))
+    let interval = Nanoseconds((output.interval * 1e9).rounded())
+    var deadline = Clock.monotonic()
     var remaining = output.iterations
     var isFirst = true
     while remaining != 0 {
-        if let signal = try waitForTick(timer, signals) {
+        deadline = beat(after: deadline, interval: interval, now: Clock.monotonic())
+        if let signal = rest(source: &source, until: deadline, signals) {
             throw ExitCode(signal == 2 ? 130 : 128 + signal)
         }
         let text = try format.text(of: source.sample(), isFirst: isFirst)
@@ -38,18 +40,19 @@ func runBatch(
     }
 }
 
-/// Waits for the timer, and returns the signal if one that ends the program comes first.
-private func waitForTick(
-    _ timer: borrowing PeriodicTimer, _ signals: borrowing SignalDescriptor
-) throws -> Int32? {
-    while true {
-        let ready = try waitForInput([signals.rawDescriptor, timer.rawDescriptor])
-        if ready[0].isReadable, let signal = signals.next() {
+/// Waits for the deadline, and returns the signal if one that ends the program comes first.
+private func rest(
+    source: inout any SampleSource, until deadline: Nanoseconds,
+    _ signals: borrowing SignalDescriptor
+) -> Int32? {
+    while Clock.monotonic() < deadline {
+        source.rest(until: deadline, wake: signals.rawDescriptor)
+        if let signal = signals.next() {
             if ScreenLoop.endingSignals.contains(signal) { return signal }
             if signal == ScreenLoop.stopSignal { stopProcess() }
         }
-        if ready[1].isReadable, timer.take() > 0 { return nil }
     }
+    return nil
 }
 
 extension BatchFormat {

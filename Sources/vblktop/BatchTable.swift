@@ -40,16 +40,22 @@ enum BatchTable {
 
     /// The table of `snapshot`; an empty line sets it off from the one before.
     static func text(of snapshot: Snapshot, isFirst: Bool) -> String {
-        let width = max(8, snapshot.luns.map(\.id.count).max() ?? 0)
+        let width = max(8, snapshot.luns.map(\.qualifiedID.count).max() ?? 0)
         var lines = isFirst ? [] : [""]
         let interval = snapshot.interval.map { number($0, decimals: 1) + " s" } ?? "-"
         lines.append(
-            "\(iso8601(snapshot.wallClock))  \(snapshot.vm?.name ?? snapshot.source.name)  "
+            "\(iso8601(snapshot.wallClock))  \(name(of: snapshot))  "
                 + "\(snapshot.luns.count) LUNs  interval \(interval)")
         lines.append(left("LUN", width) + columns.map { right($0.title, $0.width) }.joined())
-        for lun in snapshot.luns { lines.append(left(lun.id, width) + row(lun.rates)) }
+        for lun in snapshot.luns { lines.append(left(lun.qualifiedID, width) + row(lun.rates)) }
         lines.append(left("total", width) + row(snapshot.total))
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// The VM, with its state unless it runs.
+    private static func name(of snapshot: Snapshot) -> String {
+        guard snapshot.vms.count == 1, let vm = snapshot.vm else { return snapshot.source.name }
+        return vm.status == "running" ? printable(vm.name) : printable("\(vm.name) (\(vm.status))")
     }
 
     private static func row(_ rates: BlockRates) -> String {

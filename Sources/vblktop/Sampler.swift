@@ -1,4 +1,3 @@
-import Demo
 import Kernel
 import Telemetry
 
@@ -14,6 +13,7 @@ final class Sampler: Sendable {
     private struct Orders {
         var interval: Nanoseconds
         var stops = false
+        var tracepoints = false
     }
 
     /// The newest report.
@@ -39,6 +39,9 @@ final class Sampler: Sendable {
         ordered.signal()
     }
 
+    /// Has the source open or close its tracepoints, from the next sample on.
+    func enableTracepoints(_ isOn: Bool) { orders.withLock { $0.tracepoints = isOn } }
+
     /// Makes `run` return after stopping its source.
     func stop() {
         orders.withLock { $0.stops = true }
@@ -47,34 +50,37 @@ final class Sampler: Sendable {
 
     /// Sets the source up and samples it until told to stop. `watcher` is the kernel id of the
     /// thread that owns the screen, whose cost counts as our own too.
-    func run(_ configuration: DemoConfiguration, watcher: Int) {
-        var source: DemoSource
+    func run(_ choice: SourceChoice, watcher: Int) {
+        var source: any SampleSource
         do {
-            source = try DemoSource(
-                configuration, ownThreads: [watcher, PThread.currentID])
+            let seconds = Double(orders.withLock { $0.interval }) / 1e9
+            source = try choice.open(
+                ownThreads: [watcher, PThread.currentID], interval: seconds)
         } catch {
             mailbox.post(.failed(String(describing: error)))
             return
         }
         defer { source.stop() }
-        var deadline = Clock.monotonic()
+        var last = Clock.monotonic()
         while true {
+            source.enableTracepoints(orders.withLock { $0.tracepoints })
             mailbox.post(.sample(source.sample()))
-            guard let next = wait(after: deadline) else { return }
-            deadline = next
+            guard let next = rest(source: &source, after: last) else { return }
+            last = next
         }
     }
 
     /// Waits for the deadline after `last`, and returns it; nil if it is time to stop. A changed
-    /// interval counts from the sample before. Missed deadlines are skipped, never made up for.
-    private func wait(after last: Nanoseconds) -> Nanoseconds? {
+    /// interval counts from the sample before.
+    private func rest(source: inout any SampleSource, after last: Nanoseconds) -> Nanoseconds? {
         while true {
             let current = orders.withLock { $0 }
             if current.stops { return nil }
             let now = Clock.monotonic()
-            let deadline = last + current.interval
-            if now >= deadline { return now > deadline + current.interval ? now : deadline }
-            ordered.wait(timeout: deadline - now)
+            let deadline = beat(after: last, interval: current.interval, now: now)
+            if now >= deadline { return deadline }
+            source.rest(until: deadline, wake: ordered.descriptor)
+            ordered.wait(timeout: 0)
         }
     }
 }

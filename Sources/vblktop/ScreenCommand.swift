@@ -1,5 +1,4 @@
 import ArgumentParser
-import Demo
 import Grid
 import Kernel
 import Screens
@@ -7,7 +6,7 @@ import Telemetry
 import Terminal
 
 /// Shows the samples on the terminal until the user quits or a signal comes.
-func runScreen(_ configuration: DemoConfiguration, _ output: OutputOptions) throws {
+func runScreen(_ choice: SourceChoice, _ output: OutputOptions) throws {
     let theme = try loadTheme(output.theme)
     // Before any thread starts, so that all inherit the blocked signals.
     let signals = try SignalDescriptor(ScreenLoop.signals)
@@ -16,7 +15,7 @@ func runScreen(_ configuration: DemoConfiguration, _ output: OutputOptions) thro
     let loop = try ScreenLoop(
         terminal: terminal, signals: signals, wake: sampler.mailbox.arrival.descriptor)
     let watcher = PThread.currentID
-    let thread = try PThread(name: "sampler") { sampler.run(configuration, watcher: watcher) }
+    let thread = try PThread(name: "sampler") { sampler.run(choice, watcher: watcher) }
     var session = ScreenSession(
         terminal: terminal, theme: theme, sampler: sampler, output: output)
     let ending = session.run(loop)

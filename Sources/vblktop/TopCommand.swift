@@ -6,7 +6,7 @@ import Kernel
 struct TopCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "top",
-        abstract: "Show a data plane live: on a screen, as text (--batch), or as JSON (--json).",
+        abstract: "Show VMs or the demo live: on a screen, as text (--batch), or as JSON (--json).",
         discussion: """
             Exit codes: 0 done; 1 could not do the job; 64 wrong usage; 130 interrupted.
             Press ? on the screen for keys, columns and what could not be measured.
@@ -15,24 +15,31 @@ struct TopCommand: ParsableCommand {
     @Flag(help: "Run the embedded data-plane engine in this process and watch it.")
     var demo = false
 
+    @OptionGroup(title: "Live VMs") var attach: AttachOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Demo") var engine: DemoOptions
 
     func validate() throws {
-        guard demo else {
-            throw ValidationError("nothing to watch: give --demo")
+        guard demo || attach.isGiven else {
+            throw ValidationError(
+                "nothing to watch: give --qmp SOCKET, --pid PID or --demo; "
+                    + "`vblktop list` shows the VMs that run here")
+        }
+        guard !(demo && attach.isGiven) else {
+            throw ValidationError("--demo has no VM to attach to: leave out --qmp and --pid")
         }
     }
 
     func run() throws {
         Process.raiseOpenFileLimit()
         Process.ignoreBrokenPipes()
-        let configuration = engine.configuration
         do {
+            let choice: SourceChoice =
+                demo ? .demo(engine.configuration) : .attach(try attach.configuration())
             if let format = output.batchFormat {
-                try runBatch(format, configuration, output)
+                try runBatch(format, choice, output)
             } else {
-                try runScreen(configuration, output)
+                try runScreen(choice, output)
             }
         } catch let code as ExitCode {
             throw code

@@ -8,6 +8,8 @@ struct VblktopCommand: ParsableCommand {
         commandName: "vblktop",
         abstract: "Watch virtio-blk data planes: which LUN, which stage, and why.",
         discussion: """
+            vblktop list                                 the VMs that run here
+            vblktop --qmp /run/vm.sock                   watch a VM through its QMP socket
             vblktop --demo --luns 56                     watch 56 LUNs of the embedded engine
             vblktop --demo --scenario slow-lun           see what a slow LUN looks like
             vblktop --demo --json -n 5 | jq .total       five samples for a script
@@ -15,6 +17,6 @@ struct VblktopCommand: ParsableCommand {
             `vblktop help top` lists all options; ? on the screen lists the keys.
             """,
         version: "vblktop \(vblktopVersion)",
-        subcommands: [TopCommand.self],
+        subcommands: [TopCommand.self, ListCommand.self],
         defaultSubcommand: TopCommand.self)
 }

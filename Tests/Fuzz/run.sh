@@ -1,23 +1,27 @@
 #!/bin/sh
-# Fuzzes the virtqueue and the parsing of virtio-blk requests with libFuzzer.
+# Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
+# it fuzzes: the virtqueue and virtio-blk requests (Virtio), QMP conversations (QMP).
 #
-#   Tests/Fuzz/run.sh [SECONDS]   first the canary, then SECONDS (60) of fuzzing
-#   Tests/Fuzz/run.sh --canary    the canary alone: a copy of the room with one check taken out, which
-#                                 the fuzzer must find within seconds, else it proves nothing
-#   Tests/Fuzz/run.sh FILE        runs one input again
+#   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
+#                                   over the targets
+#   Tests/Fuzz/run.sh --canary      the canaries alone: copies of the rooms with one check taken
+#                                   out, which the fuzzer must find within seconds, else it proves
+#                                   nothing
+#   Tests/Fuzz/run.sh TARGET FILE   runs one input again
 #
-# A crash ends the run with a non-zero status and leaves its input in .build/fuzz/crashes. To see it
-# again, with the invariant that failed or the faulting address and the stack:
+# A crash ends the run with a non-zero status and leaves its input in .build/fuzz/TARGET/crashes. To
+# see it again, with the invariant that failed or the faulting address and the stack:
 #
-#   Tests/Fuzz/run.sh .build/fuzz/crashes/crash-…
+#   Tests/Fuzz/run.sh QMP .build/fuzz/QMP/crashes/crash-…
 #
-# The bytes decode to calls in FuzzDevice.step or FuzzDriver.step; `-minimize_crash=1 -runs=100000`
-# with .build/fuzz/fuzz makes the input shorter. Once fixed, put it into Tests/Fuzz/corpus.
+# `-minimize_crash=1 -runs=100000` with .build/fuzz/TARGET/fuzz makes the input shorter. Once fixed,
+# put it into Tests/Fuzz/TARGET/corpus.
 #
 # SwiftPM cannot link a libFuzzer executable: it builds the room and what it needs, swiftc the rest.
 set -eu
 
 cd "$(dirname "$0")/../.."
+targets="Virtio QMP"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -28,63 +32,98 @@ strict="-swift-version 6 -strict-memory-safety -warnings-as-errors
 compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap"
 
-build_room() {
-    swift build -c release --scratch-path "$out/build" --target Virtio -Xswiftc -sanitize=fuzzer
+# longest TARGET: bytes of an input.
+longest() {
+    case $1 in
+        Virtio) echo 512 ;;
+        *) echo 4096 ;;
+    esac
 }
 
-# link NAME MODULES OBJECT…: the fuzzer over the given build of the room.
+# link TARGET NAME MODULES OBJECT…: the fuzzer over the given build of the room.
 link() {
-    name=$1 where=$2
-    shift 2
-    $compile -module-name Fuzz -I "$where" -I "$modules" Tests/Fuzz/*.swift "$@" -o "$out/$name"
+    target=$1 name=$2 where=$3
+    shift 3
+    $compile -module-name Fuzz -I "$where" -I "$modules" "Tests/Fuzz/$target"/*.swift "$@" \
+        -o "$out/$target/$name"
 }
 
 objects_but() {
     find "$out/build/release/" -path '*.build/*.o' ! -path "*/$1.build/*"
 }
 
-# The room without its check of `next`: a chain may then walk out of its table.
-canary() {
-    copy=$out/canary
-    rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
-    cp Sources/Virtio/*.swift "$copy"
-    sed -i 's/guard index < tableCount else { return .nextOutOfRange }//' \
-        "$copy/DescriptorChain.swift"
-    if cmp -s Sources/Virtio/DescriptorChain.swift "$copy/DescriptorChain.swift"; then
-        echo "canary: the check to take out is not where it was" >&2
+build() {
+    mkdir -p "$out/$1/corpus" "$out/$1/crashes"
+    swift build -c release --scratch-path "$out/build" --target "$1" -Xswiftc -sanitize=fuzzer
+}
+
+# The room with a defect: a chain may walk out of its table; a long number overflows.
+plant() {
+    case $1 in
+        Virtio)
+            file=DescriptorChain.swift
+            defect='s/guard index < tableCount else { return .nextOutOfRange }//'
+            ;;
+        QMP)
+            file=JSONValue.swift
+            defect='s/value.multipliedReportingOverflow(by: 10)/(value * 10, false)/'
+            ;;
+    esac
+    sed -i "$defect" "$2/$file"
+    if cmp -s "Sources/$1/$file" "$2/$file"; then
+        echo "canary of $1: the check to take out is not where it was" >&2
         exit 1
     fi
-    $compile -module-name Virtio -I "$modules" -emit-module -emit-module-path \
-        "$copy/Virtio.swiftmodule" -c "$copy"/*.swift -o "$copy/Virtio.o"
+}
+
+canary() {
+    room=$1 copy=$out/$1/canary
+    rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
+    cp "Sources/$room"/*.swift "$copy"
+    plant "$room" "$copy"
+    $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
+        "$copy/$room.swiftmodule" -c "$copy"/*.swift -o "$copy/$room.o"
     # shellcheck disable=SC2046
-    link canary.fuzz "$copy" "$copy/Virtio.o" $(objects_but Virtio)
-    "$out/canary.fuzz" -max_total_time=20 -max_len=512 -artifact_prefix="$copy/crashes/" \
-        "$copy/corpus" Tests/Fuzz/corpus >"$copy/log" 2>&1 || true
+    link "$room" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
+    "$out/$room/canary.fuzz" -max_total_time=20 -max_len="$(longest "$room")" \
+        -artifact_prefix="$copy/crashes/" "$copy/corpus" "Tests/Fuzz/$room/corpus" \
+        >"$copy/log" 2>&1 || true
     # A failure to start would also look like success: only a kept input counts.
     if ! ls "$copy"/crashes/crash-* >/dev/null 2>&1; then
-        echo "canary: the planted defect was not found; see $copy/log" >&2
+        echo "canary of $room: the planted defect was not found; see $copy/log" >&2
         exit 1
     fi
-    echo "canary: the planted defect was found after" \
+    echo "canary of $room: the planted defect was found after" \
         "$(grep -o '^#[0-9]*' "$copy/log" | tail -1 | tr -d '#') executions or a few more"
 }
 
 fuzz() {
-    mkdir -p "$out/corpus" "$out/crashes"
-    "$out/fuzz" -max_total_time="$1" -max_len=512 -timeout=10 -print_final_stats=1 \
-        -artifact_prefix="$out/crashes/" "$out/corpus" Tests/Fuzz/corpus >"$out/log" 2>&1 || {
-        tail -40 "$out/log" >&2
-        echo "a crash; its input is in $out/crashes" >&2
+    here=$out/$1
+    "$here/fuzz" -max_total_time="$2" -max_len="$(longest "$1")" -timeout=10 \
+        -print_final_stats=1 -artifact_prefix="$here/crashes/" "$here/corpus" \
+        "Tests/Fuzz/$1/corpus" >"$here/log" 2>&1 || {
+        tail -40 "$here/log" >&2
+        echo "a crash; its input is in $here/crashes" >&2
         exit 1
     }
-    sed -n 's/^stat::number_of_executed_units: */executions: /p' "$out/log"
+    sed -n "s/^stat::number_of_executed_units: */$1: executions: /p" "$here/log"
 }
 
-build_room
-# shellcheck disable=SC2046
-link fuzz "$modules" $(objects_but none)
-case ${1:-60} in
-    --canary) canary ;;
-    *[!0-9]*) "$out/fuzz" "$1" ;;
-    *) canary && fuzz "${1:-60}" ;;
-esac
+link_room() {
+    build "$1"
+    # shellcheck disable=SC2046
+    link "$1" fuzz "$modules" $(objects_but none)
+}
+
+# shellcheck disable=SC2086
+set -- "${1:-120}" ${2:+"$2"}
+if [ $# -eq 2 ]; then
+    link_room "$1"
+    exec "$out/$1/fuzz" "$2"
+fi
+for room in $targets; do link_room "$room"; done
+for room in $targets; do canary "$room"; done
+[ "$1" = --canary ] && exit
+# shellcheck disable=SC2086
+count=$(echo $targets | wc -w)
+for room in $targets; do fuzz "$room" $(($1 / count)); done

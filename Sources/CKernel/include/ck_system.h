@@ -43,3 +43,10 @@ int ck_eventfd_wait(int descriptor, int64_t timeout_ns);
 
 // A file in `directory` whose name is removed at once, or -1.
 int ck_open_unlinked(const char *directory);
+
+// The parts of a device number (major(3)), as /sys/dev/block names them.
+uint32_t ck_device_major(uint64_t device);
+uint32_t ck_device_minor(uint64_t device);
+
+// O_DIRECT, whose number depends on the architecture.
+uint64_t ck_direct_flag(void);

@@ -3,6 +3,8 @@
 
 #include "ck_aio.h"
 #include "ck_memory.h"
+#include "ck_perf.h"
 #include "ck_signal.h"
+#include "ck_socket.h"
 #include "ck_system.h"
 #include "ck_time.h"

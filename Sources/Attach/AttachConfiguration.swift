@@ -1,0 +1,28 @@
+public import Probes
+internal import Telemetry
+
+/// What to attach to, and how closely to look.
+public struct AttachConfiguration: Sendable {
+    /// One VM, named by its QMP socket or by its process.
+    public enum Target: Sendable, Equatable {
+        case qmp(QMPAddress)
+        case process(Int)
+    }
+    public var targets: [Target] = []
+    /// Seconds between samples as the user wants them.
+    public var interval = 1.0
+    /// Whether QEMU is told to count latencies in histograms: the one thing that changes the VM.
+    public var setsHistograms = false
+    /// Whether tracepoints stay open though no screen shows them.
+    public var keepsTracepoints = false
+    /// The probes to open.
+    public var probes: [ProbeDefinition] = []
+    /// What is wrong with probe files that could not be used.
+    public var probeErrors: [ProbeFileError] = []
+
+    /// Nothing to attach to yet.
+    public init() {}
+
+    /// `interval` within its bounds, nanoseconds.
+    var sampleInterval: Nanoseconds { Nanoseconds(min(max(interval, 0.1), 3600) * 1e9) }
+}

@@ -1,0 +1,183 @@
+import Host
+import Kernel
+import Probes
+public import Telemetry
+
+/// One or more running VMs, sampled. One thread owns it; nothing it does waits for a VM longer than
+/// a part of the interval.
+public struct AttachSource {
+    /// What a sample waits for answers at most, as a part of the interval.
+    private static let patience = 4
+    /// Likewise for the first, which is to be whole, nanoseconds.
+    private static let firstPatience: Nanoseconds = 110_000_000
+
+    /// How long recorded events wait to be taken, nanoseconds.
+    private static let ringPatience: Nanoseconds = 100_000_000
+
+    private var watches: [VMWatch]
+    private let configuration: AttachConfiguration
+    private let interval: Nanoseconds
+    private var cpu = HostCPU()
+    private var disks = HostDisks()
+    private var interrupts = InterruptCounts()
+    private var cost: SelfCost
+    private var previousTime: Nanoseconds?
+    private var sequence: UInt64 = 0
+
+    /// Attaches to the VMs of `configuration`; that one of them cannot be reached is told by the
+    /// samples. `ownThreads` are the kernel ids of vblktop's own threads, whose cost is shown.
+    /// Throws if a process asked for is not there, or is no QEMU.
+    public init(_ configuration: AttachConfiguration, ownThreads: [Int]) throws {
+        self.configuration = configuration
+        interval = configuration.sampleInterval
+        for case .process(let pid) in configuration.targets { try checkQEMU(pid) }
+        watches = configuration.targets.map { VMWatch($0, configuration) }
+        cost = SelfCost(tids: ownThreads)
+    }
+
+    /// One sample. The first has no rates.
+    public mutating func sample() -> Snapshot {
+        let begin = Clock.monotonic()
+        sequence += 1
+        for index in watches.indices { watches[index].begin(now: begin) }
+        var snapshot = Snapshot(
+            source: Source(kind: .qmp, name: name), sequence: sequence, monotonic: begin,
+            wallClock: Clock.wall(),
+            interval: previousTime.flatMap { RateInterval(from: $0, to: begin)?.seconds })
+        previousTime = begin
+        snapshot.host = Telemetry.Host(
+            disks: disks.sample(clock: Clock.monotonic), cpuPercent: cpu.sample())
+        snapshot.eventCounts = interrupts.sample(clock: Clock.monotonic)
+        gather(
+            until: begin
+                + (sequence == 1 ? Self.firstPatience : interval / Nanoseconds(Self.patience)))
+        for index in watches.indices { add(index, to: &snapshot) }
+        snapshot.total = BlockRates(summing: snapshot.luns)
+        for index in snapshot.host.disks.indices {
+            let name = snapshot.host.disks[index].name
+            snapshot.host.disks[index].luns =
+                snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
+        }
+        let skew = Clock.monotonic() - begin
+        let lost = snapshot.ownCost.lostEvents
+        snapshot.ownCost = cost.sample(clock: Clock.monotonic)
+        snapshot.ownCost.skew = skew
+        snapshot.ownCost.lostEvents = lost
+        snapshot.unavailable += disks.unavailable + interrupts.unavailable
+        snapshot.unavailable += configuration.probeErrors.map {
+            Unavailable(metric: "probe_columns", reason: clean($0.description))
+        }
+        if let reason = cpu.unavailable { snapshot.unavailable.append(reason) }
+        if let reason = cost.unavailable { snapshot.unavailable.append(reason) }
+        return snapshot
+    }
+
+    /// Rests until `deadline` (`CLOCK_MONOTONIC` nanoseconds) or until the descriptor `wake` is
+    /// readable, and meanwhile takes what the VMs send.
+    public mutating func rest(until deadline: Nanoseconds, wake: Int32) {
+        while Clock.monotonic() < deadline {
+            if wait(until: deadline, wake: wake) { return }
+            for index in watches.indices {
+                watches[index].step(now: Clock.monotonic())
+                watches[index].probes.drain()
+            }
+        }
+    }
+
+    /// Opens or closes the tracepoints.
+    public mutating func enableTracepoints(_ isOn: Bool) {
+        for index in watches.indices {
+            watches[index].probes.enableTracepoints(isOn || configuration.keepsTracepoints)
+        }
+    }
+
+    /// Takes back what was changed in the VMs, if anything was, and closes the connections.
+    public mutating func stop() {
+        for index in watches.indices { watches[index].undo(now: Clock.monotonic()) }
+        let limit = Clock.monotonic() + 1_000_000_000
+        while watches.contains(where: \.isUndoing), Clock.monotonic() < limit {
+            _ = wait(until: limit, wake: -1)
+            for index in watches.indices { watches[index].step(now: Clock.monotonic()) }
+        }
+        for index in watches.indices { watches[index].link?.close() }
+    }
+
+    private var name: String {
+        watches.count == 1 ? watches[0].name : "\(watches.count) VMs"
+    }
+
+    /// Takes what comes until every VM has said what the sample needs, or `deadline` is there.
+    private mutating func gather(until deadline: Nanoseconds) {
+        while watches.contains(where: \.isWaiting) {
+            guard Clock.monotonic() < deadline else { return }
+            _ = wait(until: deadline, wake: -1)
+            for index in watches.indices { watches[index].step(now: Clock.monotonic()) }
+        }
+    }
+
+    /// Waits for input of any VM, for a deadline of a connection, for `wake` or for `deadline`;
+    /// returns whether it was `wake`.
+    private func wait(until deadline: Nanoseconds, wake: Int32) -> Bool {
+        let links = watches.compactMap(\.link)
+        let next = links.compactMap(\.nextDeadline).min() ?? deadline
+        let now = Clock.monotonic()
+        // Rings of recorded events are soon full.
+        let hasRings = watches.contains { $0.probes.tracepointsAreOn }
+        let drain = hasRings ? now &+ Self.ringPatience : deadline
+        let end = min(deadline, drain, max(next, now &+ 1_000_000))
+        guard end > now else { return false }
+        let descriptors = [wake] + links.map { $0.descriptor ?? -1 }
+        let ready = try? waitForInput(
+            descriptors, timeout: .nanoseconds(Int64(clamping: end - now)))
+        return ready?.first?.isReadable ?? false
+    }
+
+    /// Adds what VM number `index` has to say. With several, everything says whose it is.
+    private mutating func add(_ index: Int, to snapshot: inout Snapshot) {
+        var reading = watches[index].reading(now: Clock.monotonic())
+        if watches.count > 1 { reading.belong(to: reading.vm.name) }
+        snapshot.vms.append(reading.vm)
+        snapshot.luns += reading.luns
+        snapshot.threads += reading.threads
+        snapshot.locks += reading.locks
+        for column in reading.probeColumns where !snapshot.probeColumns.contains(column) {
+            snapshot.probeColumns.append(column)
+        }
+        snapshot.ownCost.lostEvents &+= reading.lostEvents
+        snapshot.eventCounts += reading.eventCounts
+        snapshot.notices += reading.notices
+        snapshot.sources += reading.sources
+        for missing in reading.unavailable where !snapshot.unavailable.contains(missing) {
+            snapshot.unavailable.append(missing)
+        }
+    }
+}
+
+/// Why a process cannot be attached to.
+public struct NoQEMU: Error, CustomStringConvertible {
+    public let pid: Int
+    public let reason: String
+
+    public var description: String {
+        "process \(pid) \(reason); `vblktop list` shows the VMs that run here"
+    }
+}
+
+private func checkQEMU(_ pid: Int) throws {
+    guard let arguments = commandLine(ofProcess: pid, open: openTextFile) else {
+        throw NoQEMU(pid: pid, reason: "is not there")
+    }
+    guard isQEMU(arguments) else { throw NoQEMU(pid: pid, reason: "is no QEMU") }
+}
+
+extension VMReading {
+    /// Marks everything as that of the VM called `name`.
+    fileprivate mutating func belong(to name: String) {
+        for index in luns.indices { luns[index].vm = name }
+        for index in threads.indices { threads[index].vm = name }
+        for index in locks.indices { locks[index].vm = name }
+        for index in eventCounts.indices { eventCounts[index].vm = name }
+        for index in notices.indices { notices[index].vm = name }
+        for index in sources.indices { sources[index].vm = name }
+    }
+}

@@ -1,0 +1,97 @@
+import QMP
+import Telemetry
+
+extension Disk {
+    /// Takes a reading of its counters and works out what it did since the one before.
+    mutating func take(_ stats: QMPBlockStats, at now: Nanoseconds) {
+        let reading = LUNCounters(stats, at: now)
+        var fresh = identity
+        fresh.derive(from: counters, to: reading)
+        fresh.rates.forgetWhatQEMUDoesNotCount(stats)
+        fresh.virtqueues = lun.virtqueues
+        counters = reading
+        lun = fresh
+    }
+
+    /// Blanks what is too old to be shown as what it does now.
+    mutating func forgetRates() {
+        lun = identity
+        queues = [:]
+    }
+
+    /// Puts what its queues said into the LUN, as far as they were asked after `since`.
+    mutating func showQueues(askedAfter since: Nanoseconds) {
+        guard !queues.isEmpty else { return }
+        let fresh = queues.filter { $0.value.at >= since }.sorted { $0.key < $1.key }
+        lun.virtqueues = fresh.compactMap { index, reading in
+            Virtqueue(index: index, reading.queue)
+        }
+        let isWhole = !fresh.isEmpty && fresh.count == max(1, lun.queues ?? 1)
+        guard isWhole, lun.rates.queueDepth != nil else { return }
+        lun.rates.queueDepth?.now = lun.virtqueues.reduce(0) { $0 + $1.inFlight }
+    }
+}
+
+extension BlockRates {
+    /// A counter QEMU does not have stands at 0 in both readings: its rate is unknown, not 0.
+    fileprivate mutating func forgetWhatQEMUDoesNotCount(_ stats: QMPBlockStats) {
+        kicks = nil
+        interrupts = nil
+        writeZeroes = nil
+        if stats.discards.operations == nil { discards = nil }
+        if stats.flushes.operations == nil { flushes = nil }
+    }
+}
+
+extension Virtqueue {
+    /// What `x-query-virtio-queue-status` says of one queue; `nil` before the guest's driver has
+    /// set it up.
+    fileprivate init?(index: Int, _ queue: QMPVirtioQueue) {
+        guard let size = queue.size, size > 0, let inUse = queue.inUse else { return nil }
+        self.init(
+            index: index, size: size,
+            availIndex: queue.shadowAvailable ?? 0,
+            usedIndex: queue.used ?? 0, inFlight: inUse)
+        if let last = queue.lastAvailable, let avail = queue.shadowAvailable {
+            // Both wrap at 65,536, and so does what lies between them.
+            waiting = Int(avail &- last)
+        }
+    }
+}
+
+extension LUNCounters {
+    /// What QEMU has counted of a disk (`query-blockstats`) at `now`.
+    init(_ stats: QMPBlockStats, at now: Nanoseconds) {
+        self.init(monotonic: now)
+        let all = [stats.reads, stats.writes, stats.flushes, stats.discards]
+        reads = stats.reads.operations ?? 0
+        writes = stats.writes.operations ?? 0
+        flushes = stats.flushes.operations ?? 0
+        discards = stats.discards.operations ?? 0
+        readBytes = stats.reads.bytes ?? 0
+        writeBytes = stats.writes.bytes ?? 0
+        readLatencySum = stats.reads.totalTime ?? 0
+        writeLatencySum = stats.writes.totalTime ?? 0
+        latencySum = all.reduce(0) { $0 &+ ($1.totalTime ?? 0) }
+        let merged = all.compactMap(\.merged)
+        merges = merged.isEmpty ? nil : merged.reduce(0, &+)
+        errors = all.reduce(0) { $0 &+ ($1.failed ?? 0) &+ ($1.invalid ?? 0) }
+        readLatencyBuckets = stats.reads.histogram.map(\.latencyBuckets) ?? []
+        writeLatencyBuckets = stats.writes.histogram.map(\.latencyBuckets) ?? []
+    }
+}
+
+extension QMPHistogram {
+    /// The counts in the layout of `LatencyBuckets`. All requests of a bin count at its upper end,
+    /// so that a percentile says what the share took at most; those past the last boundary count at
+    /// twice that boundary, which is a guess of ours.
+    var latencyBuckets: [UInt64] {
+        var buckets = [UInt64](repeating: 0, count: LatencyBuckets.count)
+        for (bin, count) in bins.enumerated() {
+            let upper = bin < boundaries.count ? boundaries[bin] : (boundaries.last ?? 0) &* 2
+            let index = LatencyBuckets.index(of: upper == 0 ? 0 : upper - 1)
+            buckets[index] = buckets[index] &+ count
+        }
+        return buckets
+    }
+}

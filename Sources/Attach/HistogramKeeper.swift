@@ -1,0 +1,49 @@
+import QMP
+import Telemetry
+
+/// Has QEMU count latencies of the disks, where the user asked for it, and takes it back at the
+/// end.
+///
+/// The only thing that changes a VM. A disk whose histograms someone else has set keeps them: other
+/// boundaries would ruin the other's numbers.
+struct HistogramKeeper: Sendable {
+    /// Powers of two of microseconds, 32 µs to 65 ms: each boundary costs QEMU some 20 bytes in
+    /// every answer.
+    static let boundaries: [UInt64] = (5...16).map { 1000 << $0 }
+
+    let isOn: Bool
+    /// Disks whose histograms are ours.
+    private(set) var ours: Set<String> = []
+    private var others: Set<String> = []
+
+    init(isOn: Bool) { self.isOn = isOn }
+
+    /// The changes to ask for now: for each disk once, after its counters were seen.
+    mutating func due(_ disks: [Disk]) -> [QMPChange] {
+        guard isOn else { return [] }
+        let present = Set(disks.map(\.key))
+        ours.formIntersection(present)
+        others.formIntersection(present)
+        var changes: [QMPChange] = []
+        for disk in disks where !ours.contains(disk.key) && !others.contains(disk.key) {
+            guard let counters = disk.counters else { continue }
+            if counters.readLatencyBuckets.isEmpty && counters.writeLatencyBuckets.isEmpty {
+                ours.insert(disk.key)
+                changes.append(
+                    .setLatencyHistograms(device: disk.key, boundaries: Self.boundaries))
+            } else {
+                others.insert(disk.key)
+            }
+        }
+        return changes
+    }
+
+    /// QEMU refused for this disk.
+    mutating func takeRefusal(of disk: String) {
+        ours.remove(disk)
+        others.insert(disk)
+    }
+
+    /// The changes that undo what was done.
+    var undoing: [QMPChange] { ours.sorted().map { .removeLatencyHistograms(device: $0) } }
+}

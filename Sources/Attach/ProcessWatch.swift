@@ -1,0 +1,81 @@
+import Host
+import Kernel
+import SystemPackage
+import Telemetry
+
+/// The process of a VM: its threads and what they do.
+struct ProcessWatch: Sendable {
+    let pid: Int
+    /// Its arguments, `nil` if they cannot be read.
+    let commandLine: QEMUCommandLine?
+    private var tasks: TaskList
+    private var threads: ThreadSampler
+    private var startTime: UInt64?
+    /// Where its files lie.
+    private var backing = BackingDisks()
+    private var watched: [WatchedThread] = []
+    /// When the threads were read last.
+    private(set) var lastReading: Nanoseconds?
+    /// Why they could not be, the last time.
+    private(set) var problem: String?
+    /// The process has ended, or its id belongs to another one now.
+    private(set) var isGone = false
+
+    init(pid: Int) {
+        self.pid = pid
+        commandLine = Attach.commandLine(ofProcess: pid, open: openTextFile)
+            .map(QEMUCommandLine.init)
+        tasks = TaskList(pid: pid)
+        threads = ThreadSampler(pid: pid)
+    }
+
+    /// The threads there are, with the roles of `model`; what each did since the last call.
+    mutating func sample(_ model: VMModel, luns: [LUN]) -> [ThreadActivity] {
+        do {
+            _ = try tasks.update()
+            problem = nil
+        } catch {
+            if error.isGone { isGone = true } else { problem = error.description }
+            return []
+        }
+        // A process always has a thread of its own number: with none, or another start, it is gone.
+        let first = tasks.tasks.first { $0.tid == pid }
+        startTime = startTime ?? first?.startTime
+        guard let first, first.startTime == startTime else {
+            isGone = true
+            return []
+        }
+        let now = tasks.tasks.map { task in
+            model.roles.watched(tid: task.tid, calledBy: task.name, pid: pid, luns: luns)
+        }
+        if now != watched {
+            threads.watch(now)
+            watched = now
+        }
+        lastReading = Clock.monotonic()
+        return threads.sample(clock: Clock.monotonic)
+    }
+
+    /// The threads as they were found last.
+    var watchedThreads: [WatchedThread] { watched }
+
+    /// Says of each disk on which of the host's its data lie.
+    mutating func locate(_ luns: inout [LUN], now: Nanoseconds) {
+        backing.update(ofProcess: pid, files: luns.compactMap(\.file), now: now)
+        for index in luns.indices {
+            luns[index].hostDisk = backing.disk(holding: luns[index].file)
+        }
+    }
+
+    /// Why columns of the threads are blank, or disks of the host not named.
+    var unavailable: [Unavailable] {
+        threads.unavailable + (backing.problem.map { [$0] } ?? [])
+    }
+}
+
+extension KernelError {
+    /// What was read is not there any more.
+    fileprivate var isGone: Bool {
+        errno == .noSuchFileOrDirectory || errno == .noSuchProcess
+    }
+}

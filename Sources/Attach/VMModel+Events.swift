@@ -1,0 +1,62 @@
+import QMP
+import Telemetry
+
+extension VMModel {
+    /// Takes an event, and returns what to tell the user of it.
+    mutating func take(_ event: QMPEvent, at now: Nanoseconds) -> [Notice] {
+        func notice(_ severity: Finding.Severity, _ text: String) -> [Notice] {
+            [Notice(monotonic: now, severity: severity, text: text)]
+        }
+        switch event.name {
+        case "STOP":
+            agenda.askAgain(.status)
+            status = "paused"
+            return notice(.warning, "the VM was paused")
+        case "RESUME":
+            status = "running"
+            return notice(.info, "the VM runs again")
+        case "RESET":
+            agenda.askAboutFeatures(of: disks)
+            return notice(.info, "the guest was reset")
+        case "SHUTDOWN": return notice(.warning, "the guest shuts down")
+        case "POWERDOWN": return notice(.info, "the guest was asked to power down")
+        case "SUSPEND": return notice(.info, "the guest suspended itself")
+        case "WAKEUP": return notice(.info, "the guest woke up")
+        case "GUEST_PANICKED": return notice(.critical, "the guest's kernel panicked")
+        case "WATCHDOG": return notice(.warning, "the guest's watchdog expired")
+        case "DEVICE_DELETED":
+            agenda.askForTopology()
+            return []
+        case "MIGRATION":
+            let status = event.data["status"]?.text ?? "changed"
+            return notice(.warning, "migration: " + clean(status))
+        default: return takeBlockEvent(event, at: now)
+        }
+    }
+
+    private mutating func takeBlockEvent(_ event: QMPEvent, at now: Nanoseconds) -> [Notice] {
+        switch event.name {
+        case "BLOCK_IO_ERROR":
+            let place = event.data["qom-path"]?.text ?? event.data["device"]?.text
+            let disk = disks.first { $0.key == place || $0.block.device == place }
+            let operation = event.data["operation"]?.text ?? "request"
+            let reason = event.data["reason"]?.text ?? "I/O error"
+            let name = disk?.lun.id ?? place ?? "a disk"
+            return [
+                Notice(
+                    monotonic: now, severity: .critical,
+                    text: "\(clean(name)): \(clean(operation)) failed: \(clean(reason))")
+            ]
+        case "BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_READY", "BLOCK_JOB_ERROR":
+            agenda.askForTopology()
+            let word = event.name.dropFirst("BLOCK_JOB_".count).lowercased()
+            let name = event.data["device"]?.text ?? "?"
+            return [
+                Notice(
+                    monotonic: now, severity: word == "error" ? .critical : .info,
+                    text: "block job \(clean(name)): \(word)")
+            ]
+        default: return []
+        }
+    }
+}

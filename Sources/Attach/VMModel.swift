@@ -1,0 +1,284 @@
+import QMP
+import Telemetry
+
+/// What is known of one VM through QMP: answers and events go in, disks and facts come out.
+///
+/// Knows neither clock nor socket: the tests feed it conversations recorded from real QEMUs.
+struct VMModel: Sendable {
+    var name: String?
+    var version: QMPVersion?
+    var status: String?
+    var isKVM: Bool?
+    var memoryBytes: UInt64?
+    var roles = ThreadRoles()
+    var vcpuCount: Int?
+    /// What the process was started with, once known.
+    var commandLine: QEMUCommandLine?
+    /// In the order QEMU lists them.
+    private(set) var disks: [Disk] = []
+    /// Commands this QEMU has, `nil` until it said.
+    private(set) var commands: Set<String>?
+    /// The last two readings of KVM's counters.
+    private(set) var kvmStats: KVMStats.Reading?
+    private(set) var previousKVMStats: KVMStats.Reading?
+    /// When `query-blockstats` was answered last.
+    private(set) var lastStats: Nanoseconds?
+    /// Questions still to ask, the urgent ones first.
+    var agenda = Agenda()
+    private var nodes: [QMPBlockNode] = []
+    private var graph: QMPBlockGraph?
+    private var blockGraph = BlockGraph()
+    private var pci: [String: String] = [:]
+    private var limits: [String: QMPValue] = [:]
+    /// Whether disks were listed before: only then is a new one worth a word.
+    private var hasListedDisks = false
+
+    /// Takes an answer, and returns what happened that a user wants to know.
+    mutating func take(
+        _ reply: QMPReply, to query: QMPQuery, at now: Nanoseconds
+    ) -> [Notice] {
+        switch reply {
+        case .version(let version): self.version = version
+        case .commands(let commands): self.commands = commands
+        case .name(let name): self.name = name.map(clean)
+        case .status(let status): self.status = status.status.map(clean)
+        case .kvm(let kvm): isKVM = kvm.isEnabled
+        case .memorySize(let size):
+            memoryBytes = size.base.map { $0 &+ (size.plugged ?? 0) }
+        case .cpus(let cpus): take(cpus)
+        case .ioThreads(let threads):
+            roles.ioThreads = [:]
+            for thread in threads {
+                if let tid = thread.threadID, let id = thread.id {
+                    roles.ioThreads[tid] = clean(id)
+                }
+            }
+        case .block(let blocks): return take(blocks, at: now)
+        case .blockStats(let stats): take(stats, at: now)
+        case .namedBlockNodes(let nodes):
+            self.nodes = nodes
+            redraw()
+        case .blockGraph(let graph):
+            self.graph = graph
+            redraw()
+        case .pci(let devices): take(devices)
+        case .stats(let stats): take(stats, at: now)
+        default: takeFact(reply, to: query, at: now)
+        }
+        return []
+    }
+
+    /// Takes note that this QEMU does not answer `query`, for an error of `kind`.
+    mutating func takeRefusal(of query: QMPQuery, kind: String) {
+        let isUnknown = kind == "CommandNotFound"
+        let isNews = isUnknown && !agenda.unknownCommands.contains(query.command)
+        agenda.forget(query, isUnknownCommand: isUnknown)
+        // Without the virtio commands the object model says a part of it.
+        if isNews, query.command == "x-query-virtio-status" {
+            askAboutDisks()
+        }
+    }
+
+    /// The connection is gone: what was counted so far stays to be compared with, nothing of it is
+    /// shown.
+    mutating func loseConnection() {
+        for index in disks.indices { disks[index].forgetRates() }
+        agenda = Agenda()
+        lastStats = nil
+    }
+
+    /// The rates are older than anyone would take them for.
+    mutating func blankRates() {
+        for index in disks.indices { disks[index].forgetRates() }
+    }
+
+    /// Shows what the queues said, as far as they were asked after `since`.
+    mutating func showQueues(askedAfter since: Nanoseconds) {
+        for index in disks.indices { disks[index].showQueues(askedAfter: since) }
+    }
+
+    private mutating func take(_ cpus: [QMPCPU]) {
+        roles.vcpus = [:]
+        vcpuCount = cpus.count
+        for (position, cpu) in cpus.enumerated() {
+            if let tid = cpu.threadID { roles.vcpus[tid] = cpu.index ?? position }
+        }
+    }
+
+    private mutating func take(_ devices: [QMPPCIDevice]) {
+        pci = [:]
+        for device in devices {
+            guard let id = device.qdevID, !id.isEmpty, let bus = device.bus, let slot = device.slot,
+                let function = device.function
+            else { continue }
+            pci[id] = "0000:\(hex(bus, 2)):\(hex(slot, 2)).\(hex(function, 1))"
+        }
+        describeAll()
+    }
+
+    private func hex(_ number: Int, _ digits: Int) -> String {
+        let text = String(UInt32(truncatingIfNeeded: number), radix: 16)
+        return String(repeating: "0", count: max(0, digits - text.count)) + text
+    }
+
+    private mutating func take(_ blocks: [QMPBlockDevice], at now: Nanoseconds) -> [Notice] {
+        let known = Dictionary(disks.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        var fresh: [Disk] = []
+        for block in blocks {
+            guard let key = Disk.key(of: block), !fresh.contains(where: { $0.key == key }) else {
+                continue
+            }
+            var disk = known[key] ?? Disk(key: key, block: block)
+            disk.block = block
+            fresh.append(disk)
+        }
+        defer { hasListedDisks = true }
+        let notices = hasListedDisks ? changes(from: disks, to: fresh, at: now) : []
+        disks = fresh
+        makeNamesUnique()
+        describeAll()
+        askAboutDisks()
+        return notices
+    }
+
+    /// A device of the command line is what it was: only one plugged later has to say what it is.
+    private mutating func askAboutDisks() {
+        let line = commandLine
+        agenda.askAbout(
+            disks,
+            isKnown: { disk in
+                disk.qdevID.map { id in line?.device(id: id, drives: []) != nil } ?? false
+            }, version: version)
+    }
+
+    private func changes(from old: [Disk], to fresh: [Disk], at now: Nanoseconds) -> [Notice] {
+        let (before, after) = (Set(old.map(\.key)), Set(fresh.map(\.key)))
+        let gone = old.filter { !after.contains($0.key) }.map { ("unplugged", $0.lun.id) }
+        let come = fresh.filter { !before.contains($0.key) }.map { ("plugged", $0.lun.id) }
+        return (gone + come).map { word, id in
+            Notice(monotonic: now, severity: .info, text: "disk \(id) \(word)")
+        }
+    }
+
+    /// Two disks of one name would be one row: the later ones get a number.
+    private mutating func makeNamesUnique() {
+        var seen: [String: Int] = [:]
+        for index in disks.indices {
+            let name = Disk.name(of: disks[index].block)
+            let count = seen[name, default: 0]
+            seen[name] = count + 1
+            disks[index].identity.id = count == 0 ? name : "\(name)#\(count + 1)"
+        }
+    }
+
+    private mutating func take(_ stats: [QMPBlockStats], at now: Nanoseconds) {
+        lastStats = now
+        let byKey = Dictionary(
+            stats.compactMap { stat in stat.qdev.map { ($0, stat) } },
+            uniquingKeysWith: { first, _ in first })
+        for index in disks.indices {
+            if let stat = byKey[disks[index].key] { disks[index].take(stat, at: now) }
+        }
+        // QEMU has no event for a disk that is plugged: another list is how it shows.
+        let devices = stats.compactMap(\.qdev)
+        if let listedDevices, devices != listedDevices { agenda.askForTopology() }
+        listedDevices = devices
+    }
+
+    /// Devices of the last `query-blockstats`.
+    private var listedDevices: [String]?
+
+    private mutating func take(_ stats: [QMPStats], at now: Nanoseconds) {
+        var counts: [String: UInt64] = [:]
+        for vcpu in stats {
+            for (name, value) in vcpu.values {
+                if let count = value.uint64 { counts[name] = (counts[name] ?? 0) &+ count }
+            }
+        }
+        previousKVMStats = kvmStats
+        kvmStats = KVMStats.Reading(at: now, counts: counts)
+    }
+
+    private mutating func takeFact(_ reply: QMPReply, to query: QMPQuery, at now: Nanoseconds) {
+        switch (query, reply) {
+        case (.qomGet(let path, "limits"), .qomValue(let value)):
+            limits[path.split(separator: "/").last.map(String.init) ?? path] = value
+            describeAll()
+        case (.qomGet(let path, let property), .qomValue(let value)):
+            change(diskAt: path) { $0.facts.take(value, of: property) }
+        case (.virtioStatus(let key), .virtioStatus(let status)):
+            change(diskCalled: key) { $0.facts.take(status) }
+        case (.virtioQueueStatus(let key, let number), .virtioQueueStatus(let queue)):
+            change(diskCalled: key) { disk in
+                disk.queues[Int(number)] = (now, queue)
+                if let size = queue.size, size > 0 { disk.facts.queueSize = size }
+            }
+        default: break
+        }
+    }
+
+    private mutating func change(diskAt path: String, _ body: (inout Disk) -> Void) {
+        guard let index = disks.firstIndex(where: { $0.objectPath == path }) else { return }
+        body(&disks[index])
+        describe(index)
+    }
+
+    private mutating func change(diskCalled key: String, _ body: (inout Disk) -> Void) {
+        guard let index = disks.firstIndex(where: { $0.key == key }) else { return }
+        body(&disks[index])
+        describe(index)
+    }
+
+    /// Brings what is said of every disk up to date.
+    mutating func describeAll() {
+        for index in disks.indices { describe(index) }
+        for group in disks.compactMap({ disk in disk.throttleGroup(in: blockGraph) })
+        where limits[group] == nil {
+            agenda.ask(.qomGet(path: "/objects/" + group, property: "limits"))
+        }
+    }
+
+    private mutating func describe(_ index: Int) {
+        disks[index].describe(
+            graph: blockGraph, pci: pci, commandLine: commandLine, limits: limits)
+    }
+
+    private mutating func redraw() {
+        blockGraph = BlockGraph(nodes: nodes, graph: graph)
+        describeAll()
+    }
+}
+
+extension Disk {
+    /// The throttle group whose limits are not in the disk's own description.
+    fileprivate func throttleGroup(in graph: BlockGraph) -> String? {
+        block.inserted.flatMap { BlockGraph.throttleGroup(of: graph.chain(from: $0)) }
+    }
+}
+
+extension DiskFacts {
+    fileprivate mutating func take(_ value: QMPValue, of property: String) {
+        switch property {
+        case "type": model = value.text
+        case "num-queues": queues = value.uint64.flatMap { Int(exactly: $0) }
+        case "queue-size": queueSize = value.uint64.flatMap { Int(exactly: $0) }
+        case "iothread":
+            let name = value.text?.split(separator: "/").last.map(String.init)
+            // With a mapping this property is empty, and the mapping says more.
+            if name != nil || ioThread == nil { ioThread = .some(name.map(clean)) }
+        case "iothread-vq-mapping":
+            var names: [String] = []
+            for item in value.items ?? [] {
+                if let name = item["iothread"]?.text, !names.contains(name) { names.append(name) }
+            }
+            if !names.isEmpty { ioThread = .some(clean(names.joined(separator: ","))) }
+        default: break
+        }
+    }
+
+    fileprivate mutating func take(_ status: QMPVirtioStatus) {
+        let taken = status.guestFeatures.map { $0.device.union($0.transport) } ?? []
+        features = taken.map(clean).sorted()
+        if status.deviceID == 2, let count = status.queueCount, count > 0 { queues = count }
+    }
+}

@@ -1,0 +1,32 @@
+import Host
+import Kernel
+import Probes
+import Telemetry
+
+extension VMWatch {
+    /// Adds what the probes saw on the VM's threads.
+    mutating func addProbes(to reading: inout VMReading) {
+        guard let process else { return }
+        let names = Dictionary(
+            reading.threads.map { ($0.tid, $0.name) }, uniquingKeysWith: { first, _ in first })
+        let threads = process.watchedThreads.map { thread in
+            ProbedThread(
+                tid: thread.tid, role: thread.role,
+                name: names[thread.tid] ?? thread.name ?? "thread \(thread.tid)")
+        }
+        probes.watch(threads, pid: process.pid, vm: nil)
+        let seen = probes.sample(clock: Clock.monotonic)
+        for index in reading.threads.indices {
+            let tid = reading.threads[index].tid
+            reading.threads[index].probes = seen.values[tid] ?? []
+            reading.threads[index].lockWaits = seen.lockWaits[tid]?.waitsPerSecond
+            reading.threads[index].lockWaitPercent = seen.lockWaits[tid]?.percent
+        }
+        reading.probeColumns = seen.columns
+        reading.locks = seen.locks
+        reading.eventCounts += seen.eventCounts
+        reading.lostEvents = seen.lost &+ seen.hidden
+        reading.sources.append(seen.status)
+        reading.unavailable += seen.unavailable
+    }
+}

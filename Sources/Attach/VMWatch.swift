@@ -1,0 +1,134 @@
+import Host
+import Kernel
+import Probes
+import QMP
+import Telemetry
+
+/// One VM that is watched: its QMP connection, its process, and what both say.
+///
+/// Nothing here waits. `begin` asks what a sample needs, `step` takes what has come, `reading` says
+/// what is known by then.
+struct VMWatch: Sendable {
+    /// Answers later than this are given up, nanoseconds.
+    static let answerLimit: Nanoseconds = 5_000_000_000
+
+    let target: AttachConfiguration.Target
+    var link: QMPLink?
+    var process: ProcessWatch?
+    var model = VMModel()
+    var cadence: Cadence
+    var notices: [Notice] = []
+    /// The question for the counters that is under way.
+    var statsRequest: QMPRequest?
+    /// Since when the connection is ready, `nil` while it is not.
+    var readySince: Nanoseconds?
+    /// Whether the counters are so old that they are not shown.
+    var isStale = false
+    var histograms: HistogramKeeper
+    var probes: ProbeSession
+    /// Whether nothing is left to be taken back.
+    var isUndone = true
+    /// Whether the user knows that the process has ended.
+    var toldOfEnd = false
+    /// Samples begun.
+    var ticks = 0
+    var regular = RegularQuestions()
+    /// Addresses of a VM known by its process that were not tried yet.
+    private var untried: [QMPAddress] = []
+    private var nextSearch: Nanoseconds = 0
+
+    init(_ target: AttachConfiguration.Target, _ configuration: AttachConfiguration) {
+        self.target = target
+        cadence = Cadence(wanted: configuration.sampleInterval)
+        histograms = HistogramKeeper(isOn: configuration.setsHistograms)
+        probes = ProbeSession(definitions: configuration.probes)
+        probes.enableTracepoints(configuration.keepsTracepoints)
+        switch target {
+        case .qmp(let address): link = QMPLink(address)
+        case .process(let pid): adopt(ProcessWatch(pid: pid))
+        }
+    }
+
+    /// Asks what the sample about to be taken needs.
+    mutating func begin(now: Nanoseconds) {
+        defer { ticks += 1 }
+        findProcess(now: now)
+        tryNextAddress()
+        guard link != nil else { return }
+        step(now: now)
+        guard readySince != nil else { return }
+        if statsRequest == nil, cadence.isDue() {
+            statsRequest = link?.ask(.blockStats, at: now, within: Self.answerLimit)
+        }
+        for query in regular.due(model, at: now) { ask(query, at: now) }
+        // The first sample wants to be whole, and later ones must not be felt.
+        let isBacklogged = (link?.pendingCount ?? 0) > 8
+        for query in model.agenda.next(isBacklogged ? 0 : 3) { ask(query, at: now) }
+        for change in histograms.due(model.disks) {
+            _ = link?.change(change, at: now, within: Self.answerLimit)
+        }
+        step(now: now)
+    }
+
+    /// Whether the sample would be better for waiting a little.
+    var isWaiting: Bool {
+        guard let link else { return false }
+        switch link.state {
+        case .connecting: return ticks <= 1
+        case .ready: return statsRequest != nil || (ticks <= 1 && link.pendingCount > 0)
+        case .waiting, .failed: return false
+        }
+    }
+
+    /// Takes what has come, without waiting.
+    mutating func step(now: Nanoseconds) {
+        guard let outcomes = link?.step(now: now) else { return }
+        for outcome in outcomes { take(outcome, now: now) }
+        if link?.state != .ready, readySince != nil { loseConnection(now: now) }
+    }
+
+    mutating func ask(_ query: QMPQuery, at now: Nanoseconds) {
+        _ = link?.ask(query, at: now, within: Self.answerLimit)
+    }
+
+    /// Tells the user of something, unless it was told just before.
+    mutating func note(_ severity: Finding.Severity, _ text: String, at now: Nanoseconds) {
+        notices.append(Notice(monotonic: now, severity: severity, text: text))
+    }
+
+    /// Looks for the process behind the socket, once a second at most.
+    private mutating func findProcess(now: Nanoseconds) {
+        guard process == nil, case .qmp(let address) = target, now >= nextSearch else { return }
+        nextSearch = now &+ 1_000_000_000
+        if let pid = link?.peerPID, isProcessOfVM(pid) {
+            adopt(ProcessWatch(pid: pid))
+            return
+        }
+        // The peer is whoever made the socket: a manager that handed it down, or nobody over TCP.
+        let found = (try? runningVMs()) ?? []
+        let match = found.first { machine in
+            machine.qmp.contains { (try? QMPAddress($0)) == address }
+        }
+        if let match { adopt(ProcessWatch(pid: match.pid)) }
+    }
+
+    private func isProcessOfVM(_ pid: Int) -> Bool {
+        Attach.commandLine(ofProcess: pid, open: openTextFile).map(isQEMU) ?? false
+    }
+
+    private mutating func adopt(_ watch: ProcessWatch) {
+        process = watch
+        model.commandLine = watch.commandLine
+        model.describeAll()
+        guard case .process = target else { return }
+        untried = (watch.commandLine?.qmpAddresses ?? []).compactMap { try? QMPAddress($0) }
+        tryNextAddress()
+    }
+
+    /// Of the sockets of a VM known by its process, one may be held by another client: each is
+    /// tried once, and the last one is kept.
+    private mutating func tryNextAddress() {
+        guard !untried.isEmpty, readySince == nil else { return }
+        if link == nil || link?.problem != nil { link = QMPLink(untried.removeFirst()) }
+    }
+}

@@ -1,0 +1,143 @@
+/// All that is asked of QEMU. None of it changes the VM, and nothing else can be expressed.
+///
+/// Every call runs in QEMU's main loop; the costs are for some forty disks.
+public enum QMPQuery: Sendable, Hashable {
+    /// `query-version`
+    case version
+    /// `query-commands`: names only.
+    case commands
+    /// `query-name`
+    case name
+    /// `query-status`
+    case status
+    /// `query-kvm`
+    case kvm
+    /// `query-cpus-fast` (QEMU 2.12): does not stop the guest.
+    case cpus
+    /// `query-iothreads`
+    case ioThreads
+    /// `query-block`: 8 ms, and looks at the image files: seldom.
+    case block
+    /// `query-blockstats`: 10 ms.
+    case blockStats
+    /// `query-named-block-nodes` with `flat` (QEMU 5.0): 5 ms.
+    case namedBlockNodes
+    /// `x-debug-query-block-graph` (QEMU 4.0, unstable).
+    case blockGraph
+    /// `query-pci`: 5 ms.
+    case pci
+    /// `query-memory-size-summary`
+    case memorySize
+    /// `query-migrate`
+    case migration
+    /// `query-block-jobs`
+    case blockJobs
+    /// `qom-get`: one property of one object.
+    case qomGet(path: String, property: String)
+    /// `qom-list`: the properties of an object, its children among them.
+    case qomList(path: String)
+    /// `x-query-virtio` (QEMU 7.2, unstable).
+    case virtio
+    /// `x-query-virtio-status` (QEMU 7.2, unstable) of the device at a path of `virtio`.
+    case virtioStatus(path: String)
+    /// `x-query-virtio-queue-status` (QEMU 7.2, unstable): 1 ms for each queue.
+    case virtioQueueStatus(path: String, queue: UInt16)
+    /// `query-stats` of the provider `kvm` (QEMU 7.1); no names: all of them.
+    case stats(StatsTarget, names: [String])
+    /// `human-monitor-command`, for what QMP does not tell.
+    case monitorText(HarmlessText)
+
+    /// Whose statistics.
+    public enum StatsTarget: String, Sendable, Hashable { case vm, vcpu }
+
+    /// The QMP command's name.
+    public var command: String {
+        switch self {
+        case .version: "query-version"
+        case .commands: "query-commands"
+        case .name: "query-name"
+        case .status: "query-status"
+        case .kvm: "query-kvm"
+        case .cpus: "query-cpus-fast"
+        case .ioThreads: "query-iothreads"
+        case .block: "query-block"
+        case .blockStats: "query-blockstats"
+        case .namedBlockNodes: "query-named-block-nodes"
+        case .blockGraph: "x-debug-query-block-graph"
+        case .pci: "query-pci"
+        case .memorySize: "query-memory-size-summary"
+        case .migration: "query-migrate"
+        case .blockJobs: "query-block-jobs"
+        case .qomGet: "qom-get"
+        case .qomList: "qom-list"
+        case .virtio: "x-query-virtio"
+        case .virtioStatus: "x-query-virtio-status"
+        case .virtioQueueStatus: "x-query-virtio-queue-status"
+        case .stats: "query-stats"
+        case .monitorText: "human-monitor-command"
+        }
+    }
+
+    /// The arguments as the members of a JSON object; empty for none.
+    var arguments: String {
+        func quoted(_ text: String) -> String { JSONEscapes.quoted(text) }
+        return switch self {
+        case .namedBlockNodes: #""flat":true"#
+        case .qomGet(let path, let property):
+            #""path":\#(quoted(path)),"property":\#(quoted(property))"#
+        case .qomList(let path), .virtioStatus(let path): #""path":\#(quoted(path))"#
+        case .virtioQueueStatus(let path, let queue): #""path":\#(quoted(path)),"queue":\#(queue)"#
+        case .stats(let target, let names):
+            #""target":"\#(target.rawValue)","providers":[{"provider":"kvm""#
+                + (names.isEmpty ? "" : #","names":[\#(names.map(quoted).joined(separator: ","))]"#)
+                + "}]"
+        case .monitorText(let text): #""command-line":\#(quoted(text.line))"#
+        default: ""
+        }
+    }
+}
+
+/// Lines of the human monitor that only tell.
+///
+/// `info qtree` is left out on purpose: it has crashed some builds.
+public enum HarmlessText: Sendable, Hashable {
+    /// `info mtree -f`: the guest's memory as QEMU maps it.
+    case memoryMap
+    /// `gpa2hva ADDRESS`: where in QEMU's memory a guest-physical address lies.
+    case hostAddress(ofGuest: UInt64)
+    /// `info block -v`
+    case block
+    /// `info ramblock`: with the page size of each block.
+    case ramBlocks
+
+    /// What is typed.
+    var line: String {
+        switch self {
+        case .memoryMap: "info mtree -f"
+        case .hostAddress(let address): "gpa2hva 0x" + String(address, radix: 16)
+        case .block: "info block -v"
+        case .ramBlocks: "info ramblock"
+        }
+    }
+}
+
+/// The only thing vblktop ever writes into a VM, and only when its user has asked for it by name:
+/// QEMU's own latency histograms, which cost it a search per request and are forgotten with the VM.
+public enum QMPChange: Sendable, Hashable {
+    /// `block-latency-histogram-set`: counts from now on latencies between these `boundaries`,
+    /// nanoseconds, in ascending order; `device` is a `qdev` of `query-block`.
+    case setLatencyHistograms(device: String, boundaries: [UInt64])
+    /// Takes them away again.
+    case removeLatencyHistograms(device: String)
+
+    var command: String { "block-latency-histogram-set" }
+
+    var arguments: String {
+        switch self {
+        case .setLatencyHistograms(let device, let boundaries):
+            #""id":\#(JSONEscapes.quoted(device)),"boundaries":"#
+                + "[\(boundaries.map(String.init).joined(separator: ","))]"
+        case .removeLatencyHistograms(let device): #""id":\#(JSONEscapes.quoted(device))"#
+        }
+    }
+}

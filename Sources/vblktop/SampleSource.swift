@@ -1,0 +1,55 @@
+import Attach
+import Demo
+import Kernel
+import Telemetry
+
+/// Where samples come from. One thread owns it.
+protocol SampleSource {
+    /// One sample; the first has no rates.
+    mutating func sample() -> Snapshot
+    /// Rests until `deadline` (`CLOCK_MONOTONIC` nanoseconds) or until the descriptor `wake` is
+    /// readable, and meanwhile takes what its own descriptors bring.
+    mutating func rest(until deadline: Nanoseconds, wake: Int32)
+    /// Opens or closes the probes that cost the watched VM something: tracepoints.
+    mutating func enableTracepoints(_ isOn: Bool)
+    /// Lets go of what is watched. Nothing is sampled afterwards.
+    mutating func stop()
+}
+
+extension DemoSource: SampleSource {
+    mutating func rest(until deadline: Nanoseconds, wake: Int32) {
+        let now = Clock.monotonic()
+        guard deadline > now else { return }
+        // What fails here fails for whoever reads `wake` too, and is told there.
+        _ = try? waitForInput([wake], timeout: .nanoseconds(Int64(clamping: deadline - now)))
+    }
+
+    mutating func enableTracepoints(_ isOn: Bool) {}
+}
+
+extension AttachSource: SampleSource {}
+
+/// The next instant of a steady beat: `interval` after the one at `last`, or `now` once a whole
+/// beat was missed, for missed samples are never made up for.
+func beat(after last: Nanoseconds, interval: Nanoseconds, now: Nanoseconds) -> Nanoseconds {
+    let next = last + interval
+    return now > next + interval ? now : next
+}
+
+/// What the command line asks to watch.
+enum SourceChoice: Sendable {
+    case demo(DemoConfiguration)
+    case attach(AttachConfiguration)
+
+    /// Opens the source. `ownThreads` are the kernel ids of the threads that do the watching, and
+    /// `interval` the seconds between samples at the start.
+    func open(ownThreads: [Int], interval: Double) throws -> any SampleSource {
+        switch self {
+        case .demo(let configuration):
+            return try DemoSource(configuration, ownThreads: ownThreads)
+        case .attach(var configuration):
+            configuration.interval = interval
+            return try AttachSource(configuration, ownThreads: ownThreads)
+        }
+    }
+}
