@@ -6,8 +6,8 @@ public import Telemetry
 /// One or more running VMs, sampled. One thread owns it; nothing it does waits for a VM longer than
 /// a part of the interval.
 public struct AttachSource {
-    /// What a sample waits for answers at most, as a part of the interval.
-    private static let patience = 4
+    /// What a sample waits for answers: a quarter of the interval, and at most this, nanoseconds.
+    private static let patience: Nanoseconds = 250_000_000
     /// Likewise for the first, which is to be whole, nanoseconds.
     private static let firstPatience: Nanoseconds = 110_000_000
 
@@ -16,7 +16,7 @@ public struct AttachSource {
 
     private var watches: [VMWatch]
     private let configuration: AttachConfiguration
-    private let interval: Nanoseconds
+    private var interval: Nanoseconds
     private var cpu = HostCPU()
     private var disks = HostDisks()
     private var interrupts = InterruptCounts()
@@ -54,7 +54,7 @@ public struct AttachSource {
         snapshot.eventCounts = interrupts.sample(clock: Clock.monotonic)
         gather(
             until: begin
-                + (sequence == 1 ? Self.firstPatience : interval / Nanoseconds(Self.patience)))
+                + (sequence == 1 ? Self.firstPatience : min(interval / 4, Self.patience)))
         for index in watches.indices { add(index, to: &snapshot) }
         snapshot.total = BlockRates(summing: snapshot.luns)
         for index in snapshot.host.disks.indices {
@@ -86,6 +86,12 @@ public struct AttachSource {
                 watches[index].probes.drain()
             }
         }
+    }
+
+    /// Samples will be `interval` nanoseconds apart from now on.
+    public mutating func change(interval: Nanoseconds) {
+        self.interval = interval
+        for index in watches.indices { watches[index].cadence.wanted = interval }
     }
 
     /// Opens or closes the tracepoints.

@@ -194,7 +194,8 @@ extension QMPLink {
 // MARK: Moving bytes
 
 extension QMPLink {
-    private mutating func send() {
+    /// Sends, without waiting, what was asked since the last step.
+    public mutating func send() {
         if let output = connection?.session?.takeOutput() { connection?.output += output }
         guard let socket = connection?.socket else { return }
         while let output = connection?.output, !output.isEmpty {

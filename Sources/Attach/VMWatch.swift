@@ -95,6 +95,8 @@ struct VMWatch: Sendable {
     mutating func step(now: Nanoseconds) {
         guard let outcomes = link?.step(now: now) else { return }
         for outcome in outcomes { take(outcome, now: now) }
+        // An answer leads to further questions: they must not wait for the next answer.
+        link?.send()
         if link?.state != .ready, readySince != nil { loseConnection(now: now) }
     }
 

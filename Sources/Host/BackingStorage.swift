@@ -17,8 +17,8 @@ public struct BackingStorage: Sendable, Equatable {
     public internal(set) var reason: String?
 }
 
-/// Finds the disks below files. Holds what it has read, so that many files of a process cost little;
-/// make a new one when disks or mounts may have changed.
+/// Finds the disks below files. Holds what it has read, so that many files of a process cost
+/// little; make a new one when disks or mounts may have changed.
 public struct BackingFinder: Sendable {
     private let files: HostFiles
     private var mounts: [Int: [MountTable.Mount]] = [:]

@@ -46,10 +46,10 @@ public struct HostDisks: Sendable {
 
     /// Reads every disk once and returns what each did since it was read before.
     ///
-    /// `clock` gives `CLOCK_MONOTONIC` nanoseconds and is asked just before each file is read. Rates
-    /// are `nil` on a disk's first reading, for a counter that went down, and for what this kernel
-    /// does not count. A disk that is not there is left out; `unavailable` names one that was
-    /// asked for.
+    /// `clock` gives `CLOCK_MONOTONIC` nanoseconds and is asked just before each file is read.
+    /// Rates are `nil` on a disk's first reading, for a counter that went down, and for what this
+    /// kernel does not count. A disk that is not there is left out; `unavailable` names one that
+    /// was asked for.
     public mutating func sample(clock: () -> Nanoseconds) -> [HostDisk] {
         missing = nil
         for index in records.indices { records[index].isSeen = false }

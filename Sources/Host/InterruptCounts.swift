@@ -23,9 +23,9 @@ public struct InterruptCounts: Sendable {
     /// Reads both files and returns the lines that counted since the call before, of each file the
     /// `lineLimit` busiest, the busiest first.
     ///
-    /// `clock` gives `CLOCK_MONOTONIC` nanoseconds and is asked just before each file is read. There
-    /// is none on the first call, and none of a line that went down, is new, or counts otherwise
-    /// than before since CPUs came or went.
+    /// `clock` gives `CLOCK_MONOTONIC` nanoseconds and is asked just before each file is read.
+    /// There is none on the first call, and none of a line that went down, is new, or counts
+    /// otherwise than before since CPUs came or went.
     public mutating func sample(clock: () -> Nanoseconds) -> [EventCount] {
         let counts = interrupts.sample(into: &buffer, online: nil, clock: clock)
         return counts

@@ -54,6 +54,9 @@ public struct ProbeSession: Sendable {
             self.threads = []
             locks.reset()
             names = [:]
+            // What one process refuses, another may allow.
+            for index in states.indices { states[index].failure = nil }
+            if tracepointsAreOn { resolveTracepoints() }
         }
         self.pid = pid
         self.vm = vm

@@ -39,6 +39,13 @@ public struct MemoryMap: Sendable, Equatable {
         public var name: String
         /// Bytes from where the file is mapped first.
         public var offset: UInt64
+
+        /// A place `offset` bytes into `name`.
+        public init(kind: Kind, name: String, offset: UInt64) {
+            self.kind = kind
+            self.name = name
+            self.offset = offset
+        }
     }
 
     /// In the order of their addresses.

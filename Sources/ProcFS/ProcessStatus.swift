@@ -1,6 +1,7 @@
 /// Whom a process belongs to (/proc/PID/status).
 public struct ProcessStatus: Sendable, Equatable {
-    /// The user it acts as (`Uid`, the second of four numbers: real, effective, saved, file system).
+    /// The user it acts as (`Uid`, the second of four numbers: real, effective, saved, file
+    /// system).
     public let effectiveUser: UInt32
 
     /// Parses the file's text. Throws if the line is missing, cut short or no number.

@@ -10,6 +10,8 @@ protocol SampleSource {
     /// Rests until `deadline` (`CLOCK_MONOTONIC` nanoseconds) or until the descriptor `wake` is
     /// readable, and meanwhile takes what its own descriptors bring.
     mutating func rest(until deadline: Nanoseconds, wake: Int32)
+    /// Samples will be `interval` nanoseconds apart from now on.
+    mutating func change(interval: Nanoseconds)
     /// Opens or closes the probes that cost the watched VM something: tracepoints.
     mutating func enableTracepoints(_ isOn: Bool)
     /// Lets go of what is watched. Nothing is sampled afterwards.
@@ -24,6 +26,8 @@ extension DemoSource: SampleSource {
         _ = try? waitForInput([wake], timeout: .nanoseconds(Int64(clamping: deadline - now)))
     }
 
+    // The engine's counters cost the same however often they are read, and it has no tracepoints.
+    mutating func change(interval: Nanoseconds) {}
     mutating func enableTracepoints(_ isOn: Bool) {}
 }
 

@@ -63,7 +63,9 @@ final class Sampler: Sendable {
         defer { source.stop() }
         var last = Clock.monotonic()
         while true {
-            source.enableTracepoints(orders.withLock { $0.tracepoints })
+            let current = orders.withLock { $0 }
+            source.enableTracepoints(current.tracepoints)
+            source.change(interval: current.interval)
             mailbox.post(.sample(source.sample()))
             guard let next = rest(source: &source, after: last) else { return }
             last = next

@@ -16,6 +16,7 @@ let package = Package(
             name: "vblktop-bench",
             dependencies: [
                 "CTwin", "CBench", .product(name: "VblktopEngine", package: "vblktop"),
+                .product(name: "GuestHarness", package: "vblktop"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

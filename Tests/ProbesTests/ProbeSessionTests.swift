@@ -191,6 +191,16 @@ extension ProbeReading {
         #expect(reading.status.detail?.contains("open the event software:context") == true)
     }
 
+    @Test func whatOneProcessRefusesAnotherMayAllow() throws {
+        var rig = Rig([try Probe.switches()])
+        rig.kernel.state.withLock { $0.refused["software:context-switches"] = .permissionDenied }
+        rig.watch([5])
+        #expect(rig.sample().status.state == .failed)
+        rig.kernel.state.withLock { $0.refused = [:] }
+        rig.watch([5], pid: 2)
+        #expect(rig.sample().status.state == .ok && rig.open == 1)
+    }
+
     @Test func aMissingTracefsSaysHowToMountIt() throws {
         var rig = Rig([try Probe.switches(), try Probe.futex()])
         rig.kernel.state.withLock { $0.texts = [:] }

@@ -71,7 +71,11 @@ enum Probe {
             """
             event = "tracepoint:kvm:kvm_exit"
             roles = ["vcpu"]
-            event_count = { kind = "exit", field = "exit_reason", names = "kvm-exit", prefix = "r " }
+            [event_count]
+            kind = "exit"
+            field = "exit_reason"
+            names = "kvm-exit"
+            prefix = "r "
             """)
     }
     static func batch() throws -> ProbeDefinition {

@@ -2,7 +2,7 @@ import ProcFS
 import Testing
 
 /// What a parser makes of `text`, as whoever reads a file hands it over.
-private func parse<Value>(
+func parse<Value>(
     _ text: String, _ parser: (Span<UInt8>) throws(ProcFSError) -> Value
 ) throws(ProcFSError) -> Value {
     let bytes = Array(text.utf8)
@@ -10,7 +10,7 @@ private func parse<Value>(
 }
 
 /// The field `parser` complains about, `nil` if it takes `text`.
-private func complaint<Value>(
+func complaint<Value>(
     _ text: String, _ parser: (Span<UInt8>) throws(ProcFSError) -> Value
 ) -> String? {
     do {

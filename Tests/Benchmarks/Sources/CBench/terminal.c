@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,4 +67,12 @@ int cb_end(pid_t pid, int terminal, int patience_ms) {
     waitpid(pid, &status, 0);
     close(terminal);
     return status;
+}
+
+int cb_device_below(const char *path, unsigned *major_number, unsigned *minor_number) {
+    struct stat status;
+    if (stat(path, &status) != 0) return -1;
+    *major_number = major(status.st_dev);
+    *minor_number = minor(status.st_dev);
+    return 0;
 }

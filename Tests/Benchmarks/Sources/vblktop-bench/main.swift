@@ -23,6 +23,10 @@ func runBenchmarks() throws -> Int32 {
         ("scaling", { try ScalingBenchmark.run(options, &$0) }),
         ("tracing", { try TracingBenchmark.run(options, files, &$0) }),
         ("screen", { ScreenBenchmark.run(options, &$0) }),
+        ("attach-accuracy", { try AttachAccuracy.run(options, files, &$0) }),
+        ("attach-cost", { try AttachCost.run(options, &$0) }),
+        ("attach-guest", { try AttachDisturbance.run(options, &$0) }),
+        ("attach-memory", { try AttachMemory.run(options, &$0) }),
     ]
     for unknown in options.only where !benchmarks.contains(where: { $0.name == unknown }) {
         let names = benchmarks.map(\.name).joined(separator: ", ")

@@ -21,3 +21,6 @@ uint64_t cb_now(void);
 
 // CPU nanoseconds of the calling thread.
 uint64_t cb_thread_cpu(void);
+
+// The device that a file's data lie on. Returns 0, or -1 if there is no such file.
+int cb_device_below(const char *path, unsigned *major, unsigned *minor);
