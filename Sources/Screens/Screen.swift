@@ -19,6 +19,11 @@ public enum Screen: Sendable, CaseIterable {
         }
     }
 
+    /// Whether it shows what tracepoints count, so that they are worth what they cost the VM.
+    public var wantsTracepoints: Bool {
+        self == .threads || self == .interrupts || self == .contention
+    }
+
     /// What its table has rows of, `nil` for a screen without one.
     var rowType: (any TableRow.Type)? {
         switch self {

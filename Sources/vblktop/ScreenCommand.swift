@@ -79,6 +79,8 @@ struct ScreenSession {
     }
 
     private func paint() {
+        var options = options
+        options.now = Clock.monotonic()
         terminal.paint(render(history, state, size: terminal.size, options: options))
     }
 
@@ -108,6 +110,7 @@ struct ScreenSession {
             terminal.use(theme.palette, colors: isOn ? colors : .never)
         case .quit: return true
         }
+        sampler.enableTracepoints(state.screen.wantsTracepoints)
         return false
     }
 }
