@@ -54,8 +54,8 @@ extension GuestTests {
             expectSwitches(window, from: before, to: after)
         }
 
-        /// QEMU stands still for a second while it works, and is asked less often from then on: what
-        /// was counted meanwhile is in the readings that come.
+        /// QEMU stands still for a second while it works, and is asked less often from then on:
+        /// what was counted meanwhile is in the readings that come.
         private func sumsOverAStall(_ guest: TestGuest) throws {
             let vblktop = try Vblktop("--qmp", guest.monitorPath(), "-d", "1")
             try vblktop.sample("idle VM") { $0["total"]?["iops"]?.number == 0 }
