@@ -19,7 +19,7 @@ extension ThreadActivity: TableRow {
         columns(columns, withVMOf: snapshot) + snapshot.probeColumns.map(probeColumn)
     }
 
-    /// Who asks for a probe wants to see it: it stays longer than most columns.
+    /// There may be a dozen of them: what says whose thread it is and what it does stays longer.
     private static func probeColumn(_ probe: ProbeColumn) -> Column<ThreadActivity> {
         let unit: Unit =
             switch probe.unit {
@@ -31,7 +31,7 @@ extension ThreadActivity: TableRow {
             }
         let key = probe.key
         return Column(
-            key, heading: probe.title, width: min(12, max(6, probe.title.cellWidth)), weight: 91,
+            key, heading: probe.title, width: min(12, max(6, probe.title.cellWidth)), weight: 60,
             .number(unit) { thread in
                 thread.probes.first { $0.key == key }?.value
             }, meaning: probe.meaning, source: probe.source)

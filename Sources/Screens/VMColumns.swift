@@ -79,7 +79,7 @@ struct VMRow: TableRow {
             meaning: "virtual CPUs", source: "QMP query-cpus-fast or the command line"),
         Column(
             "memory", width: 7, weight: 74,
-            .number(.bytes) { $0.machine.memoryBytes.map(Double.init) },
+            .number(.bytes) { $0.machine.memoryBytes.map { Double($0) } },
             meaning: "the guest's memory", source: "QMP or the command line"),
         Column(
             "accel", width: 8, weight: 66, .text { $0.machine.accelerator?.rawValue },
