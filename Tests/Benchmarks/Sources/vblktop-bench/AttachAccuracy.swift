@@ -42,7 +42,7 @@ enum AttachAccuracy {
         let samples = try WatchedSample.all(in: try program.output(isAsked: true))
         let count = Recount(samples)
 
-        let load = rate.map { "\(2 * $0)/s each" } ?? "free-running"
+        let load = rate == nil ? "free-running" : "rate-limited"
         let name = "accuracy, \(watched.disks.count) LUNs, \(load)"
         let iops = done.values.reduce(0) { $0 + $1.iops }
         let slowed = samples.count { $0.sources.contains { $0.name == "qmp" && $0.state != "ok" } }

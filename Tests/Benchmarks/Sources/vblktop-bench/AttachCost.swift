@@ -11,7 +11,12 @@ enum AttachCost {
         ) { watched, report in
             try watched.startEndlessLoad(rate: 10)
             measureFirstFrame(watched, &report)
+            let (requests, begin) = (try watched.requests(), cb_now())
             compare(watched, &report)
+            let done = try watched.requests() - requests
+            report.add(
+                Figure(
+                    "attach, the load meanwhile", done / (Double(cb_now() - begin) / 1e9), "IOPS"))
         }
     }
 

@@ -23,7 +23,7 @@ enum AttachDisturbance {
     /// What QEMU did in one window.
     private struct Window {
         var iops = 0.0
-        /// Requests for a second of QEMU's CPU: what other work on the machine hardly touches.
+        /// Requests for a second of QEMU's CPU.
         var perCPUSecond = 0.0
     }
 
