@@ -9,7 +9,7 @@ public struct AttachSource {
     /// What a sample waits for answers: a quarter of the interval, and at most this, nanoseconds.
     private static let patience: Nanoseconds = 250_000_000
     /// Likewise for the first, which is to be whole, nanoseconds.
-    private static let firstPatience: Nanoseconds = 110_000_000
+    private static let firstPatience: Nanoseconds = 60_000_000
 
     /// How long recorded events wait to be taken, nanoseconds.
     private static let ringPatience: Nanoseconds = 100_000_000
