@@ -101,19 +101,29 @@ public struct AttachSource {
         }
     }
 
-    /// Takes back what was changed in the VMs, if anything was, and closes the connections.
-    public mutating func stop() {
-        for index in watches.indices { watches[index].undo(now: Clock.monotonic()) }
-        let limit = Clock.monotonic() + 1_000_000_000
+    /// Takes back what was changed in the VMs, if anything was, and closes the connections. Returns
+    /// what could not be taken back within two seconds, a line for each VM, and what to do about
+    /// it.
+    public mutating func finish() -> [String] {
+        let limit = Clock.monotonic() + 2_000_000_000
         while watches.contains(where: \.isUndoing), Clock.monotonic() < limit {
+            for index in watches.indices { watches[index].undo(now: Clock.monotonic()) }
             _ = wait(until: limit, wake: -1)
             for index in watches.indices { watches[index].step(now: Clock.monotonic()) }
         }
         for index in watches.indices { watches[index].link?.close() }
+        return watches.compactMap(\.leftovers)
     }
 
     private var name: String {
         watches.count == 1 ? watches[0].name : "\(watches.count) VMs"
+    }
+
+    /// VMs of the same name are told apart by a number.
+    private func name(ofWatch index: Int) -> String {
+        let name = watches[index].name
+        let before = watches[..<index].count { $0.name == name }
+        return before == 0 ? name : "\(name)#\(before + 1)"
     }
 
     /// Takes what comes until every VM has said what the sample needs, or `deadline` is there.
@@ -129,12 +139,14 @@ public struct AttachSource {
     /// returns whether it was `wake`.
     private func wait(until deadline: Nanoseconds, wake: Int32) -> Bool {
         let links = watches.compactMap(\.link)
+        // What did not fit into a socket is tried again soon.
+        let retry = links.contains(where: \.wantsWrite) ? Clock.monotonic() &+ 10_000_000 : deadline
         let next = links.compactMap(\.nextDeadline).min() ?? deadline
         let now = Clock.monotonic()
         // Rings of recorded events are soon full.
         let hasRings = watches.contains { $0.probes.tracepointsAreOn }
         let drain = hasRings ? now &+ Self.ringPatience : deadline
-        let end = min(deadline, drain, max(next, now &+ 1_000_000))
+        let end = min(deadline, retry, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
         let descriptors = [wake] + links.map { $0.descriptor ?? -1 }
         let ready = try? waitForInput(
@@ -145,7 +157,7 @@ public struct AttachSource {
     /// Adds what VM number `index` has to say. With several, everything says whose it is.
     private mutating func add(_ index: Int, to snapshot: inout Snapshot) {
         var reading = watches[index].reading(now: Clock.monotonic())
-        if watches.count > 1 { reading.belong(to: reading.vm.name) }
+        if watches.count > 1 { reading.belong(to: name(ofWatch: index)) }
         snapshot.vms.append(reading.vm)
         snapshot.luns += reading.luns
         snapshot.threads += reading.threads
@@ -207,6 +219,7 @@ private func checkQEMU(_ pid: Int) throws {
 extension VMReading {
     /// Marks everything as that of the VM called `name`.
     fileprivate mutating func belong(to name: String) {
+        vm.name = name
         for index in luns.indices { luns[index].vm = name }
         for index in threads.indices { threads[index].vm = name }
         for index in locks.indices { locks[index].vm = name }

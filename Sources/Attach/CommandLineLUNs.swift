@@ -26,6 +26,7 @@ extension QEMUCommandLine {
         guard let id = device["id"] ?? drive ?? device["chardev"] else { return nil }
         var lun = LUN(id: clean(id), device: clean(model))
         describe(&lun, device: device)
+        lun.isOnMainLoop = lun.ioThread == nil
         if let drive { describe(&lun, drive: drive) }
         return lun
     }
@@ -34,7 +35,9 @@ extension QEMUCommandLine {
     /// which only QMP knows.
     private func implicitLUN(_ drive: OptionText) -> LUN? {
         let bus = drive["if"]
-        guard bus != "none", bus != "pflash", drive["media"] != "cdrom" else { return nil }
+        guard bus != "none", bus != "pflash", bus != "floppy", bus != "sd",
+            drive["media"] != "cdrom"
+        else { return nil }
         guard let file = drive["file"] ?? drive["filename"] else { return nil }
         var lun = LUN(
             id: clean(drive["id"] ?? file),

@@ -55,11 +55,19 @@ struct QEMUCommandLine: Sendable, Equatable {
         "no-acpi", "no-hpet", "no-user-config", "snapshot", "usb", "full-screen", "no-quit",
         "only-migratable", "mem-prealloc", "preconfig", "singlestep", "no-fd-bootchk", "version",
         "h", "help", "win2k-hack", "enable-sync-profile", "xen-attach", "semihosting", "curses",
+        "async-teardown", "perfmap", "jitdump", "enable-fips", "xen-domid-restrict",
         "alt-grab", "ctrl-grab", "no-frame", "sdl", "rotate", "portrait", "old-param",
         "nodefconfig",
     ]
 
+    /// The device `id` is gone: what was said of it says nothing of another one of that name.
+    mutating func forgetDevice(_ id: String) { devices.removeAll { $0["id"] == id } }
+
+    /// Any process can call itself a QEMU and have a command line of megabytes.
+    private static let optionLimit = 2048
+
     private mutating func take(_ option: String, _ value: String) {
+        guard devices.count + drives.count + blockNodes.count < Self.optionLimit else { return }
         switch option {
         case "name": name = OptionText(value, implied: "guest")["guest"]
         case "qmp", "qmp-pretty":
@@ -75,7 +83,7 @@ struct QEMUCommandLine: Sendable, Equatable {
         case "device": devices.append(.reading(value, implied: "driver"))
         case "blockdev": blockNodes.append(.reading(value, implied: "driver"))
         case "drive": drives.append(OptionText(value, implied: "file"))
-        case "hda", "hdb", "hdc", "hdd", "sd", "mtdblock", "pflash":
+        case "hda", "hdb", "hdc", "hdd":
             drives.append(OptionText([("file", value)]))
         default: break
         }

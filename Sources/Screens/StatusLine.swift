@@ -104,9 +104,11 @@ extension Painter {
                 ]
         }
         let piece = Piece("\(machines.count) VMs", weight: 80)
+        // One that cannot be asked may well run.
+        let word = halted.allSatisfy { $0.status == "unknown" } ? "unknown" : "not running"
         return halted.isEmpty
             ? [piece]
-            : [piece, Piece(mark(worst) + "\(halted.count) not running", weight: 96, style(worst))]
+            : [piece, Piece(mark(worst) + "\(halted.count) \(word)", weight: 96, style(worst))]
     }
 
     /// The sources that do not do as they should, the first few of them.

@@ -16,7 +16,9 @@ extension Painter {
         ].compactMap(\.self)
         putWords("image", image, lines: 2, &pen)
         drawGraph(lun.graph, &pen)
-        putFact("iothread", lun.ioThread ?? "none: the main loop", &pen)
+        putFact(
+            "iothread", lun.ioThread ?? (lun.isOnMainLoop == true ? "none: the main loop" : nil),
+            &pen)
         if let queues = lun.queues, let size = lun.queueSize {
             putFact("queues", "\(queues) of \(size)", &pen)
         }

@@ -14,11 +14,17 @@ protocol SampleSource {
     mutating func change(interval: Nanoseconds)
     /// Opens or closes the probes that cost the watched VM something: tracepoints.
     mutating func enableTracepoints(_ isOn: Bool)
-    /// Lets go of what is watched. Nothing is sampled afterwards.
-    mutating func stop()
+    /// Lets go of what is watched; nothing is sampled afterwards. Returns what could not be put
+    /// right, in lines for the user.
+    mutating func finish() -> [String]
 }
 
 extension DemoSource: SampleSource {
+    mutating func finish() -> [String] {
+        stop()
+        return []
+    }
+
     mutating func rest(until deadline: Nanoseconds, wake: Int32) {
         let now = Clock.monotonic()
         guard deadline > now else { return }

@@ -22,6 +22,7 @@ func runScreen(_ choice: SourceChoice, _ output: OutputOptions) throws {
     terminal.stop()
     sampler.stop()
     thread.join()
+    for line in sampler.leftovers.withLock({ $0 }) { printError(line) }
     switch ending {
     case .quit: return
     case .failed(let reason): throw Failure(reason)
