@@ -162,6 +162,7 @@ let package = Package(
             name: "GuestTests", dependencies: ["GuestHarness"], exclude: ["Guest"],
             swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
-        .testTarget(name: "EndToEndTests", swiftSettings: swift),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["GuestHarness"], swiftSettings: swift),
     ]
 )

@@ -6,17 +6,17 @@ public import Telemetry
 /// One or more running VMs, sampled. One thread owns it; nothing it does waits for a VM longer than
 /// a part of the interval.
 public struct AttachSource {
-    /// What a sample waits for answers at most, as a part of the interval.
-    private static let patience = 4
+    /// What a sample waits for answers: a quarter of the interval, and at most this, nanoseconds.
+    private static let patience: Nanoseconds = 250_000_000
     /// Likewise for the first, which is to be whole, nanoseconds.
-    private static let firstPatience: Nanoseconds = 110_000_000
+    private static let firstPatience: Nanoseconds = 60_000_000
 
     /// How long recorded events wait to be taken, nanoseconds.
     private static let ringPatience: Nanoseconds = 100_000_000
 
     private var watches: [VMWatch]
     private let configuration: AttachConfiguration
-    private let interval: Nanoseconds
+    private var interval: Nanoseconds
     private var cpu = HostCPU()
     private var disks = HostDisks()
     private var interrupts = InterruptCounts()
@@ -24,15 +24,19 @@ public struct AttachSource {
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
 
-    /// Attaches to the VMs of `configuration`; that one of them cannot be reached is told by the
-    /// samples. `ownThreads` are the kernel ids of vblktop's own threads, whose cost is shown.
-    /// Throws if a process asked for is not there, or is no QEMU.
+    /// Attaches to the VMs of `configuration`. `ownThreads` are the kernel ids of vblktop's own
+    /// threads, whose cost is shown.
+    ///
+    /// Throws `NoQEMU` if a process asked for is not there, or is no QEMU, and `UnreachableVM` if a
+    /// socket cannot be connected to and no process on this host listens there. A VM that is there
+    /// and does not answer is no error: the samples say so, and what else is known of it.
     public init(_ configuration: AttachConfiguration, ownThreads: [Int]) throws {
         self.configuration = configuration
         interval = configuration.sampleInterval
         for case .process(let pid) in configuration.targets { try checkQEMU(pid) }
         watches = configuration.targets.map { VMWatch($0, configuration) }
         cost = SelfCost(tids: ownThreads)
+        for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
 
     /// One sample. The first has no rates.
@@ -50,7 +54,7 @@ public struct AttachSource {
         snapshot.eventCounts = interrupts.sample(clock: Clock.monotonic)
         gather(
             until: begin
-                + (sequence == 1 ? Self.firstPatience : interval / Nanoseconds(Self.patience)))
+                + (sequence == 1 ? Self.firstPatience : min(interval / 4, Self.patience)))
         for index in watches.indices { add(index, to: &snapshot) }
         snapshot.total = BlockRates(summing: snapshot.luns)
         for index in snapshot.host.disks.indices {
@@ -84,6 +88,12 @@ public struct AttachSource {
         }
     }
 
+    /// Samples will be `interval` nanoseconds apart from now on.
+    public mutating func change(interval: Nanoseconds) {
+        self.interval = interval
+        for index in watches.indices { watches[index].cadence.wanted = interval }
+    }
+
     /// Opens or closes the tracepoints.
     public mutating func enableTracepoints(_ isOn: Bool) {
         for index in watches.indices {
@@ -91,19 +101,29 @@ public struct AttachSource {
         }
     }
 
-    /// Takes back what was changed in the VMs, if anything was, and closes the connections.
-    public mutating func stop() {
-        for index in watches.indices { watches[index].undo(now: Clock.monotonic()) }
-        let limit = Clock.monotonic() + 1_000_000_000
+    /// Takes back what was changed in the VMs, if anything was, and closes the connections. Returns
+    /// what could not be taken back within two seconds, a line for each VM, and what to do about
+    /// it.
+    public mutating func finish() -> [String] {
+        let limit = Clock.monotonic() + 2_000_000_000
         while watches.contains(where: \.isUndoing), Clock.monotonic() < limit {
+            for index in watches.indices { watches[index].undo(now: Clock.monotonic()) }
             _ = wait(until: limit, wake: -1)
             for index in watches.indices { watches[index].step(now: Clock.monotonic()) }
         }
         for index in watches.indices { watches[index].link?.close() }
+        return watches.compactMap(\.leftovers)
     }
 
     private var name: String {
         watches.count == 1 ? watches[0].name : "\(watches.count) VMs"
+    }
+
+    /// VMs of the same name are told apart by a number.
+    private func name(ofWatch index: Int) -> String {
+        let name = watches[index].name
+        let before = watches[..<index].count { $0.name == name }
+        return before == 0 ? name : "\(name)#\(before + 1)"
     }
 
     /// Takes what comes until every VM has said what the sample needs, or `deadline` is there.
@@ -119,12 +139,14 @@ public struct AttachSource {
     /// returns whether it was `wake`.
     private func wait(until deadline: Nanoseconds, wake: Int32) -> Bool {
         let links = watches.compactMap(\.link)
+        // What did not fit into a socket is tried again soon.
+        let retry = links.contains(where: \.wantsWrite) ? Clock.monotonic() &+ 10_000_000 : deadline
         let next = links.compactMap(\.nextDeadline).min() ?? deadline
         let now = Clock.monotonic()
         // Rings of recorded events are soon full.
         let hasRings = watches.contains { $0.probes.tracepointsAreOn }
         let drain = hasRings ? now &+ Self.ringPatience : deadline
-        let end = min(deadline, drain, max(next, now &+ 1_000_000))
+        let end = min(deadline, retry, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
         let descriptors = [wake] + links.map { $0.descriptor ?? -1 }
         let ready = try? waitForInput(
@@ -135,7 +157,7 @@ public struct AttachSource {
     /// Adds what VM number `index` has to say. With several, everything says whose it is.
     private mutating func add(_ index: Int, to snapshot: inout Snapshot) {
         var reading = watches[index].reading(now: Clock.monotonic())
-        if watches.count > 1 { reading.belong(to: reading.vm.name) }
+        if watches.count > 1 { reading.belong(to: name(ofWatch: index)) }
         snapshot.vms.append(reading.vm)
         snapshot.luns += reading.luns
         snapshot.threads += reading.threads
@@ -163,6 +185,30 @@ public struct NoQEMU: Error, CustomStringConvertible {
     }
 }
 
+/// Why there is nothing to attach to behind an address.
+public struct UnreachableVM: Error, CustomStringConvertible {
+    public let address: QMPAddress
+    /// What was tried, why it failed, and what to do.
+    public let reason: String
+
+    /// `problem` is what connecting came to. The kernel says of a file that is no socket that
+    /// nobody listens.
+    init(_ address: QMPAddress, problem: String) {
+        self.address = address
+        if case .path(let path) = address, let status = try? FileStatus(of: path),
+            status.kind != .socket
+        {
+            reason = "\(path) is no socket; name the one QEMU made, as by -qmp unix:PATH,server=on"
+        } else {
+            reason = problem
+        }
+    }
+
+    public var description: String {
+        "\(clean(reason)); `vblktop list` shows the VMs that run here"
+    }
+}
+
 private func checkQEMU(_ pid: Int) throws {
     guard let arguments = commandLine(ofProcess: pid, open: openTextFile) else {
         throw NoQEMU(pid: pid, reason: "is not there")
@@ -173,6 +219,7 @@ private func checkQEMU(_ pid: Int) throws {
 extension VMReading {
     /// Marks everything as that of the VM called `name`.
     fileprivate mutating func belong(to name: String) {
+        vm.name = name
         for index in luns.indices { luns[index].vm = name }
         for index in threads.indices { threads[index].vm = name }
         for index in locks.indices { locks[index].vm = name }

@@ -5,7 +5,7 @@ import Telemetry
 /// `x-debug-query-block-graph`).
 struct BlockGraph: Sendable, Equatable {
     /// Drivers that pass requests on and hold no data: never the format of an image.
-    private static let filters: Set = [
+    static let filters: Set = [
         "throttle", "mirror_top", "commit_top", "backup-top", "copy-before-write", "copy-on-read",
         "preallocate", "blkdebug", "blklogwrites", "blkreplay", "filter-rewriter",
         "snapshot-access",

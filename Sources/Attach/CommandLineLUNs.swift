@@ -26,6 +26,7 @@ extension QEMUCommandLine {
         guard let id = device["id"] ?? drive ?? device["chardev"] else { return nil }
         var lun = LUN(id: clean(id), device: clean(model))
         describe(&lun, device: device)
+        lun.isOnMainLoop = lun.ioThread == nil
         if let drive { describe(&lun, drive: drive) }
         return lun
     }
@@ -34,7 +35,9 @@ extension QEMUCommandLine {
     /// which only QMP knows.
     private func implicitLUN(_ drive: OptionText) -> LUN? {
         let bus = drive["if"]
-        guard bus != "none", bus != "pflash", drive["media"] != "cdrom" else { return nil }
+        guard bus != "none", bus != "pflash", bus != "floppy", bus != "sd",
+            drive["media"] != "cdrom"
+        else { return nil }
         guard let file = drive["file"] ?? drive["filename"] else { return nil }
         var lun = LUN(
             id: clean(drive["id"] ?? file),
@@ -53,7 +56,19 @@ extension QEMUCommandLine {
     func describe(_ lun: inout LUN, device: OptionText) {
         lun.queues = lun.queues ?? device["num-queues"].flatMap { Int($0) }
         lun.queueSize = lun.queueSize ?? device["queue-size"].flatMap { Int($0) }
-        lun.ioThread = lun.ioThread ?? device["iothread"].map(clean) ?? device.mappedIOThreads
+        let server = adapter(of: device) ?? device
+        lun.ioThread = lun.ioThread ?? server["iothread"].map(clean) ?? server.mappedIOThreads
+    }
+
+    /// The adapter that serves a SCSI disk, and has its IOThread: the one of its bus, `scsi0.0`, or
+    /// the first. `nil` for other disks.
+    private func adapter(of device: OptionText) -> OptionText? {
+        guard device["driver"]?.hasPrefix("scsi-") == true else { return nil }
+        guard let bus = device["bus"] else {
+            return devices.first { $0["driver"]?.hasPrefix("virtio-scsi") == true }
+        }
+        guard let end = bus.lastIndex(of: ".") else { return nil }
+        return devices.last { $0["id"].map { $0 == bus[..<end] } ?? false }
     }
 
     private func describe(_ lun: inout LUN, drive: String) {

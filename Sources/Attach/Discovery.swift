@@ -51,12 +51,22 @@ func isQEMU(_ arguments: [String]) -> Bool {
     return program.hasPrefix("qemu-system-") || program == "qemu-kvm" || program == "kvm"
 }
 
+/// A relative path on the command line of process `pid` as it is for everyone; itself where that
+/// process's folder is out of sight.
+func absolute(_ address: String, forProcess pid: Int) -> String {
+    guard address.contains("/"), !address.hasPrefix("/"),
+        let folder = try? linkTarget("/proc/\(pid)/cwd")
+    else { return address }
+    return folder + "/" + (address.hasPrefix("./") ? String(address.dropFirst(2)) : address)
+}
+
 extension FoundVM {
     init(pid: Int, arguments: [String]) {
         let line = QEMUCommandLine(arguments)
         let program = arguments.first?.split(separator: "/").last.map(String.init) ?? "qemu"
         self.init(
-            pid: pid, name: clean(line.name ?? program), qmp: line.qmpAddresses.map(clean),
+            pid: pid, name: clean(line.name ?? program),
+            qmp: line.qmpAddresses.map { clean(absolute($0, forProcess: pid)) },
             accelerator: line.accelerator.map(clean), luns: line.luns.map(\.id))
     }
 }

@@ -28,7 +28,7 @@ extension Disk {
         }
         let isWhole = !fresh.isEmpty && fresh.count == max(1, lun.queues ?? 1)
         guard isWhole, lun.rates.queueDepth != nil else { return }
-        lun.rates.queueDepth?.now = lun.virtqueues.reduce(0) { $0 + $1.inFlight }
+        lun.rates.queueDepth?.now = lun.virtqueues.reduce(0) { $0 &+ $1.inFlight }
     }
 }
 
@@ -47,12 +47,14 @@ extension Virtqueue {
     /// What `x-query-virtio-queue-status` says of one queue; `nil` before the guest's driver has
     /// set it up.
     fileprivate init?(index: Int, _ queue: QMPVirtioQueue) {
-        guard let size = queue.size, size > 0, let inUse = queue.inUse else { return nil }
+        guard let size = queue.size, (1...65_536).contains(size), let inUse = queue.inUse,
+            (0...65_536).contains(inUse), let avail = queue.shadowAvailable, let used = queue.used
+        else { return nil }
         self.init(
             index: index, size: size,
-            availIndex: queue.shadowAvailable ?? 0,
-            usedIndex: queue.used ?? 0, inFlight: inUse)
-        if let last = queue.lastAvailable, let avail = queue.shadowAvailable {
+            availIndex: avail,
+            usedIndex: used, inFlight: inUse)
+        if let last = queue.lastAvailable {
             // Both wrap at 65,536, and so does what lies between them.
             waiting = Int(avail &- last)
         }
@@ -72,6 +74,11 @@ extension LUNCounters {
         writeBytes = stats.writes.bytes ?? 0
         readLatencySum = stats.reads.totalTime ?? 0
         writeLatencySum = stats.writes.totalTime ?? 0
+        // The time of failed requests is in the sums unless the device was told otherwise.
+        if stats.countsFailed != false {
+            timedReads = reads &+ (stats.reads.failed ?? 0)
+            timedWrites = writes &+ (stats.writes.failed ?? 0)
+        }
         latencySum = all.reduce(0) { $0 &+ ($1.totalTime ?? 0) }
         let merged = all.compactMap(\.merged)
         merges = merged.isEmpty ? nil : merged.reduce(0, &+)

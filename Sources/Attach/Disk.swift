@@ -102,6 +102,7 @@ extension Disk {
         identity.queues = facts.queues
         identity.queueSize = facts.queueSize
         identity.ioThread = facts.ioThread ?? nil
+        identity.isOnMainLoop = facts.ioThread.map { $0 == nil }
         identity.features = facts.features
         if let model = facts.model { identity.device = clean(model) }
         guard let commandLine else { return }
@@ -112,8 +113,9 @@ extension Disk {
         }
         if facts.model == nil, let model = option["driver"] { identity.device = clean(model) }
         commandLine.describe(&identity, device: option)
-        // The answer "none" is an answer.
+        // The answer "none" is an answer, and so is a device without the option.
         if case .some(.none) = facts.ioThread { identity.ioThread = nil }
+        identity.isOnMainLoop = identity.ioThread == nil
     }
 
     private func throttleWords(_ chain: [QMPBlockNode], _ limits: [String: QMPValue]) -> String? {
@@ -135,7 +137,9 @@ extension QMPBlockNode {
     /// QEMU's word for the cache mode. The root of a `-blockdev` graph does not say whether the
     /// file below it is opened past the page cache: only the `leaf` does.
     fileprivate func cacheWord(leaf: QMPBlockNode?) -> String? {
-        guard let isWriteback, let isDirect = leaf?.isDirect ?? isDirect else { return nil }
+        // A format's own word for it is not that of the file below, which may not be known yet.
+        let lowest = leaf ?? self
+        guard let isWriteback, lowest.isProtocol, let isDirect = lowest.isDirect else { return nil }
         if ignoresFlushes == true { return "unsafe" }
         return switch (isWriteback, isDirect) {
         case (true, true): "none"
@@ -143,6 +147,15 @@ extension QMPBlockNode {
         case (false, true): "directsync"
         case (false, false): "writethrough"
         }
+    }
+}
+
+extension QMPBlockNode {
+    /// Whether it is a file or device itself, and not a format or filter over one.
+    private var isProtocol: Bool {
+        guard let driver else { return false }
+        return !["raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "luks", "parallels"]
+            .contains(driver) && !BlockGraph.filters.contains(driver)
     }
 }
 

@@ -7,9 +7,11 @@ import Telemetry
 /// The only thing that changes a VM. A disk whose histograms someone else has set keeps them: other
 /// boundaries would ruin the other's numbers.
 struct HistogramKeeper: Sendable {
-    /// Powers of two of microseconds, 32 µs to 65 ms: each boundary costs QEMU some 20 bytes in
-    /// every answer.
-    static let boundaries: [UInt64] = (5...16).map { 1000 << $0 }
+    /// Powers of two of microseconds, 32 µs to 1 s, then of four, to 67 s: each boundary costs QEMU
+    /// some 20 bytes in every answer.
+    static let boundaries: [UInt64] = (5...20).map { 1000 << $0 } + [22, 24, 26].map { 1000 << $0 }
+    /// Changes asked for at a time.
+    static let batch = 64
 
     let isOn: Bool
     /// Disks whose histograms are ours.
@@ -25,7 +27,8 @@ struct HistogramKeeper: Sendable {
         ours.formIntersection(present)
         others.formIntersection(present)
         var changes: [QMPChange] = []
-        for disk in disks where !ours.contains(disk.key) && !others.contains(disk.key) {
+        for disk in disks
+        where changes.count < Self.batch && !ours.contains(disk.key) && !others.contains(disk.key) {
             guard let counters = disk.counters else { continue }
             if counters.readLatencyBuckets.isEmpty && counters.writeLatencyBuckets.isEmpty {
                 ours.insert(disk.key)
@@ -44,6 +47,11 @@ struct HistogramKeeper: Sendable {
         others.insert(disk)
     }
 
-    /// The changes that undo what was done.
-    var undoing: [QMPChange] { ours.sorted().map { .removeLatencyHistograms(device: $0) } }
+    /// QEMU has taken back what it was told to count of this disk.
+    mutating func forget(_ disk: String) { ours.remove(disk) }
+
+    /// The next changes that undo what was done.
+    var undoing: [QMPChange] {
+        ours.sorted().prefix(Self.batch).map { .removeLatencyHistograms(device: $0) }
+    }
 }

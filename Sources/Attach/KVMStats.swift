@@ -16,8 +16,12 @@ enum KVMStats {
     }
 
     /// How often each exit and injection happened between two readings.
-    static func eventCounts(from previous: Reading?, to current: Reading?) -> [EventCount] {
-        guard let previous, let current,
+    ///
+    /// None at `now` if the last one is too old to be shown as what happens.
+    static func eventCounts(
+        from previous: Reading?, to current: Reading?, at now: Nanoseconds
+    ) -> [EventCount] {
+        guard let previous, let current, now < current.at &+ 10_000_000_000,
             let interval = RateInterval(from: previous.at, to: current.at)
         else { return [] }
         return names.compactMap { name in

@@ -31,15 +31,6 @@ struct OptionText: Sendable, Equatable {
     /// The value of `key`.
     subscript(key: String) -> String? { values.last { $0.key == key }?.value }
 
-    /// Whether `key` is switched on; `nil` where it does not say.
-    func flag(_ key: String) -> Bool? {
-        switch self[key] {
-        case "on", "yes", "true", "y": true
-        case "off", "no", "false", "n": false
-        default: nil
-        }
-    }
-
     private static func parts(of text: String) -> [String] {
         var parts = [""]
         var bytes = text.unicodeScalars[...]

@@ -1,5 +1,6 @@
 import Host
 import Kernel
+import ProcFS
 import SystemPackage
 import Telemetry
 
@@ -11,6 +12,7 @@ struct ProcessWatch: Sendable {
     private var tasks: TaskList
     private var threads: ThreadSampler
     private var startTime: UInt64?
+    private var buffer = [UInt8](repeating: 0, count: 1024)
     /// Where its files lie.
     private var backing = BackingDisks()
     private var watched: [WatchedThread] = []
@@ -29,20 +31,31 @@ struct ProcessWatch: Sendable {
         threads = ThreadSampler(pid: pid)
     }
 
+    /// Looks whether the process is still there, and still the one that was first seen: its number
+    /// may belong to another by now, and one that nobody has buried yet does nothing any more.
+    mutating func look() {
+        do {
+            let file = try openTextFile("/proc/\(pid)/stat")
+            let count = try file.read(into: &buffer)
+            let stat = try ThreadStat(buffer.span.extracting(first: min(count, buffer.count)))
+            startTime = startTime ?? stat.startTime
+            isGone = stat.startTime != startTime || "ZX".contains(stat.state)
+            problem = nil
+        } catch let error as KernelError {
+            if error.isGone { isGone = true } else { problem = error.description }
+        } catch {
+            problem = String(describing: error)
+        }
+    }
+
     /// The threads there are, with the roles of `model`; what each did since the last call.
     mutating func sample(_ model: VMModel, luns: [LUN]) -> [ThreadActivity] {
+        look()
+        guard !isGone, problem == nil else { return [] }
         do {
             _ = try tasks.update()
-            problem = nil
         } catch {
             if error.isGone { isGone = true } else { problem = error.description }
-            return []
-        }
-        // A process always has a thread of its own number: with none, or another start, it is gone.
-        let first = tasks.tasks.first { $0.tid == pid }
-        startTime = startTime ?? first?.startTime
-        guard let first, first.startTime == startTime else {
-            isGone = true
             return []
         }
         let now = tasks.tasks.map { task in

@@ -5,7 +5,8 @@
 struct QEMUCommandLine: Sendable, Equatable {
     /// The VM's name (`-name`).
     private(set) var name: String?
-    /// The sockets on which it speaks QMP, in the order given: a path, or `host:port`.
+    /// The sockets on which it speaks QMP, in the order given: a path, which has a slash also where
+    /// it is relative, or `host:port`.
     private(set) var qmpAddresses: [String] = []
     /// `kvm`, `tcg`, … where the command line says so.
     private(set) var accelerator: String?
@@ -54,11 +55,19 @@ struct QEMUCommandLine: Sendable, Equatable {
         "no-acpi", "no-hpet", "no-user-config", "snapshot", "usb", "full-screen", "no-quit",
         "only-migratable", "mem-prealloc", "preconfig", "singlestep", "no-fd-bootchk", "version",
         "h", "help", "win2k-hack", "enable-sync-profile", "xen-attach", "semihosting", "curses",
+        "async-teardown", "perfmap", "jitdump", "enable-fips", "xen-domid-restrict",
         "alt-grab", "ctrl-grab", "no-frame", "sdl", "rotate", "portrait", "old-param",
         "nodefconfig",
     ]
 
+    /// The device `id` is gone: what was said of it says nothing of another one of that name.
+    mutating func forgetDevice(_ id: String) { devices.removeAll { $0["id"] == id } }
+
+    /// Any process can call itself a QEMU and have a command line of megabytes.
+    private static let optionLimit = 2048
+
     private mutating func take(_ option: String, _ value: String) {
+        guard devices.count + drives.count + blockNodes.count < Self.optionLimit else { return }
         switch option {
         case "name": name = OptionText(value, implied: "guest")["guest"]
         case "qmp", "qmp-pretty":
@@ -74,7 +83,7 @@ struct QEMUCommandLine: Sendable, Equatable {
         case "device": devices.append(.reading(value, implied: "driver"))
         case "blockdev": blockNodes.append(.reading(value, implied: "driver"))
         case "drive": drives.append(OptionText(value, implied: "file"))
-        case "hda", "hdb", "hdc", "hdd", "sd", "mtdblock", "pflash":
+        case "hda", "hdb", "hdc", "hdd":
             drives.append(OptionText([("file", value)]))
         default: break
         }
@@ -83,7 +92,7 @@ struct QEMUCommandLine: Sendable, Equatable {
     /// The address of `-qmp unix:/path,server=on,wait=off` or `tcp:host:port,…`; `nil` for others.
     private static func address(of text: String) -> String? {
         guard let target = OptionText(text, implied: "target")["target"] else { return nil }
-        if target.hasPrefix("unix:") { return String(target.dropFirst(5)) }
+        if target.hasPrefix("unix:") { return path(String(target.dropFirst(5))) }
         if target.hasPrefix("tcp:") { return local(String(target.dropFirst(4))) }
         return nil
     }
@@ -91,10 +100,13 @@ struct QEMUCommandLine: Sendable, Equatable {
     /// The address of a `-chardev socket`.
     private static func address(of device: OptionText) -> String? {
         guard device["backend"] == "socket" else { return nil }
-        if let path = device["path"] { return path }
+        if let path = device["path"] { return Self.path(path) }
         let host = device["host"] ?? ""
         return device["port"].map { local((host.contains(":") ? "[\(host)]" : host) + ":" + $0) }
     }
+
+    /// With a slash, which tells a path from a host.
+    private static func path(_ path: String) -> String { path.contains("/") ? path : "./" + path }
 
     /// A socket that listens on every address is reached on this host's own.
     private static func local(_ address: String) -> String {

@@ -61,6 +61,17 @@ public enum QMPAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether both lead to one server: a socket may have several paths, as those under /run and
+    /// /var/run.
+    func isSame(as other: QMPAddress) -> Bool {
+        if self == other { return true }
+        guard case .path(let path) = self, case .path(let otherPath) = other,
+            let status = try? FileStatus(of: path), status.kind == .socket,
+            let otherStatus = try? FileStatus(of: otherPath)
+        else { return false }
+        return status.device == otherStatus.device && status.inode == otherStatus.inode
+    }
+
     /// What to connect to, the best first. Blocks only for a host's name.
     func resolve() throws(KernelError) -> [SocketAddress] {
         switch self {

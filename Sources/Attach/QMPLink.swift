@@ -49,6 +49,8 @@ public struct QMPLink: Sendable {
     /// Which of `places` is tried next.
     private var place = 0
     private var pause = shortestPause
+    /// When the server was ready last.
+    private var readyAt: Nanoseconds?
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
 
     /// A link to `address`; the first `step` connects.
@@ -163,6 +165,9 @@ extension QMPLink {
             return
         }
         place = 0
+        // A server that greets and is gone again is not asked twice a second.
+        if let readyAt, now >= readyAt &+ Self.longestPause { pause = Self.shortestPause }
+        readyAt = nil
         state = .waiting(until: now &+ pause)
         pause = min(pause &* 2, Self.longestPause)
     }
@@ -179,7 +184,7 @@ extension QMPLink {
             case .ready:
                 state = .ready
                 problem = nil
-                pause = Self.shortestPause
+                readyAt = now
             case .failed(let error):
                 let wasReady = state == .ready
                 lose("\(address): \(error)", now: now)

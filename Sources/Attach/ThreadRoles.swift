@@ -45,7 +45,7 @@ struct ThreadRoles: Sendable, Equatable {
     /// Ids of the disks that the IOThread `id` serves, or for `nil` the main loop.
     private static func luns(of id: String?, among luns: [LUN]) -> [String] {
         luns.filter { lun in
-            guard let id else { return lun.ioThread == nil }
+            guard let id else { return lun.isOnMainLoop == true }
             return lun.ioThread?.split(separator: ",").contains { $0 == id } ?? false
         }.map(\.id)
     }

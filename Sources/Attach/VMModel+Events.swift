@@ -25,6 +25,7 @@ extension VMModel {
         case "GUEST_PANICKED": return notice(.critical, "the guest's kernel panicked")
         case "WATCHDOG": return notice(.warning, "the guest's watchdog expired")
         case "DEVICE_DELETED":
+            event.data["device"]?.text.map { forgetDevice($0) }
             agenda.askForTopology()
             return []
         case "MIGRATION":
@@ -37,8 +38,9 @@ extension VMModel {
     private mutating func takeBlockEvent(_ event: QMPEvent, at now: Nanoseconds) -> [Notice] {
         switch event.name {
         case "BLOCK_IO_ERROR":
-            let place = event.data["qom-path"]?.text ?? event.data["device"]?.text
-            let disk = disks.first { $0.key == place || $0.block.device == place }
+            let place = [event.data["qom-path"], event.data["device"], event.data["node-name"]]
+                .compactMap { $0?.text }.first { !$0.isEmpty }
+            let disk = place.flatMap(disk(named:))
             let operation = event.data["operation"]?.text ?? "request"
             let reason = event.data["reason"]?.text ?? "I/O error"
             let name = disk?.lun.id ?? place ?? "a disk"
@@ -57,6 +59,15 @@ extension VMModel {
                     text: "block job \(clean(name)): \(word)")
             ]
         default: return []
+        }
+    }
+
+    /// The disk that an event means: older QEMUs name the drive, which `-blockdev` disks have not,
+    /// or only the node.
+    private func disk(named place: String) -> Disk? {
+        disks.first { disk in
+            disk.key == place || disk.block.device == place
+                || disk.lun.graph.contains { $0.name == place }
         }
     }
 }

@@ -16,8 +16,8 @@ struct VMModel: Sendable {
     var commandLine: QEMUCommandLine?
     /// In the order QEMU lists them.
     private(set) var disks: [Disk] = []
-    /// Commands this QEMU has, `nil` until it said.
-    private(set) var commands: Set<String>?
+    /// More disks than any VM has are a mistake, or worse.
+    private static let diskLimit = 4096
     /// The last two readings of KVM's counters.
     private(set) var kvmStats: KVMStats.Reading?
     private(set) var previousKVMStats: KVMStats.Reading?
@@ -39,7 +39,6 @@ struct VMModel: Sendable {
     ) -> [Notice] {
         switch reply {
         case .version(let version): self.version = version
-        case .commands(let commands): self.commands = commands
         case .name(let name): self.name = name.map(clean)
         case .status(let status): self.status = status.status.map(clean)
         case .kvm(let kvm): isKVM = kvm.isEnabled
@@ -85,6 +84,22 @@ struct VMModel: Sendable {
         for index in disks.indices { disks[index].forgetRates() }
         agenda = Agenda()
         lastStats = nil
+        previousKVMStats = nil
+        kvmStats = nil
+    }
+
+    /// Nothing counted so far can be compared with what comes.
+    mutating func forgetCounters() {
+        for index in disks.indices { disks[index].counters = nil }
+        kvmStats = nil
+        previousKVMStats = nil
+    }
+
+    /// A device was unplugged: another one of its name is another one, and not that of the command
+    /// line.
+    mutating func forgetDevice(_ id: String) {
+        commandLine?.forgetDevice(id)
+        disks.removeAll { $0.qdevID == id }
     }
 
     /// The rates are older than anyone would take them for.
@@ -124,13 +139,19 @@ struct VMModel: Sendable {
     private mutating func take(_ blocks: [QMPBlockDevice], at now: Nanoseconds) -> [Notice] {
         let known = Dictionary(disks.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         var fresh: [Disk] = []
-        for block in blocks {
-            guard let key = Disk.key(of: block), !fresh.contains(where: { $0.key == key }) else {
-                continue
-            }
+        var seen: Set<String> = []
+        var hasNewRoots = false
+        for block in blocks where fresh.count < Self.diskLimit {
+            guard let key = Disk.key(of: block), seen.insert(key).inserted else { continue }
             var disk = known[key] ?? Disk(key: key, block: block)
+            // A snapshot or a job put another node on top.
+            hasNewRoots = hasNewRoots || disk.block.inserted?.nodeName != block.inserted?.nodeName
             disk.block = block
             fresh.append(disk)
+        }
+        if hasNewRoots {
+            agenda.askAgain(.blockGraph)
+            agenda.askAgain(.namedBlockNodes)
         }
         defer { hasListedDisks = true }
         let notices = hasListedDisks ? changes(from: disks, to: fresh, at: now) : []

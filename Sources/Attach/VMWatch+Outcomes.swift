@@ -14,13 +14,14 @@ extension VMWatch {
             case .change(.setLatencyHistograms(let disk, _)):
                 histograms.takeRefusal(of: disk)
                 note(.warning, "no histograms for \(clean(disk)): \(clean(description))", at: now)
-            case .change: break
+            // A disk that is gone took its histograms along.
+            case .change(.removeLatencyHistograms(let disk)): histograms.forget(disk)
             }
         case .unreadable(let request): forget(request)
         case .late(let request):
             if request == statsRequest { cadence.missed() }
             forget(request)
-        case .event(let event): notices += model.take(event, at: now)
+        case .event(let event): for notice in model.take(event, at: now) { add(notice) }
         case .failed: break
         }
     }
@@ -30,25 +31,27 @@ extension VMWatch {
     }
 
     private mutating func take(_ reply: QMPReply, to request: QMPRequest, now: Nanoseconds) {
-        guard case .query(let query) = request.call else { return }
-        var readAt = now
+        guard case .query(let query) = request.call else {
+            if case .change(.removeLatencyHistograms(let disk)) = request.call {
+                histograms.forget(disk)
+            }
+            return
+        }
         if case .blockStats = query {
-            // QEMU counted some time between the question and the answer.
+            // One that was given up may still come, together with its successor.
+            guard request == statsRequest else { return }
             let roundTrip = now > request.askedAt ? now - request.askedAt : 0
-            readAt = request.askedAt &+ roundTrip / 2
             // The first question waits behind all the others of the opening.
             if model.lastStats != nil { cadence.answered(after: roundTrip) }
             if isStale { recover(now: now) }
         }
-        notices += model.take(reply, to: query, at: readAt)
+        // QEMU counts right before it answers: a main loop that hangs does so before it reads.
+        for notice in model.take(reply, to: query, at: now) { add(notice) }
         forget(request)
     }
 
     private mutating func becomeReady(_ version: QMPVersion, now: Nanoseconds) {
-        // A socket of the same name may by now be another VM's.
-        if process?.isGone == true {
-            startAnew(now: now)
-        }
+        guard isThisVM(now: now) else { return }
         model.version = version
         if readySince == nil, ticks > 1 { note(.info, "QMP is connected", at: now) }
         readySince = now
@@ -63,6 +66,21 @@ extension VMWatch {
         }
     }
 
+    /// Whether the VM that answers is the one that is watched.
+    private mutating func isThisVM(now: Nanoseconds) -> Bool {
+        // A socket of the same name may by now be another VM's, since the last sample even.
+        process?.look()
+        if case .process(let pid) = target {
+            let isOther = link?.peerPID.map { $0 != pid && isProcessOfVM($0) } ?? false
+            guard isOther || process?.isGone == true else { return true }
+            link?.close()
+            note(.warning, "the QMP socket is another VM's: it is left alone", at: now)
+            return false
+        }
+        if process?.isGone == true { startAnew(now: now) }
+        return true
+    }
+
     private mutating func recover(now: Nanoseconds) {
         isStale = false
         note(.info, "QMP answers again", at: now)
@@ -74,6 +92,8 @@ extension VMWatch {
         statsRequest = nil
         isStale = false
         model.loseConnection()
+        // Without a process to tell by, what answers next may be another VM.
+        if process == nil { model.forgetCounters() }
         if process?.isGone != true {
             note(.warning, "QMP is lost: \(link?.problem ?? "the connection ended")", at: now)
         }

@@ -38,7 +38,7 @@ extension VMWatch {
     /// What is known at `now`.
     mutating func reading(now: Nanoseconds) -> VMReading {
         judgeAge(now: now)
-        model.showQueues(askedAfter: now &- min(now, 3_000_000_000))
+        model.showQueues(askedAfter: now &- min(now, regular.queueAge))
         var luns = luns
         process?.locate(&luns, now: now)
         let threads = process?.sample(model, luns: luns) ?? []
@@ -46,8 +46,10 @@ extension VMWatch {
         var reading = VMReading(vm: machine(now: now))
         reading.luns = process?.isGone == true ? [] : luns
         reading.threads = threads
-        reading.eventCounts = KVMStats.eventCounts(
-            from: model.previousKVMStats, to: model.kvmStats)
+        if readySince != nil, !isStale {
+            reading.eventCounts = KVMStats.eventCounts(
+                from: model.previousKVMStats, to: model.kvmStats, at: now)
+        }
         reading.sources = [qmpStatus(now: now), procStatus(now: now)]
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
         reading.notices = notices

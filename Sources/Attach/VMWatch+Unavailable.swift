@@ -21,6 +21,18 @@ extension VMWatch {
                     metric: "read_latency_us.p99", reason: "QEMU counts means only",
                     remedy: "--set-histograms has QEMU count latencies while vblktop runs"))
         }
+        if !model.agenda.unknownCommands.contains("x-query-virtio-queue-status") {
+            missing.append(
+                Unavailable(
+                    metric: "queue_depth.now",
+                    reason: "one disk is asked every two seconds, so that the VM does not feel it",
+                    remedy: "the mean (aqu-sz) is always there"))
+        }
+        if model.disks.contains(where: { $0.lun.isOnMainLoop == nil && $0.lun.ioThread == nil }) {
+            missing.append(
+                Unavailable(
+                    metric: "io_thread", reason: "QEMU has not said yet which IOThread serves it"))
+        }
         let commands = [
             ("x-query-virtio-queue-status", "queue_depth.now"),
             ("x-query-virtio-status", "features"),

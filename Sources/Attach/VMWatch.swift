@@ -11,6 +11,8 @@ import Telemetry
 struct VMWatch: Sendable {
     /// Answers later than this are given up, nanoseconds.
     static let answerLimit: Nanoseconds = 5_000_000_000
+    /// Notices a sample may carry.
+    static let noticeLimit = 64
 
     let target: AttachConfiguration.Target
     var link: QMPLink?
@@ -26,8 +28,6 @@ struct VMWatch: Sendable {
     var isStale = false
     var histograms: HistogramKeeper
     var probes: ProbeSession
-    /// Whether nothing is left to be taken back.
-    var isUndone = true
     /// Whether the user knows that the process has ended.
     var toldOfEnd = false
     /// Samples begun.
@@ -36,6 +36,7 @@ struct VMWatch: Sendable {
     /// Addresses of a VM known by its process that were not tried yet.
     private var untried: [QMPAddress] = []
     private var nextSearch: Nanoseconds = 0
+    private var searchPause: Nanoseconds = 1_000_000_000
 
     init(_ target: AttachConfiguration.Target, _ configuration: AttachConfiguration) {
         self.target = target
@@ -49,6 +50,17 @@ struct VMWatch: Sendable {
         }
     }
 
+    /// Connects for the first time. Throws where there is nothing to watch: the socket refuses, or
+    /// is none, and no process of this host is known to speak QMP on it.
+    mutating func open(now: Nanoseconds) throws(UnreachableVM) {
+        guard case .qmp(let address) = target else { return }
+        step(now: now)
+        guard let problem = link?.problem else { return }
+        findProcess(now: now)
+        guard process == nil else { return }
+        throw UnreachableVM(address, problem: problem)
+    }
+
     /// Asks what the sample about to be taken needs.
     mutating func begin(now: Nanoseconds) {
         defer { ticks += 1 }
@@ -60,12 +72,13 @@ struct VMWatch: Sendable {
         if statsRequest == nil, cadence.isDue() {
             statsRequest = link?.ask(.blockStats, at: now, within: Self.answerLimit)
         }
-        for query in regular.due(model, at: now) { ask(query, at: now) }
-        // The first sample wants to be whole, and later ones must not be felt.
-        let isBacklogged = (link?.pendingCount ?? 0) > 8
-        for query in model.agenda.next(isBacklogged ? 0 : 3) { ask(query, at: now) }
-        for change in histograms.due(model.disks) {
-            _ = link?.change(change, at: now, within: Self.answerLimit)
+        // Whoever does not get on with what it was asked is asked nothing more.
+        if (link?.pendingCount ?? 0) <= 8 {
+            for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
+            for query in model.agenda.next(3) { ask(query, at: now) }
+            for change in histograms.due(model.disks) {
+                _ = link?.change(change, at: now, within: Self.answerLimit)
+            }
         }
         step(now: now)
     }
@@ -93,15 +106,26 @@ struct VMWatch: Sendable {
         _ = link?.ask(query, at: now, within: Self.answerLimit)
     }
 
-    /// Tells the user of something, unless it was told just before.
+    /// Tells the user of something.
     mutating func note(_ severity: Finding.Severity, _ text: String, at now: Nanoseconds) {
-        notices.append(Notice(monotonic: now, severity: severity, text: text))
+        add(Notice(monotonic: now, severity: severity, text: text))
     }
 
-    /// Looks for the process behind the socket, once a second at most.
+    /// Keeps `notice` for the next sample: what repeats itself once, and no more than fits a
+    /// reader.
+    mutating func add(_ notice: Notice) {
+        let isRepeated = notices.contains {
+            $0.text == notice.text && $0.severity == notice.severity
+        }
+        if !isRepeated, notices.count < Self.noticeLimit { notices.append(notice) }
+    }
+
+    /// Looks for the process behind the socket, at first every second and then less and less often:
+    /// there is none for a VM on another host.
     private mutating func findProcess(now: Nanoseconds) {
         guard process == nil, case .qmp(let address) = target, now >= nextSearch else { return }
-        nextSearch = now &+ 1_000_000_000
+        nextSearch = now &+ searchPause
+        searchPause = min(searchPause &* 2, 60_000_000_000)
         if let pid = link?.peerPID, isProcessOfVM(pid) {
             adopt(ProcessWatch(pid: pid))
             return
@@ -109,12 +133,12 @@ struct VMWatch: Sendable {
         // The peer is whoever made the socket: a manager that handed it down, or nobody over TCP.
         let found = (try? runningVMs()) ?? []
         let match = found.first { machine in
-            machine.qmp.contains { (try? QMPAddress($0)) == address }
+            machine.qmp.contains { (try? QMPAddress($0))?.isSame(as: address) ?? false }
         }
         if let match { adopt(ProcessWatch(pid: match.pid)) }
     }
 
-    private func isProcessOfVM(_ pid: Int) -> Bool {
+    func isProcessOfVM(_ pid: Int) -> Bool {
         Attach.commandLine(ofProcess: pid, open: openTextFile).map(isQEMU) ?? false
     }
 
@@ -123,7 +147,9 @@ struct VMWatch: Sendable {
         model.commandLine = watch.commandLine
         model.describeAll()
         guard case .process = target else { return }
-        untried = (watch.commandLine?.qmpAddresses ?? []).compactMap { try? QMPAddress($0) }
+        untried = (watch.commandLine?.qmpAddresses ?? []).compactMap {
+            try? QMPAddress(absolute($0, forProcess: watch.pid))
+        }
         tryNextAddress()
     }
 

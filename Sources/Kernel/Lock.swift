@@ -44,6 +44,16 @@ public final class Mailbox<Value: Sendable>: Sendable {
         arrival.signal()
     }
 
+    /// Puts `value` in; `merge` may save something of one that nobody took, which it replaces.
+    public func post(_ value: Value, merging merge: (_ old: Value, _ new: inout Value) -> Void) {
+        slot.withLock { slot in
+            var value = value
+            if let old = slot { merge(old, &value) }
+            slot = value
+        }
+        arrival.signal()
+    }
+
     /// Takes the value out, if there is one.
     public func take() -> Value? {
         slot.withLock { slot in

@@ -33,6 +33,25 @@ public func waitForInput(
     }
 }
 
+/// Waits until `output` takes something (a pipe then takes at least PIPE_BUF bytes, 4096) or
+/// `input` is readable, and says which. Throws the error of ppoll(2).
+public func waitForOutput(
+    _ output: Int32, orInput input: Int32
+) throws(KernelError) -> (isWritable: Bool, isReadable: Bool) {
+    var polled = [
+        pollfd(fd: output, events: Int16(POLLOUT), revents: 0),
+        pollfd(fd: input, events: Int16(POLLIN), revents: 0),
+    ]
+    // SAFETY: the array outlives the call, and its count is the count that is passed.
+    let result = unsafe polled.withUnsafeMutableBufferPointer {
+        unsafe ck_poll($0.baseAddress, Int32($0.count), -1)
+    }
+    if result < 0 && -result != EINTR { throw KernelError(result: result, "wait for output") }
+    guard result > 0 else { return (false, false) }
+    // An output that is gone is for the write to tell.
+    return (polled[0].revents != 0, polled[1].revents & Int16(POLLIN) != 0)
+}
+
 /// Takes the count out of an eventfd that is readable, so that it is not readable again until the
 /// next write.
 public func takeCounter(_ descriptor: Int32) {

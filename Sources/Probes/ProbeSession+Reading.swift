@@ -142,7 +142,7 @@ extension ProbeSession {
             if !tracepointsAreOn, state.definition.event.isTracepoint {
                 add(
                     state, "tracepoints cost the VM some 60 to 200 ns an event: off",
-                    "open the Contention or the Interrupts screen, or give --tracepoints")
+                    "open the threads, interrupts or contention screen, or give --tracepoints")
             } else if let failure = state.failure {
                 add(state, failure.reason, failure.remedy)
             }

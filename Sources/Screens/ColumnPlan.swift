@@ -8,18 +8,28 @@ struct ColumnPlan<Row: TableRow> {
     /// First cell of each.
     private(set) var starts: [Int] = []
 
-    /// Plans for `width` cells; the first column, a name, gets up to `nameWidth` if there is room.
-    init(width: Int, nameWidth: Int) {
-        var columns = Row.columns
-        var used = columns.reduce(Self.margin) { $0 + $1.width + 1 } - 1
+    /// What a name is worth: longer ones grow where there is room.
+    private static var worthyName: Int { 16 }
+
+    /// Plans for `width` cells. The first column, a name, gets the `nameWidth` it asks for, up to
+    /// 16 cells at the cost of lighter columns, beyond that if there is room.
+    /// Of the columns, those `blank`, in which nothing was ever seen, leave before all others.
+    init(_ columns: [Column<Row>], width: Int, nameWidth: Int, blank: Set<String> = []) {
+        var columns = columns
+        func weight(_ column: Column<Row>) -> Int {
+            blank.contains(column.word) ? column.weight - 100 : column.weight
+        }
+        let named = columns.first { $0.weight == 100 }?.width ?? 0
+        let more = max(0, min(nameWidth, Self.worthyName) - named)
+        var used = columns.reduce(Self.margin + more) { $0 + $1.width + 1 } - 1
         while used > width, columns.count > 1,
-            let lightest = columns.indices.min(by: { columns[$0].weight < columns[$1].weight })
+            let lightest = columns.indices.min(by: { weight(columns[$0]) < weight(columns[$1]) })
         {
             used -= columns[lightest].width + 1
             columns.remove(at: lightest)
         }
         var widths = columns.map(\.width)
-        var spare = max(0, width - used)
+        var spare = max(0, width - used + more)
         func grow(_ index: Int, by wanted: Int) {
             let more = max(0, min(spare, wanted))
             widths[index] += more
@@ -44,7 +54,7 @@ struct ColumnPlan<Row: TableRow> {
         case .drawn(.trend, _): 24
         case .drawn(.stages, _): 4
         case .drawn(.fill, _): 14
-        case .text where column.word == "LUNs": 60
+        case .text: column.growth
         default: 0
         }
     }

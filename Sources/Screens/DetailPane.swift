@@ -7,7 +7,7 @@ extension Painter {
         let width = Layout.paneWidth(grid.size, state.screen)
         guard width > 0, let header = layout.header,
             let index = snapshot.luns.indices.first(where: {
-                snapshot.luns[$0].id == state.luns.selectedKey
+                snapshot.luns[$0].key == state.luns.selectedKey
             })
         else { return }
         let lun = snapshot.luns[index]
@@ -18,11 +18,12 @@ extension Painter {
             style: Style(.muted))
         var pen = Pen(row: header, column: left + 2, width: width - 3, end: end)
         putCut(
-            lun.id, row: pen.row, column: pen.column, width: pen.width,
+            lun.qualifiedID, row: pen.row, column: pen.column, width: pen.width,
             style: Style(.title, bold: true))
         pen.row += 1
-        drawIdentity(lun, &pen)
+        drawTopology(lun, &pen)
         drawLatencyTable(lun.rates, &pen)
+        drawDisk(under: lun, &pen)
         drawStageStack(lun.rates.stages, &pen)
         drawDepthDetails(lun, &pen)
         drawTrends(ofLUN: index, &pen)
@@ -45,22 +46,6 @@ extension Painter {
         grid.put(
             label, row: pen.row, column: pen.column, style: Style(.label), limit: pen.width)
         putCut(value, row: pen.row, column: pen.column + 9, width: pen.width - 9)
-        pen.row += 1
-    }
-
-    private mutating func drawIdentity(_ lun: LUN, _ pen: inout Pen) {
-        putFact("device", lun.device, &pen)
-        putFact("node", lun.node, &pen)
-        putFact("file", lun.file, &pen)
-        let image = [
-            lun.format, lun.cache.map { "cache=" + $0 }, lun.aio.map { "aio=" + $0 },
-        ].compactMap(\.self)
-        putFact("image", image.isEmpty ? nil : image.joined(separator: " "), &pen)
-        putFact("iothread", lun.ioThread ?? "none: the main loop", &pen)
-        if let queues = lun.queues, let size = lun.queueSize {
-            putFact("queues", "\(queues) of \(size)", &pen)
-        }
-        putFact("modelled", lun.modelled, &pen)
         pen.row += 1
     }
 

@@ -20,11 +20,34 @@ enum HelpText {
         _ snapshot: Snapshot, _ thresholds: Thresholds, _ symbols: Symbols, columns: Int
     ) -> [Line] {
         let lines =
-            unavailable(snapshot) + [Line(text: "Keys", isTitle: true)]
+            sources(snapshot, symbols) + unavailable(snapshot) + [Line(text: "Keys", isTitle: true)]
             + Keymap.bindings.map { Line(key: $0.keyText, text: $0.title, style: Style(.key)) }
-            + legend(symbols, thresholds) + columnLines(LUN.self, .luns)
-            + columnLines(ThreadActivity.self, .threads) + columnLines(QueueRow.self, .queues)
+            + legend(symbols, thresholds)
+            + Screen.allCases.flatMap { screen in
+                screen.rowType.map { columnLines($0, screen, snapshot) } ?? []
+            }
         return lines.flatMap { wrapped($0, columns: columns) }
+    }
+
+    /// The places the numbers come from: how each is doing, and what to do where it is not well.
+    private static func sources(_ snapshot: Snapshot, _ symbols: Symbols) -> [Line] {
+        guard !snapshot.sources.isEmpty else { return [] }
+        return [Line(text: "Sources", isTitle: true)]
+            + snapshot.sources.map { source in
+                func time(_ nanoseconds: Nanoseconds) -> String {
+                    NumberText.duration(Double(nanoseconds) / 1000, micro: symbols.micro)
+                }
+                let parts = [
+                    source.state.rawValue, source.age.map { "age " + time($0) },
+                    source.roundTrip.map { "answers in " + time($0) },
+                    source.interval.flatMap { NumberText.figures($0, decimals: 1) }
+                        .map { "every " + $0 + "s" },
+                ].compactMap(\.self)
+                return Line(
+                    key: (source.vm.map { $0 + ": " } ?? "") + source.name,
+                    text: parts.joined(separator: ", ") + (source.detail.map { "; " + $0 } ?? ""),
+                    style: Style(source.state == .ok ? .ok : .warning))
+            } + [Line()]
     }
 
     /// First, as it says what to mistrust on the other screens.
@@ -61,10 +84,13 @@ enum HelpText {
             ]
     }
 
-    private static func columnLines<Row: TableRow>(_ rows: Row.Type, _ screen: Screen) -> [Line] {
+    private static func columnLines<Row: TableRow>(
+        _ type: Row.Type, _ screen: Screen, _ snapshot: Snapshot
+    ) -> [Line] {
         [Line(), Line(text: "Columns: " + screen.title, isTitle: true)]
-            + Row.columns.map { column in
-                let words = column.esxtopWord.map { column.word + " " + $0 } ?? column.word
+            + Row.helpColumns(of: snapshot).map { column in
+                let other = column.esxtopWord ?? column.heading
+                let words = other.map { column.word + " " + $0 } ?? column.word
                 let unit = column.unit.map { " [" + $0.name + "]" } ?? ""
                 return Line(
                     key: words, text: column.meaning + unit + "; from: " + column.source,

@@ -2,7 +2,8 @@ internal import Grid
 
 /// What a key can ask for.
 enum Action: Sendable, Hashable, CaseIterable {
-    case showLUNs, showThreads, showQueues, showLatency, openLatency, help, leave, quit
+    case showLUNs, showVMs, showThreads, showQueues, showLatency, showInterrupts, showContention
+    case showDisks, openLatency, openVM, help, leave, quit
     case up, down, pageUp, pageDown, halfPageUp, halfPageDown, first, last
     case find, findNext, findPrevious, filter, hideIdle
     case sortMenu, sortLeft, sortRight, reverse, sortByIOPS, sortByBandwidth, sortByLatency
@@ -41,7 +42,7 @@ struct Binding: Sendable {
 
 /// Which key does what: the only place that says so. Help, footer and dispatch are made from it.
 enum Keymap {
-    private static let tables: [Screen] = [.luns, .threads, .queues]
+    private static let tables = Screen.allCases.filter(\.isTable)
 
     /// In the order of the help and of the footer.
     static let bindings: [Binding] = screens + rows + table + time + display
@@ -56,11 +57,18 @@ enum Keymap {
         Binding(
             .help, [.function(1), .character("?"), .character("h")], "this help", footer: "Help"),
         Binding(.showLUNs, [.character("1"), .character("u")], "LUNs"),
+        Binding(.showVMs, [.character("2"), .character("v")], "VMs"),
         Binding(.showThreads, [.character("3"), .character("d")], "IOThreads and vCPUs"),
         Binding(.showQueues, [.character("4")], "virtqueues"),
         Binding(
             .showLatency, [.character("5"), .character("L")],
             "latency of the selected or tagged LUNs"),
+        Binding(
+            .showInterrupts, [.character("7"), .character("i")], "interrupts, exits, injections"),
+        Binding(.showContention, [.character("8"), .character("c")], "locks and who waits"),
+        Binding(.showDisks, [.character("K")], "the host's disks under the LUNs"),
+        Binding(
+            .openVM, [.enter], "show the LUNs of the selected VM only", on: [.vms]),
         Binding(
             .openLatency, [.enter], "open the latency of the selected or tagged LUNs", on: [.luns]),
         Binding(
@@ -100,9 +108,9 @@ enum Keymap {
         Binding(.sortLeft, [.character("<")], "sort by the column to the left", on: tables),
         Binding(.sortRight, [.character(">")], "sort by the column to the right", on: tables),
         Binding(.reverse, [.character("I")], "reverse the order", on: tables),
-        Binding(.sortByIOPS, [.character("P")], "sort by IOPS", on: [.luns]),
-        Binding(.sortByBandwidth, [.character("M")], "sort by MiB/s", on: [.luns]),
-        Binding(.sortByLatency, [.character("A")], "sort by latency", on: [.luns]),
+        Binding(.sortByIOPS, [.character("P")], "sort by IOPS", on: [.luns, .vms]),
+        Binding(.sortByBandwidth, [.character("M")], "sort by MiB/s", on: [.luns, .vms]),
+        Binding(.sortByLatency, [.character("A")], "sort by latency", on: [.luns, .vms]),
         Binding(.hideIdle, [.character("z")], "hide or show idle rows", on: tables),
     ]
 

@@ -3,9 +3,22 @@ internal import Telemetry
 extension LUN: TableRow {
     static func rows(of snapshot: Snapshot) -> [LUN] { snapshot.luns }
 
-    var key: String { id }
-    var lunIDs: [String] { [id] }
-    var names: [String] { [id, node, file, ioThread].compactMap(\.self) }
+    static var metrics: [String] { ["luns"] }
+    static var isFromMonitor: Bool { true }
+
+    var key: String { qualifiedID }
+    var lunIDs: [String]? { [qualifiedID] }
+    var names: [String] { [qualifiedID, node, file, ioThread, hostDisk].compactMap(\.self) }
+
+    /// How it is called in the form chosen; its id where it has no such name.
+    func name(_ form: NameForm) -> String {
+        switch form {
+        case .id: qualifiedID
+        case .node: node ?? qualifiedID
+        case .file: file?.split(separator: "/").last.map(String.init) ?? qualifiedID
+        }
+    }
+
     var isIdle: Bool { rates.iops == 0 && (rates.queueDepth?.nowOrMean ?? 0) == 0 }
 
     /// Descriptors of all its virtqueues.
@@ -33,7 +46,7 @@ extension LUN: TableRow {
 
     private static let rateColumns: [Column<LUN>] = [
         Column(
-            "LUN", width: 6, weight: 100, .text { $0.id },
+            "LUN", width: 6, weight: 100, .text { $0.qualifiedID },
             meaning: "the virtual disk; p shows its id, block node or file",
             source: "device list of the source"),
         Column(
@@ -101,7 +114,7 @@ extension LUN: TableRow {
             "irq", width: 5, weight: 41, .number(.latency) { $0.rates.stages?.notify },
             meaning: "I: published until seen by the driver", source: "trace stamps"),
         Column(
-            "RSDCI", width: 8, weight: 88, .drawn(.stages) { _ in nil },
+            "RSDCI", width: 8, weight: 88, .drawn(.stages) { $0.rates.stages?.storage },
             meaning: "where the time goes: a letter per stage, as wide as its share",
             source: "trace stamps"),
     ]
@@ -123,6 +136,13 @@ extension LUN: TableRow {
             "err/s", width: 5, weight: 60, .number(.perSecond) { $0.rates.errors },
             gauge: .errors, meaning: "requests that ended with an error",
             source: "status bytes"),
+        Column(
+            "mrg/s", width: 5, weight: 40, .number(.perSecond) { $0.rates.merges },
+            meaning: "requests merged into others before the backend got them",
+            source: "merge counters"),
+        Column(
+            "disk", width: 8, weight: 39, .text { $0.hostDisk },
+            meaning: "the host's disk its data lie on", source: "the file's place on the host"),
         Column(
             "IOT", width: 5, weight: 50, .text { $0.ioThread },
             meaning: "the IOThread that serves it", source: "device list of the source"),

@@ -50,7 +50,7 @@ extension Painter {
     }
 
     private mutating func putFieldNote(after cells: Int) {
-        let note = "by " + state.luns.sortWord
+        let note = "by " + state.luns.sortedBy
         let column = LUNField.label.utf8.count + cells + 1
         guard column + note.cellWidth <= columns else { return }
         grid.put(note, row: layout.field.lowerBound, column: column, style: Style(.muted))
@@ -71,7 +71,7 @@ extension Painter {
                 worst = max(worst, options.thresholds.severity(judged, of: gauge))
             }
             if let candidate = values[index] { value = max(value ?? 0, candidate) }
-            isSelected = isSelected || snapshot.luns[index].id == state.luns.selectedKey
+            isSelected = isSelected || snapshot.luns[index].key == state.luns.selectedKey
         }
         if worst > .none { return (worst.mark, Style(worst.role, selected: isSelected)) }
         guard let value, value > 0 else {

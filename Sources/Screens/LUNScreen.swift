@@ -6,13 +6,9 @@ extension Painter {
     /// room.
     mutating func drawLUNs() {
         drawField()
-        let (luns, state) = (snapshot.luns, self.state)
-        let longest = luns.indices.reduce(0) { max($0, state.name(of: luns[$1]).utf8.count) }
-        let plan = ColumnPlan<LUN>(
-            width: Layout.tableWidth(grid.size, .luns), nameWidth: longest)
-        let thresholds = options.thresholds
-        let shown = drawTable(
-            luns, plan: plan, name: state.name, severity: { $0.severity(thresholds) })
+        let luns = snapshot.luns
+        let plan = plan(luns)
+        let shown = drawTable(luns, plan: plan)
         drawOthers(besides: shown, plan)
         drawDetails()
     }
@@ -82,17 +78,8 @@ extension Painter {
     mutating func drawTrend(
         ofLUN index: Int, line: Int, start: Int, width: Int, value: (LUN) -> Double?
     ) {
-        guard width > 0, index < snapshot.luns.count else { return }
-        let id = snapshot.luns[index].id
-        var place = index
-        var values: [Double?] = []
-        for luns in trail.prefix(width) {
-            // LUNs seldom change their places; look around only when they did.
-            if place >= luns.count || luns[place].id != id {
-                place = luns.indices.first { luns[$0].id == id } ?? luns.count
-            }
-            values.append(place < luns.count ? value(luns[place]) : nil)
-        }
+        guard width > 0 else { return }
+        let values = trail.values(ofLUN: index, count: width, value)
         let highest = values.reduce(0) { max($0, $1 ?? 0) }
         for (age, value) in values.enumerated() {
             guard let value else { continue }

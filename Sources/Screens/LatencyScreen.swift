@@ -6,7 +6,7 @@ extension Painter {
     mutating func drawLatency() {
         let chosen = chosenLUNs
         guard !chosen.isEmpty, let first = layout.table.first else {
-            return drawReason(of: "read_latency_us")
+            return drawReason(of: ["read_latency_us"])
         }
         let rates =
             chosen.count == 1
@@ -33,18 +33,18 @@ extension Painter {
 
     /// The LUNs the screen is about.
     private var chosenLUNs: [LUN] {
-        let luns = snapshot.luns.filter { state.lockedLUN == nil || $0.id == state.lockedLUN }
+        let luns = snapshot.luns.filter { state.lock?.keeps($0) ?? true }
         switch state.latencyScope {
         case .all: return luns
-        case .tagged: return luns.filter { state.tagged.contains($0.id) }
-        case .selected: return luns.filter { $0.id == state.luns.selectedKey }
+        case .tagged: return luns.filter { state.tagged.contains($0.key) }
+        case .selected: return luns.filter { $0.key == state.luns.selectedKey }
         }
     }
 
     private mutating func drawScope(_ chosen: [LUN], row: Int) {
         let scope =
             switch state.latencyScope {
-            case .selected: state.name(of: chosen[0])
+            case .selected: chosen[0].name(state.nameForm)
             case .tagged: "\(chosen.count) tagged LUNs"
             case .all: "all \(chosen.count) LUNs"
             }
@@ -153,12 +153,12 @@ extension Painter {
         let highest = ranked.first?.1 ?? 0
         for (index, p99) in ranked.prefix(pen.end - pen.row) {
             let severity = options.thresholds.severity(p99, of: .p99)
-            let isChosen = snapshot.luns[index].id == state.luns.selectedKey
+            let isChosen = snapshot.luns[index].key == state.luns.selectedKey
             grid.put(
                 isChosen ? ">" : String(severity.mark), row: pen.row, column: pen.column,
                 style: Style(severity.role))
             putCut(
-                state.name(of: snapshot.luns[index]), row: pen.row, column: pen.column + 1,
+                snapshot.luns[index].name(state.nameForm), row: pen.row, column: pen.column + 1,
                 width: 10)
             putNumber(
                 p99, .latency, row: pen.row, end: pen.column + 19, width: 7,

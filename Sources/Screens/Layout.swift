@@ -47,8 +47,15 @@ struct Layout {
         switch screen {
         case .luns: rows >= 6 ? 1 : 0
         case .threads: rows >= 20 ? Set(snapshot.threads.map(\.role)).count : 0
+        case .contention: contentionCount(rows, snapshot)
         default: 0
         }
+    }
+
+    /// Lines below the locks: a title, and the threads that waited, as many as a third holds.
+    private static func contentionCount(_ rows: Int, _ snapshot: Snapshot) -> Int {
+        let waiting = snapshot.threads.count { ($0.lockWaits ?? 0) > 0 }
+        return rows < 14 || waiting == 0 ? 0 : 1 + min(waiting, max(3, rows / 3))
     }
 
     /// Columns of the pane beside the table of LUNs, 0 where there is no room.

@@ -7,14 +7,18 @@ extension Painter {
     mutating func drawMeters() {
         guard let row = layout.meters else { return }
         var meters: [(name: String, percent: Double, severity: Severity)] = []
+        var seen: Set<String> = []
         if let host = snapshot.host.cpuPercent { meters.append(("CPU", host, .none)) }
         let serving = snapshot.threads.filter { $0.role == .iothread || $0.role == .device }
         let vcpus = snapshot.threads.filter { $0.role == .vcpu }
         let busiest = Self.busiest(serving, 2) + Self.busiest(vcpus, 1) + Self.busiest(serving, 12)
-        for thread in busiest where !meters.contains(where: { $0.name == thread.name }) {
+        for thread in busiest where seen.insert(thread.key).inserted {
             guard let percent = thread.cpuPercent else { continue }
             meters.append(
-                (thread.name, percent, options.thresholds.severity(percent, of: .cpu)))
+                (
+                    (thread.vm.map { $0 + "/" } ?? "") + thread.name, percent,
+                    options.thresholds.severity(percent, of: .cpu)
+                ))
         }
         let wanted = 26
         let count = min(meters.count, max(1, (columns + 1) / wanted))
@@ -41,7 +45,8 @@ extension Painter {
     ) {
         guard width >= 12 else { return }
         let inside = putCut(
-            meter.name, row: row, column: column, width: 9, style: Style(.label))
+            meter.name, row: row, column: column, width: max(9, width / 2 - 2), style: Style(.label)
+        )
         let end = column + width
         grid.put("[", row: row, column: inside, style: Style(.muted))
         grid.put("]", row: row, column: end - 1, style: Style(.muted))

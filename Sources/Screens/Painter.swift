@@ -10,8 +10,10 @@ struct Painter {
     let state: ViewState
     let options: DisplayOptions
     let layout: Layout
-    /// The LUNs of the last samples, the one shown first, as far back as a trend can reach.
-    let trail: [[LUN]]
+    /// VMs whose monitor does not answer: what it said last is old.
+    let staleVMs: Set<String?>
+    /// The LUNs' rates of the last samples, as far back as a trend can reach.
+    let trail: RateTrail
     /// The column the LUNs are sorted by; field and trends show it.
     let sortedColumn: Column<LUN>?
 
@@ -24,9 +26,11 @@ struct Painter {
         self.history = history
         self.state = state
         self.options = options
+        self.staleVMs = Set(
+            snapshot.sources.filter { $0.name == "qmp" && $0.state.isOld }.map(\.vm))
         self.layout = Layout(size, state, snapshot)
-        self.sortedColumn = LUN.column(state.luns.sortWord)
-        self.trail = state.screen == .luns ? history.trail(Self.longestTrend) : []
+        self.sortedColumn = column(state.luns.sortedBy, in: LUN.columns)
+        self.trail = history.trail(state.screen == .luns ? Self.longestTrend : 0)
     }
 
     private static let longestTrend = 40
@@ -94,4 +98,9 @@ struct Painter {
 
     /// A rate outside a table, with a suffix.
     func rateText(_ value: Double?) -> String { value.map(NumberText.compact) ?? missing }
+}
+
+extension SourceStatus.State {
+    /// Whether numbers from such a source are not this sample's.
+    var isOld: Bool { self == .stale || self == .failed }
 }

@@ -2,7 +2,9 @@ internal import Telemetry
 
 /// One virtqueue with what its LUN knows of it.
 struct QueueRow: TableRow {
+    /// Its qualified id.
     let lun: String
+    let vm: String?
     let queue: Virtqueue
     /// Completed requests per second, known per queue only where the LUN has a single one.
     let iops: Double?
@@ -12,19 +14,28 @@ struct QueueRow: TableRow {
         snapshot.luns.flatMap { lun in
             lun.virtqueues.map { queue in
                 QueueRow(
-                    lun: lun.id, queue: queue,
+                    lun: lun.qualifiedID, vm: lun.vm, queue: queue,
                     iops: lun.virtqueues.count == 1 ? lun.rates.iops : nil,
-                    key: lun.id + "." + String(queue.index))
+                    key: lun.qualifiedID + "." + String(queue.index))
             }
         }
     }
 
-    var lunIDs: [String] { [lun] }
+    static var metrics: [String] { ["queue_depth"] }
+    static var isFromMonitor: Bool { true }
+
+    var lunIDs: [String]? { [lun] }
     var names: [String] { [key] }
     var isIdle: Bool { queue.inFlight == 0 && queue.kicks == 0 && queue.interrupts == 0 }
 
     var depthPercent: Double? {
         queue.size > 0 ? Double(queue.inFlight) / Double(queue.size) * 100 : nil
+    }
+
+    func severity(_ thresholds: Thresholds) -> Severity {
+        max(
+            thresholds.severity(depthPercent, of: .depth),
+            thresholds.severity(queue.fullPercent, of: .ringFull))
     }
 
     private func perRequest(_ rate: Double?) -> Double? {

@@ -28,17 +28,17 @@ struct RowFilter: Sendable {
     let text: String
     private let terms: [Term]
 
-    /// The filter `text` says, for a table of `rows`; throws a sentence on what it does not
+    /// The filter `text` says, for a table of `columns`; throws a sentence on what it does not
     /// understand.
-    init<Row: TableRow>(_ text: String, for rows: Row.Type) throws(Problem) {
+    init<Row>(_ text: String, for columns: [Column<Row>]) throws(Problem) {
         self.text = text
         var terms: [Term] = []
-        for word in text.split(separator: " ") { terms.append(try Self.term(word, for: rows)) }
+        for word in text.split(separator: " ") { terms.append(try Self.term(word, for: columns)) }
         self.terms = terms
     }
 
-    private static func term<Row: TableRow>(
-        _ word: Substring, for rows: Row.Type
+    private static func term<Row>(
+        _ word: Substring, for columns: [Column<Row>]
     ) throws(Problem) -> Term {
         if word.first == "~" {
             do { return .pattern(try Pattern(String(word.dropFirst()))) } catch {
@@ -49,7 +49,7 @@ struct RowFilter: Sendable {
             let sign = Comparison.allCases.first(where: { word[start...].hasPrefix($0.rawValue) })
         else { return .word(word.lowercased()) }
         let name = String(word[..<start])
-        guard let column = Row.column(name), !column.isText else {
+        guard let column = column(name, in: columns), !column.isText else {
             throw Problem(description: "no column `\(name)` to compare")
         }
         let text = word[start...].dropFirst(sign.rawValue.count)
@@ -82,13 +82,13 @@ struct RowFilter: Sendable {
     }
 
     /// Whether `row` meets all terms; a value that is not known meets no comparison.
-    func keeps<Row: TableRow>(_ row: Row) -> Bool {
+    func keeps<Row: TableRow>(_ row: Row, _ columns: [Column<Row>]) -> Bool {
         terms.allSatisfy { term in
             switch term {
             case .word(let word): row.names.contains { $0.lowercased().contains(word) }
             case .pattern(let pattern): row.names.contains(where: pattern.matches)
             case .comparison(let word, let comparison, let bound):
-                Row.column(word)?.value(row).map { comparison.holds($0, bound) } ?? false
+                column(word, in: columns)?.value(row).map { comparison.holds($0, bound) } ?? false
             }
         }
     }

@@ -48,9 +48,13 @@ public func render(
     switch state.screen {
     case .luns: painter.drawLUNs()
     case .threads: painter.drawThreads()
-    case .queues: painter.drawQueues()
+    case .contention: painter.drawContention()
     case .latency: painter.drawLatency()
     case .help: painter.drawHelp()
+    case .vms: painter.drawTable(of: VMRow.self)
+    case .queues: painter.drawTable(of: QueueRow.self)
+    case .interrupts: painter.drawTable(of: EventCount.self)
+    case .disks: painter.drawTable(of: HostDisk.self)
     }
     painter.drawFooter()
     return painter.grid

@@ -1,4 +1,5 @@
 internal import Grid
+internal import Telemetry
 
 /// The four meanings a value can have. Each has a character and a role, so that none depends on
 /// colour.
@@ -8,6 +9,16 @@ public enum Severity: Int, Sendable, CaseIterable, Comparable {
     /// Mildest first.
     public static func < (left: Severity, right: Severity) -> Bool {
         left.rawValue < right.rawValue
+    }
+
+    /// How a finding's or notice's severity is shown.
+    init(_ severity: Finding.Severity) {
+        switch severity {
+        case .info: self = .none
+        case .advice: self = .advice
+        case .warning: self = .warning
+        case .critical: self = .critical
+        }
     }
 
     /// Blank, `.`, `!` or `#`.

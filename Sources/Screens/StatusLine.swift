@@ -15,11 +15,12 @@ struct Piece {
 }
 
 extension Painter {
-    /// Writes the pieces that fit, two blanks between them, lightest left out first.
+    /// Writes the pieces that fit, two blanks between them, lightest left out first; the two
+    /// heaviest stay, and are cut.
     mutating func put(_ pieces: [Piece], row: Int, column: Int = 0) {
         var pieces = pieces
         func needed() -> Int { pieces.reduce(0) { $0 + $1.text.cellWidth + 2 } - 2 }
-        while pieces.count > 1, column + needed() > columns,
+        while pieces.count > 2, column + needed() > columns,
             let lightest = pieces.indices.min(by: { pieces[$0].weight < pieces[$1].weight })
         {
             pieces.remove(at: lightest)
@@ -37,20 +38,20 @@ extension Painter {
     /// The first line: what is seen, whether it is live, and what watching costs.
     mutating func drawStatus() {
         guard let row = layout.status else { return }
-        let name = snapshot.vm?.name ?? snapshot.source.name
         var pieces = [Piece("vblktop", weight: 60, Style(.title, bold: true)), modePiece]
         if let age = overdue {
             pieces.append(Piece("age " + age, weight: 98, Style(.warning)))
         }
+        pieces += noticePieces + sourcePieces
         if state.screen != .luns {
             pieces.append(Piece(state.screen.title, weight: 90, Style(.title)))
         }
         if state.screen == .threads {
             pieces.append(Piece("% of one core", weight: 75, Style(.label)))
         }
-        pieces.append(Piece("vm " + String(name.prefix(40)), weight: 80))
+        pieces += machinePieces
         pieces.append(Piece("\(snapshot.luns.count) LUNs" + hotText, weight: 70))
-        if let lock = state.lockedLUN {
+        if let lock = state.lock?.text {
             pieces.append(Piece("only " + String(lock.prefix(40)), weight: 85, Style(.advice)))
         }
         if state.table.hiddenIdle > 0, state.screen.isTable {
@@ -85,6 +86,100 @@ extension Painter {
         }
         let age = Double(now - latest.monotonic) / 1e9
         return age > 1.5 * state.interval + 0.2 ? NumberText.clock(age) : nil
+    }
+
+    /// The VM, or how many; one that does not run explains most of what one sees.
+    private var machinePieces: [Piece] {
+        let machines = snapshot.vms
+        let halted = machines.filter { $0.severity > .none }
+        let worst = halted.reduce(Severity.none) { max($0, $1.severity) }
+        guard machines.count > 1 else {
+            let name = machines.first?.name ?? snapshot.source.name
+            let piece = Piece("vm " + String(name.prefix(40)), weight: 80)
+            return halted.isEmpty
+                ? [piece]
+                : [
+                    piece,
+                    Piece(mark(worst) + shortened(halted[0].status, 20), weight: 96, style(worst)),
+                ]
+        }
+        let piece = Piece("\(machines.count) VMs", weight: 80)
+        // One that cannot be asked may well run.
+        let word = halted.allSatisfy { $0.status == "unknown" } ? "unknown" : "not running"
+        return halted.isEmpty
+            ? [piece]
+            : [piece, Piece(mark(worst) + "\(halted.count) \(word)", weight: 96, style(worst))]
+    }
+
+    /// The sources that do not do as they should, the first few of them.
+    private var sourcePieces: [Piece] {
+        let troubled = snapshot.sources.filter { $0.state != .ok }
+        var pieces = troubled.prefix(3).map { source in
+            let severity: Severity = source.state.isOld ? .critical : .advice
+            let name = (source.vm.map { shortened($0, 12) + ":" } ?? "") + shortened(source.name, 8)
+            let weight = source.state.isOld ? 95 : 86
+            return Piece(name + " " + stateText(source), weight: weight, style(severity))
+        }
+        if troubled.count > 3 {
+            pieces.append(Piece("+\(troubled.count - 3) sources: F1", weight: 86, Style(.warning)))
+        }
+        return pieces
+    }
+
+    /// `~7.2s stale`, `slowed 2s`
+    private func stateText(_ source: SourceStatus) -> String {
+        switch source.state {
+        case .ok: return "ok"
+        case .slowed:
+            let interval = source.interval.flatMap { NumberText.figures($0, decimals: 1) }
+            return "slowed" + (interval.map { " " + $0 + "s" } ?? "")
+        case .stale, .failed:
+            let age = source.age.map {
+                "~"
+                    + NumberText.duration(
+                        Double($0) / 1000 + sinceSample, micro: symbols.micro) + " "
+            }
+            return (age ?? "") + source.state.rawValue
+        }
+    }
+
+    /// Microseconds from the sample shown to now; 0 when paused, as one looks at what was.
+    private var sinceSample: Double {
+        guard let now = options.now, !history.isPaused, now > snapshot.monotonic else { return 0 }
+        return Double(now - snapshot.monotonic) / 1000
+    }
+
+    /// Seconds for which a notice is told.
+    private static let noticeSeconds = 10.0
+
+    /// The worst of what happened of late, the newest of those; and how many more there are.
+    private var noticePieces: [Piece] {
+        let notices = history.notices(ofLast: Self.noticeSeconds)
+        guard let worst = notices.max(by: { $0.severity < $1.severity }),
+            let notice = notices.last(where: { $0.severity == worst.severity })
+        else { return [] }
+        let severity = Severity(notice.severity)
+        let name = notice.vm.map { shortened($0, 12) + ": " } ?? ""
+        let more = notices.count > 1 ? " (+\(notices.count - 1))" : ""
+        return [
+            Piece(
+                mark(severity) + name + shortened(notice.text, 60) + more, weight: 97,
+                style(severity))
+        ]
+    }
+
+    private func mark(_ severity: Severity) -> String {
+        severity == .none ? "" : String(severity.mark) + " "
+    }
+
+    private func style(_ severity: Severity) -> Style {
+        Style(severity.role, bold: severity >= .warning)
+    }
+
+    /// The first `count` characters; more of a line's room is not one piece's due.
+    private func shortened(_ text: String, _ count: Int) -> String {
+        text.unicodeScalars.count <= count
+            ? text : String(text.unicodeScalars.prefix(count - 1)) + String(symbols.cut)
     }
 
     private var hotText: String {

@@ -2,14 +2,30 @@ internal import Grid
 internal import Telemetry
 
 extension Painter {
+    /// The table of a screen that has nothing else, or why it is empty.
+    mutating func drawTable<Row: TableRow>(of type: Row.Type) {
+        let rows = Row.rows(of: snapshot)
+        if rows.isEmpty { return drawReason(of: Row.metrics) }
+        drawTable(rows, plan: plan(rows))
+    }
+
+    /// The columns for `rows`.
+    func plan<Row: TableRow>(_ rows: [Row]) -> ColumnPlan<Row> {
+        let longest = rows.reduce(0) { max($0, $1.name(state.nameForm).utf8.count) }
+        return ColumnPlan(
+            Row.columns(of: snapshot), width: Layout.tableWidth(grid.size, state.screen),
+            nameWidth: longest, blank: state.table.blank)
+    }
+
     /// Draws the headings and the visible rows of a table; the rows drawn are given back as indices
     /// into `rows`.
     @discardableResult
     mutating func drawTable<Row: TableRow>(
-        _ rows: [Row], plan: ColumnPlan<Row>, name: (Row) -> String,
-        severity: (Row) -> Severity
+        _ rows: [Row], plan: ColumnPlan<Row>
     ) -> ArraySlice<Int> {
-        drawHeadings(plan)
+        if let line = layout.header {
+            drawHeadings(plan, line: line, sortedBy: state.table.sortedBy)
+        }
         let table = state.table
         let first = table.firstRow(showing: layout.table.count)
         let shown = table.visible.dropFirst(first).prefix(layout.table.count)
@@ -18,26 +34,33 @@ extension Painter {
             let isSelected = first + line - layout.table.lowerBound == table.selected
             let isTagged = state.screen == .luns && state.tagged.contains(row.key)
             grid.put(isSelected ? ">" : isTagged ? "*" : " ", row: line, column: 0)
-            let worst = severity(row)
-            grid.put(
-                String(worst.mark), row: line, column: 1,
-                style: Style(worst.role, bold: worst == .critical))
-            drawCells(row, plan, index: index, line: line, name: name(row), bold: isTagged)
-            if isSelected {
-                let area = Rectangle(
-                    row: line, column: 0, rows: 1,
-                    columns: Layout.tableWidth(grid.size, state.screen))
-                grid.restyle(area) { $0.isSelected = true }
+            drawCells(
+                row, plan, index: index, line: line, name: row.name(state.nameForm),
+                bold: isTagged)
+            let area = Rectangle(
+                row: line, column: 0, rows: 1,
+                columns: Layout.tableWidth(grid.size, state.screen))
+            if Row.isFromMonitor, !staleVMs.isEmpty, staleVMs.contains(row.vm) {
+                // What is old is not judged.
+                grid.put("~", row: line, column: 1, style: Style(.warning))
+                grid.restyle(area) { $0.isDim = true }
+            } else {
+                let worst = row.severity(options.thresholds)
+                grid.put(
+                    String(worst.mark), row: line, column: 1,
+                    style: Style(worst.role, bold: worst == .critical))
             }
+            if isSelected { grid.restyle(area) { $0.isSelected = true } }
         }
         return shown
     }
 
     /// The headings, right-aligned over numbers; the sorted one is marked.
-    private mutating func drawHeadings<Row: TableRow>(_ plan: ColumnPlan<Row>) {
-        guard let line = layout.header else { return }
+    mutating func drawHeadings<Row: TableRow>(
+        _ plan: ColumnPlan<Row>, line: Int, sortedBy: String?
+    ) {
         for (index, column) in plan.columns.enumerated() {
-            let isSorted = column.word == state.table.sortWord
+            let isSorted = column.word == sortedBy
             let style = Style(isSorted ? .key : .title, bold: true)
             let title = column.title(
                 state.words, latency: state.latencyUnit, micro: symbols.micro)

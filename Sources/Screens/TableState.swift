@@ -7,6 +7,10 @@ internal import Telemetry
 struct TableState: Sendable {
     /// Word of the column the rows are ordered by.
     var sortWord: String { didSet { needsSort = needsSort || sortWord != oldValue } }
+    /// Word of the column to order by while nobody knows a value of `sortWord`'s.
+    let fallbackWord: String?
+    /// The one of both the rows are ordered by.
+    private(set) var sortedBy: String
     /// Against the column's own direction: numbers fall, texts rise.
     var isReversed = false { didSet { needsSort = needsSort || isReversed != oldValue } }
     /// Index of the selected row among the visible ones.
@@ -27,6 +31,9 @@ struct TableState: Sendable {
     private(set) var sample: SampleID?
     /// Rows that are not shown because they are idle.
     private(set) var hiddenIdle = 0
+    /// Words of the columns in which nothing has been seen yet, when that says something.
+    private(set) var blank: Set<String> = []
+    private var known: Set<String> = []
     private var order: [Int] = []
     private var needsSort = true
     private var samplesSinceSort = 0
@@ -34,23 +41,30 @@ struct TableState: Sendable {
     /// Every so many samples all rows are sorted anew.
     private static let fullSortEvery = 3
 
-    init(sortWord: String) { self.sortWord = sortWord }
+    init(sortWord: String, fallbackWord: String? = nil) {
+        self.sortWord = sortWord
+        self.fallbackWord = fallbackWord
+        sortedBy = sortWord
+    }
 
     /// Takes in the rows of `snapshot`: orders them and finds those to show. When the sample is the
     /// one seen last, only the user's wishes changed, and no row moves unless they ask for it.
     mutating func observe<Row: TableRow>(
-        _ rows: [Row], of snapshot: Snapshot, hidesIdle: Bool, lockedTo lun: String?
+        _ rows: [Row], of snapshot: Snapshot, hidesIdle: Bool, lockedTo lock: ViewLock?
     ) {
         let isNewSample = sample != SampleID(snapshot)
         sample = SampleID(snapshot)
         adopt(rows.map(\.key))
-        if isNewSample { samplesSinceSort += 1 }
+        let columns = Row.columns(of: snapshot)
+        if isNewSample {
+            samplesSinceSort += 1
+            if snapshot.interval != nil { findBlank(rows, columns) }
+        }
         if needsSort || samplesSinceSort >= Self.fullSortEvery {
-            sortAll(rows)
+            sortAll(rows, columns)
         }
         let kept = order.filter { index in
-            (lun.map(rows[index].lunIDs.contains) ?? true)
-                && filter?.keeps(rows[index]) ?? true
+            (lock?.keeps(rows[index]) ?? true) && filter?.keeps(rows[index], columns) ?? true
         }
         visible = hidesIdle ? kept.filter { !rows[$0].isIdle } : kept
         hiddenIdle = kept.count - visible.count
@@ -86,10 +100,24 @@ struct TableState: Sendable {
         needsSort = true
     }
 
-    private mutating func sortAll<Row: TableRow>(_ rows: [Row]) {
+    /// Finds the columns that have not had a value in any row yet.
+    private mutating func findBlank<Row: TableRow>(_ rows: [Row], _ columns: [Column<Row>]) {
+        var blank: Set<String> = []
+        for column in columns where !known.contains(column.word) {
+            if column.isAlwaysKnown || rows.contains(where: { column.value($0) != nil }) {
+                known.insert(column.word)
+            } else {
+                blank.insert(column.word)
+            }
+        }
+        self.blank = blank
+    }
+
+    private mutating func sortAll<Row: TableRow>(_ rows: [Row], _ columns: [Column<Row>]) {
         needsSort = false
         samplesSinceSort = 0
-        guard let column = Row.column(sortWord) else { return }
+        guard let column = sortColumn(rows, columns) else { return }
+        sortedBy = column.word
         if column.isText {
             let texts = rows.map { column.text($0) ?? "" }
             let falls = isReversed
@@ -101,6 +129,18 @@ struct TableState: Sendable {
             let values = sortValues(rows, column)
             order.sort { values[$0] == values[$1] ? $0 < $1 : values[$0] > values[$1] }
         }
+    }
+
+    private func sortColumn<Row: TableRow>(
+        _ rows: [Row], _ columns: [Column<Row>]
+    ) -> Column<Row>? {
+        let wanted = column(sortWord, in: columns)
+        guard let fallbackWord, let wanted, !wanted.isText,
+            rows.allSatisfy({ wanted.value($0) == nil }),
+            let other = column(fallbackWord, in: columns),
+            rows.contains(where: { other.value($0) != nil })
+        else { return wanted }
+        return other
     }
 
     /// What to sort by, highest first; unknown values are lowest whatever the direction.
@@ -119,6 +159,23 @@ struct TableState: Sendable {
         } else {
             select(selected)
         }
+    }
+}
+
+/// What all screens are narrowed to: a VM, or one LUN of it.
+struct ViewLock: Sendable, Equatable {
+    /// The VM, `nil` where only one is watched.
+    var vm: String?
+    /// Qualified id.
+    var lun: String?
+
+    /// As the status line says it.
+    var text: String { lun ?? vm ?? "" }
+
+    func keeps<Row: TableRow>(_ row: Row) -> Bool {
+        if let lun, let ids = row.lunIDs { return ids.contains(lun) }
+        guard let vm, let other = row.vm else { return true }
+        return vm == other
     }
 }
 

@@ -1,14 +1,41 @@
+internal import Grid
 internal import Telemetry
 
 extension ThreadActivity: TableRow {
     static func rows(of snapshot: Snapshot) -> [ThreadActivity] { snapshot.threads }
 
-    var key: String { String(tid) }
-    var lunIDs: [String] { luns }
-    var names: [String] { [name, role.rawValue] + luns }
+    static var metrics: [String] { ["cpu_percent"] }
+
+    var key: String { (vm.map { $0 + "/" } ?? "") + String(tid) }
+    var lunIDs: [String]? { vm.map { vm in luns.map { vm + "/" + $0 } } ?? luns }
+    var names: [String] { [name, role.rawValue] + (vm.map { [$0] } ?? []) + luns }
+    func name(_ form: NameForm) -> String { name }
     var isIdle: Bool { cpuPercent == 0 }
 
     static let columns: [Column<ThreadActivity>] = activityColumns + switchColumns
+
+    /// The probes' columns come last.
+    static func columns(of snapshot: Snapshot) -> [Column<ThreadActivity>] {
+        columns(columns, withVMOf: snapshot) + snapshot.probeColumns.map(probeColumn)
+    }
+
+    /// There may be a dozen of them: what says whose thread it is and what it does stays longer.
+    private static func probeColumn(_ probe: ProbeColumn) -> Column<ThreadActivity> {
+        let unit: Unit =
+            switch probe.unit {
+            case .perSecond: .perSecond
+            case .percent: .percent
+            case .microseconds: .latency
+            case .bytes: .bytes
+            case .count: .count
+            }
+        let key = probe.key
+        return Column(
+            key, heading: probe.title, width: min(12, max(6, probe.title.cellWidth)), weight: 60,
+            .number(unit) { thread in
+                thread.probes.first { $0.key == key }?.value
+            }, meaning: probe.meaning, source: probe.source)
+    }
 
     private static let activityColumns: [Column<ThreadActivity>] = [
         Column(
@@ -56,7 +83,7 @@ extension ThreadActivity: TableRow {
             "lock%", width: 5, weight: 69, .number(.percent) { $0.lockWaitPercent },
             gauge: .lockWait, meaning: "time waiting for locks", source: "locks of the source"),
         Column(
-            "LUNs", width: 9, weight: 86, .text { $0.lunList },
+            "LUNs", width: 9, weight: 86, growth: 60, .text { $0.lunList },
             meaning: "the LUNs it serves", source: "the source"),
     ]
 

@@ -5,33 +5,20 @@ extension Painter {
     /// The threads of the VM's process, and their sums by role.
     mutating func drawThreads() {
         let threads = snapshot.threads
-        let longest = threads.reduce(0) { max($0, $1.name.utf8.count) }
-        let plan = ColumnPlan<ThreadActivity>(width: columns, nameWidth: longest)
-        guard !threads.isEmpty else { return drawReason(of: "cpu_percent") }
-        let thresholds = options.thresholds
-        drawTable(threads, plan: plan, name: { $0.name }, severity: { $0.severity(thresholds) })
+        if threads.isEmpty { return drawReason(of: ThreadActivity.metrics) }
+        let plan = plan(threads)
+        drawTable(threads, plan: plan)
         let sums = ThreadActivity.sumsByRole(threads)
         for (line, sum) in zip(layout.pinned, sums) {
             drawCells(sum, plan, line: line, name: sum.name, bold: true)
         }
     }
 
-    mutating func drawQueues() {
-        let queues = QueueRow.rows(of: snapshot)
-        let longest = queues.reduce(0) { max($0, $1.key.utf8.count) }
-        let plan = ColumnPlan<QueueRow>(width: columns, nameWidth: longest)
-        guard !queues.isEmpty else { return drawReason(of: "queue_depth") }
-        let thresholds = options.thresholds
-        drawTable(queues, plan: plan, name: { $0.key }) { row in
-            max(
-                thresholds.severity(row.depthPercent, of: .depth),
-                thresholds.severity(row.queue.fullPercent, of: .ringFull))
-        }
-    }
-
     /// Why a screen has nothing to show, and what would change that.
-    mutating func drawReason(of metric: String) {
-        let cause = snapshot.unavailable.first { $0.metric.hasPrefix(metric) }
+    mutating func drawReason(of metrics: [String]) {
+        let cause = snapshot.unavailable.first { missing in
+            metrics.contains { missing.metric.hasPrefix($0) }
+        }
         let first = cause.map { $0.metric + ": " + $0.reason } ?? "nothing to show here yet"
         let lines = [first] + (cause?.remedy.map { ["to do: " + $0] } ?? [])
         for (row, line) in zip(layout.table, lines) {

@@ -27,6 +27,8 @@ enum Unit: Sendable {
     case bandwidth
     /// Given in bytes, shown as KiB.
     case kibibytes
+    /// Given in bytes, shown with a suffix.
+    case bytes
     case percent
     case ratio
 
@@ -38,6 +40,7 @@ enum Unit: Sendable {
         case .latency: "latency"
         case .bandwidth: "MiB/s"
         case .kibibytes: "KiB"
+        case .bytes: "bytes"
         case .percent: "%"
         case .ratio: "ratio"
         }
@@ -51,6 +54,7 @@ enum Unit: Sendable {
             case .perSecond: NumberText.fixed(value, decimals: abs(value) < 9.95 ? 1 : 0)
             case .mean, .percent, .kibibytes: tenths(value)
             case .bandwidth: tenths(value / 1_048_576)
+            case .bytes: NumberText.compactBytes(value)
             case .ratio: NumberText.figures(value, decimals: 3)
             case .latency: latencyText(value, unit: latency, micro: micro)
             }

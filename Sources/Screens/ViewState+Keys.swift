@@ -38,14 +38,15 @@ extension ViewState {
             walk(action, &history)
         case .up, .down, .pageUp, .pageDown, .halfPageUp, .halfPageDown, .first, .last:
             move(action, history: history, size: size)
-        case .showLUNs, .showThreads, .showQueues, .showLatency, .openLatency, .help, .leave:
-            goTo(action)
-        case .find, .filter, .setInterval, .sortMenu: ask(action)
+        case .showLUNs, .showVMs, .showThreads, .showQueues, .showLatency, .showInterrupts,
+            .showContention, .showDisks, .openLatency, .openVM, .help, .leave:
+            goTo(action, history)
+        case .find, .filter, .setInterval, .sortMenu: ask(action, history)
         case .findNext: find(forward: true, history: history)
         case .findPrevious: find(forward: false, history: history)
         case .sortLeft, .sortRight, .reverse, .sortByIOPS, .sortByBandwidth, .sortByLatency:
-            changeSort(action, size: size)
-        case .tag, .lock, .follow, .nextScope, .allLUNs: choose(action)
+            changeSort(action, history, size: size)
+        case .tag, .lock, .follow, .nextScope, .allLUNs: choose(action, history)
         case .hideIdle: hidesIdle.toggle()
         case .units: latencyUnit = latencyUnit.next
         case .words: words = words == .iostat ? .esxtop : .iostat
@@ -71,11 +72,16 @@ extension ViewState {
         }
     }
 
-    private mutating func goTo(_ action: Action) {
+    private mutating func goTo(_ action: Action, _ history: SnapshotHistory) {
         switch action {
         case .showLUNs: screen = .luns
+        case .showVMs: screen = .vms
         case .showThreads: screen = .threads
         case .showQueues: screen = .queues
+        case .showInterrupts: screen = .interrupts
+        case .showContention: screen = .contention
+        case .showDisks: screen = .disks
+        case .openVM: openVM(history)
         case .showLatency, .openLatency:
             if screen != .latency { latencyScope = tagged.isEmpty ? .selected : .tagged }
             screen = .latency
@@ -96,21 +102,35 @@ extension ViewState {
         default:
             if !tagged.isEmpty {
                 tagged = []
-            } else if lockedLUN != nil {
-                lockedLUN = nil
+            } else if lock != nil {
+                lock = nil
             } else {
                 table.filter = nil
             }
         }
     }
 
-    private mutating func choose(_ action: Action) {
+    /// The LUNs of the selected VM, and of no other where there are several.
+    private mutating func openVM(_ history: SnapshotHistory) {
+        let rows = history.shown.map(VMRow.rows) ?? []
+        if let name = rows.first(where: { $0.key == table.selectedKey })?.vm {
+            lock = ViewLock(vm: name)
+        }
+        screen = .luns
+    }
+
+    private func lockOnSelected(_ history: SnapshotHistory) -> ViewLock? {
+        guard let key = luns.selectedKey else { return nil }
+        return ViewLock(vm: history.shown?.luns.first { $0.key == key }?.vm, lun: key)
+    }
+
+    private mutating func choose(_ action: Action, _ history: SnapshotHistory) {
         switch action {
         case .tag:
             guard let key = luns.selectedKey else { return }
             if tagged.remove(key) == nil { tagged.insert(key) }
             if screen == .luns { luns.select(luns.selected + 1) }
-        case .lock: lockedLUN = lockedLUN == nil ? luns.selectedKey : nil
+        case .lock: lock = lock == nil ? lockOnSelected(history) : nil
         case .follow: table.follows.toggle()
         case .nextScope:
             latencyScope = Self.following(latencyScope)

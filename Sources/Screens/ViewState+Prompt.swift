@@ -3,11 +3,11 @@ internal import Telemetry
 
 /// Questions in the last line, and what their answers do.
 extension ViewState {
-    mutating func ask(_ action: Action) {
+    mutating func ask(_ action: Action, _ history: SnapshotHistory) {
         switch action {
         case .find: prompt = Prompt(.find)
         case .filter: prompt = Prompt(.filter, text: table.filter?.text ?? "")
-        case .sortMenu: prompt = Prompt(.sort(sortableWords(shownAt: nil)))
+        case .sortMenu: prompt = Prompt(.sort(sortableWords(of: history.shown, shownAt: nil)))
         default: prompt = Prompt(.interval)
         }
     }
@@ -38,7 +38,7 @@ extension ViewState {
     ) -> ViewAction {
         switch kind {
         case .sort: table.sortWord = text
-        case .filter: setFilter(text)
+        case .filter: setFilter(text, history)
         case .find:
             lastFind = text
             find(forward: true, history: history)
@@ -47,20 +47,22 @@ extension ViewState {
         return .redraw
     }
 
-    private mutating func setFilter(_ text: String) {
-        guard text.contains(where: { $0 != " " }) else {
+    private mutating func setFilter(_ text: String, _ history: SnapshotHistory) {
+        guard text.contains(where: { $0 != " " }), let snapshot = history.shown else {
             table.filter = nil
             return
         }
         do throws(RowFilter.Problem) {
-            switch screen {
-            case .threads: table.filter = try RowFilter(text, for: ThreadActivity.self)
-            case .queues: table.filter = try RowFilter(text, for: QueueRow.self)
-            default: table.filter = try RowFilter(text, for: LUN.self)
-            }
+            table.filter = try Self.filter(text, for: screen.tableType, snapshot)
         } catch {
             message = "filter: " + error.description
         }
+    }
+
+    private static func filter<Row: TableRow>(
+        _ text: String, for type: Row.Type, _ snapshot: Snapshot
+    ) throws(RowFilter.Problem) -> RowFilter {
+        try RowFilter(text, for: Row.columns(of: snapshot))
     }
 
     private mutating func setInterval(_ text: String) -> ViewAction {

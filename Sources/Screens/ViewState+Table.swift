@@ -47,16 +47,14 @@ extension ViewState {
     /// Goes to the next row, in either direction, with the text last looked for in a name.
     mutating func find(forward: Bool, history: SnapshotHistory) {
         guard !lastFind.isEmpty, let snapshot = history.shown else { return }
-        let found =
-            switch screen {
-            case .threads: match(snapshot.threads, forward: forward)
-            case .queues: match(QueueRow.rows(of: snapshot), forward: forward)
-            default: match(snapshot.luns, forward: forward)
-            }
+        let found = match(screen.tableType, of: snapshot, forward: forward)
         if let found { table.select(found) } else { message = "not found: " + lastFind }
     }
 
-    private func match<Row: TableRow>(_ rows: [Row], forward: Bool) -> Int? {
+    private func match<Row: TableRow>(
+        _ type: Row.Type, of snapshot: Snapshot, forward: Bool
+    ) -> Int? {
+        let rows = Row.rows(of: snapshot)
         let wanted = lastFind.lowercased()
         let count = table.visible.count
         guard count > 0 else { return nil }
@@ -69,10 +67,10 @@ extension ViewState {
             }
     }
 
-    mutating func changeSort(_ action: Action, size: Size) {
+    mutating func changeSort(_ action: Action, _ history: SnapshotHistory, size: Size) {
         switch action {
-        case .sortLeft: sortByNeighbour(-1, size)
-        case .sortRight: sortByNeighbour(1, size)
+        case .sortLeft: sortByNeighbour(-1, history, size)
+        case .sortRight: sortByNeighbour(1, history, size)
         case .reverse: table.isReversed.toggle()
         case .sortByIOPS: table.sortWord = "IOPS"
         case .sortByBandwidth: table.sortWord = "MiB/s"
@@ -81,23 +79,26 @@ extension ViewState {
     }
 
     /// Words of the columns that can be sorted by: those shown at this width, or all.
-    func sortableWords(shownAt size: Size?) -> [String] {
-        switch screen {
-        case .threads: sortable(ThreadActivity.self, size)
-        case .queues: sortable(QueueRow.self, size)
-        default: sortable(LUN.self, size)
-        }
+    func sortableWords(of snapshot: Snapshot?, shownAt size: Size?) -> [String] {
+        snapshot.map { sortable(screen.tableType, $0, size) } ?? []
     }
 
-    private func sortable<Row: TableRow>(_ rows: Row.Type, _ size: Size?) -> [String] {
-        let columns =
-            size.map { ColumnPlan<Row>(width: Layout.tableWidth($0, screen), nameWidth: 0).columns }
-            ?? Row.columns
+    private func sortable<Row: TableRow>(
+        _ type: Row.Type, _ snapshot: Snapshot, _ size: Size?
+    ) -> [String] {
+        var columns = Row.columns(of: snapshot)
+        if let size {
+            let width = Layout.tableWidth(size, screen)
+            columns =
+                ColumnPlan(columns, width: width, nameWidth: 0, blank: table.blank).columns
+        }
         return columns.filter(\.isSortable).map(\.word)
     }
 
-    private mutating func sortByNeighbour(_ step: Int, _ size: Size) {
-        let words = sortableWords(shownAt: size)
+    private mutating func sortByNeighbour(
+        _ step: Int, _ history: SnapshotHistory, _ size: Size
+    ) {
+        let words = sortableWords(of: history.shown, shownAt: size)
         guard !words.isEmpty else { return }
         let index = words.firstIndex(of: table.sortWord) ?? 0
         table.sortWord = words[(index + step + words.count) % words.count]

@@ -14,13 +14,11 @@ public struct ViewState: Sendable {
     /// Whose words the headings use.
     public internal(set) var words: Words = .iostat
 
-    var luns = TableState(sortWord: "p99")
-    var threads = TableState(sortWord: "CPU%")
-    var queues = TableState(sortWord: "inflt")
+    private var tables: [Screen: TableState] = [:]
     var hidesIdle = false
     var nameForm: NameForm = .id
     var tagged: Set<String> = []
-    var lockedLUN: String?
+    var lock: ViewLock?
     var latencyScope: LatencyScope = .selected
     var helpTop = 0
     /// The screen that help goes back to.
@@ -35,9 +33,6 @@ public struct ViewState: Sendable {
         self.interval = min(max(interval, 0.1), 3600)
     }
 
-    /// How a LUN is called.
-    enum NameForm: Sendable, CaseIterable { case id, node, file }
-
     /// Which LUNs the latency screen adds up.
     enum LatencyScope: Sendable, CaseIterable { case selected, tagged, all }
 
@@ -48,57 +43,49 @@ public struct ViewState: Sendable {
 
     mutating func observe(_ snapshot: Snapshot) {
         switch screen {
-        case .luns:
-            luns.observe(
-                snapshot.luns, of: snapshot, hidesIdle: hidesIdle, lockedTo: lockedLUN)
+        case .help: break
         case .latency:
             // What one looks at must not change because the order does.
             let follows = luns.follows
             luns.follows = true
-            luns.observe(
-                snapshot.luns, of: snapshot, hidesIdle: hidesIdle, lockedTo: lockedLUN)
+            observe(LUN.self, of: snapshot, on: .luns)
             luns.follows = follows
-        case .threads:
-            threads.observe(
-                snapshot.threads, of: snapshot, hidesIdle: hidesIdle, lockedTo: lockedLUN)
-        case .queues:
-            queues.observe(
-                QueueRow.rows(of: snapshot), of: snapshot, hidesIdle: hidesIdle,
-                lockedTo: lockedLUN)
-        case .help: break
+        default: if let type = screen.rowType { observe(type, of: snapshot, on: screen) }
         }
     }
 
-    /// The table of the screen shown; that of the LUNs on screens that are no table.
-    var table: TableState {
+    private mutating func observe<Row: TableRow>(
+        _ type: Row.Type, of snapshot: Snapshot, on screen: Screen
+    ) {
+        self[screen].observe(
+            Row.rows(of: snapshot), of: snapshot, hidesIdle: hidesIdle, lockedTo: lock)
+    }
+
+    /// The table of a screen; that of the LUNs for screens that are no table.
+    private subscript(screen: Screen) -> TableState {
         get {
-            switch screen {
-            case .threads: threads
-            case .queues: queues
-            default: luns
-            }
+            let screen = screen.isTable ? screen : .luns
+            return tables[screen]
+                ?? TableState(
+                    sortWord: screen.sortWord, fallbackWord: screen == .luns ? "lat" : nil)
         }
-        set {
-            switch screen {
-            case .threads: threads = newValue
-            case .queues: queues = newValue
-            default: luns = newValue
-            }
-        }
+        set { tables[screen.isTable ? screen : .luns] = newValue }
+    }
+
+    /// The table of the screen shown.
+    var table: TableState {
+        get { self[screen] }
+        set { self[screen] = newValue }
+    }
+
+    var luns: TableState {
+        get { self[.luns] }
+        set { self[.luns] = newValue }
     }
 
     /// Whether the state has taken in `snapshot`.
     func hasObserved(_ snapshot: Snapshot) -> Bool {
         screen == .help || table.sample == SampleID(snapshot)
-    }
-
-    /// How a LUN is called in the form chosen; its id where it has no such name.
-    func name(of lun: LUN) -> String {
-        switch nameForm {
-        case .id: lun.id
-        case .node: lun.node ?? lun.id
-        case .file: lun.file?.split(separator: "/").last.map(String.init) ?? lun.id
-        }
     }
 }
 

@@ -13,8 +13,10 @@ public struct LUN: Sendable, Equatable {
     /// Descriptors in each virtqueue.
     public var queueSize: Int?
     /// The IOThread that serves it, several joined by `,` (iothread-vq-mapping); `nil` for the main
-    /// loop.
+    /// loop and where it is not known.
     public var ioThread: String?
+    /// Whether the main loop serves it, and no IOThread; `nil` where that is not known.
+    public var isOnMainLoop: Bool?
     /// Its place on the guest's PCI bus: `0000:00:05.0`.
     public var pciAddress: String?
     /// The file or device behind it.

@@ -26,6 +26,9 @@ public struct LUNCounters: Sendable, Equatable {
     /// Sums of latencies, nanoseconds.
     public var readLatencySum: UInt64 = 0
     public var writeLatencySum: UInt64 = 0
+    /// Requests whose latencies are in the sums, where these are not just the completed ones.
+    public var timedReads: UInt64?
+    public var timedWrites: UInt64?
     /// Sum of the latencies of all requests, flushes among them, nanoseconds; `nil` where the depth
     /// is counted in `depthTimes` instead.
     public var latencySum: UInt64?
@@ -125,12 +128,14 @@ extension LUN {
         rates.readLatency =
             LatencySummary(of: readLatencies)
             ?? LatencySummary(
-                of: (previous.reads, current.reads),
+                of: (previous.timedReads ?? previous.reads, current.timedReads ?? current.reads),
                 sum: (previous.readLatencySum, current.readLatencySum))
         rates.writeLatency =
             LatencySummary(of: writeLatencies)
             ?? LatencySummary(
-                of: (previous.writes, current.writes),
+                of: (
+                    previous.timedWrites ?? previous.writes, current.timedWrites ?? current.writes
+                ),
                 sum: (previous.writeLatencySum, current.writeLatencySum))
         if virtqueues.count == 1 {
             virtqueues[0].derive(from: previous, to: current, over: interval)

@@ -55,6 +55,21 @@ public struct LatencyHistogram: Sendable, Equatable {
         sum = 0
     }
 
+    /// A histogram of these buckets, with the `sum` of the values in nanoseconds. A bucket that
+    /// does not follow those before it, counts nothing, or that the layout has not, is left out.
+    public init(buckets: [Bucket], sum: UInt64) {
+        var next = 0
+        self.buckets = buckets.filter { bucket in
+            let index = Int(bucket.index)
+            guard index >= next, index < LatencyBuckets.count, bucket.count > 0 else {
+                return false
+            }
+            next = index + 1
+            return true
+        }
+        self.sum = sum
+    }
+
     /// The requests counted after `previous` and up to `current`, two readings of the same
     /// counters.
     ///

@@ -118,6 +118,7 @@ extension LUN: Encodable {
         try object.value("queues", queues)
         try object.value("queue_size", queueSize)
         try object.value("io_thread", ioThread)
+        try object.value("on_main_loop", isOnMainLoop)
         try object.value("vm", vm)
         try object.value("pci_address", pciAddress)
         try object.value("graph", graph)

@@ -22,17 +22,17 @@ public struct ScreenLoop: ~Copyable {
         case suspend
         /// Continued after SIGSTOP: call `terminal.resume()`, then paint.
         case continued
-        /// SIGINT, SIGTERM or SIGHUP: stop, and exit with 128 + this number.
+        /// SIGINT, SIGTERM, SIGHUP or SIGQUIT: stop, and exit with 128 + this number.
         case terminate(Int32)
     }
 
     /// The signals to create the `SignalDescriptor` with.
     public static var signals: [Int32] {
-        [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT]
+        [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP, SIGCONT]
     }
 
     /// Those of them that end the program.
-    public static var endingSignals: [Int32] { [SIGINT, SIGTERM, SIGHUP] }
+    public static var endingSignals: [Int32] { [SIGINT, SIGTERM, SIGHUP, SIGQUIT] }
     /// The one that suspends it, Ctrl-Z's.
     public static var stopSignal: Int32 { SIGTSTP }
 

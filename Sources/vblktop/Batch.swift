@@ -18,8 +18,9 @@ func runBatch(
     let signals = try SignalDescriptor(ScreenLoop.signals)
     var source = try choice.open(
         ownThreads: [PThread.currentID], interval: output.interval)
-    defer { source.stop() }
-    _ = source.sample()
+    defer { for line in source.finish() { printError(line) } }
+    // It is not printed, as rates need two; what happened by then is told with the next.
+    var notices = source.sample().notices
     let interval = Nanoseconds((output.interval * 1e9).rounded())
     var deadline = Clock.monotonic()
     var remaining = output.iterations
@@ -29,15 +30,44 @@ func runBatch(
         if let signal = rest(source: &source, until: deadline, signals) {
             throw ExitCode(signal == 2 ? 130 : 128 + signal)
         }
-        let text = try format.text(of: source.sample(), isFirst: isFirst)
+        var sample = source.sample()
+        sample.notices = notices + sample.notices
+        notices = []
         do {
-            try FileDescriptor.standardOutput.writeAll(text.utf8)
+            let text = try format.text(of: sample, isFirst: isFirst)
+            if let signal = try write(text, signals) {
+                throw ExitCode(signal == 2 ? 130 : 128 + signal)
+            }
         } catch Errno.brokenPipe {
             return
         }
         isFirst = false
         remaining = remaining.map { $0 - 1 }
     }
+}
+
+/// Writes `text`, and returns the signal if one that ends the program comes before a reader who
+/// does not read has taken all of it.
+private func write(_ text: String, _ signals: borrowing SignalDescriptor) throws -> Int32? {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let ready = try waitForOutput(1, orInput: signals.rawDescriptor)
+        if ready.isReadable, let signal = signals.next() {
+            if ScreenLoop.endingSignals.contains(signal) { return signal }
+            if signal == ScreenLoop.stopSignal { stopProcess() }
+        }
+        if ready.isWritable {
+            // A pipe that is writable takes so many whole.
+            let part = bytes.prefix(4096)
+            bytes = bytes.dropFirst(try FileDescriptor.standardOutput.writeAll(part))
+        }
+    }
+    return nil
+}
+
+/// Writes a line to standard error.
+func printError(_ line: String) {
+    _ = try? FileDescriptor.standardError.writeAll(("vblktop: " + line + "\n").utf8)
 }
 
 /// Waits for the deadline, and returns the signal if one that ends the program comes first.

@@ -10,13 +10,21 @@ protocol SampleSource {
     /// Rests until `deadline` (`CLOCK_MONOTONIC` nanoseconds) or until the descriptor `wake` is
     /// readable, and meanwhile takes what its own descriptors bring.
     mutating func rest(until deadline: Nanoseconds, wake: Int32)
+    /// Samples will be `interval` nanoseconds apart from now on.
+    mutating func change(interval: Nanoseconds)
     /// Opens or closes the probes that cost the watched VM something: tracepoints.
     mutating func enableTracepoints(_ isOn: Bool)
-    /// Lets go of what is watched. Nothing is sampled afterwards.
-    mutating func stop()
+    /// Lets go of what is watched; nothing is sampled afterwards. Returns what could not be put
+    /// right, in lines for the user.
+    mutating func finish() -> [String]
 }
 
 extension DemoSource: SampleSource {
+    mutating func finish() -> [String] {
+        stop()
+        return []
+    }
+
     mutating func rest(until deadline: Nanoseconds, wake: Int32) {
         let now = Clock.monotonic()
         guard deadline > now else { return }
@@ -24,6 +32,8 @@ extension DemoSource: SampleSource {
         _ = try? waitForInput([wake], timeout: .nanoseconds(Int64(clamping: deadline - now)))
     }
 
+    // The engine's counters cost the same however often they are read, and it has no tracepoints.
+    mutating func change(interval: Nanoseconds) {}
     mutating func enableTracepoints(_ isOn: Bool) {}
 }
 

@@ -16,6 +16,8 @@ final class Sampler: Sendable {
         var tracepoints = false
     }
 
+    /// What the source could not put right at its end, for the user.
+    let leftovers = Lock<[String]>([])
     /// The newest report.
     let mailbox: Mailbox<Report>
     private let orders: Lock<Orders>
@@ -60,14 +62,26 @@ final class Sampler: Sendable {
             mailbox.post(.failed(String(describing: error)))
             return
         }
-        defer { source.stop() }
+        defer {
+            let lines = source.finish()
+            leftovers.withLock { $0 = lines }
+        }
         var last = Clock.monotonic()
         while true {
-            source.enableTracepoints(orders.withLock { $0.tracepoints })
-            mailbox.post(.sample(source.sample()))
+            let current = orders.withLock { $0 }
+            source.enableTracepoints(current.tracepoints)
+            source.change(interval: current.interval)
+            mailbox.post(.sample(source.sample()), merging: Self.keepNotices)
             guard let next = rest(source: &source, after: last) else { return }
             last = next
         }
+    }
+
+    /// A sample that the screen had no time for takes its numbers along, but not what happened.
+    private static func keepNotices(of old: Report, in new: inout Report) {
+        guard case .sample(let missed) = old, case .sample(var sample) = new else { return }
+        sample.notices = Array((missed.notices + sample.notices).suffix(256))
+        new = .sample(sample)
     }
 
     /// Waits for the deadline after `last`, and returns it; nil if it is time to stop. A changed

@@ -22,6 +22,7 @@ func runScreen(_ choice: SourceChoice, _ output: OutputOptions) throws {
     terminal.stop()
     sampler.stop()
     thread.join()
+    for line in sampler.leftovers.withLock({ $0 }) { printError(line) }
     switch ending {
     case .quit: return
     case .failed(let reason): throw Failure(reason)
@@ -79,6 +80,8 @@ struct ScreenSession {
     }
 
     private func paint() {
+        var options = options
+        options.now = Clock.monotonic()
         terminal.paint(render(history, state, size: terminal.size, options: options))
     }
 
@@ -108,6 +111,7 @@ struct ScreenSession {
             terminal.use(theme.palette, colors: isOn ? colors : .never)
         case .quit: return true
         }
+        sampler.enableTracepoints(state.screen.wantsTracepoints)
         return false
     }
 }

@@ -66,6 +66,7 @@ import Testing
     private let luns: [LUN] = ["vd0", "vd1", "vd2"].enumerated().map { number, id in
         var lun = LUN(id: id, device: "virtio-blk-pci")
         lun.ioThread = [nil, "io0", "io0,io1"][number]
+        lun.isOnMainLoop = number == 0
         return lun
     }
 

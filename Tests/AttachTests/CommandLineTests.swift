@@ -1,3 +1,4 @@
+import Foundation
 import Telemetry
 import Testing
 
@@ -30,6 +31,25 @@ import Testing
             "-qmp", "stdio")
         #expect(
             line.qmpAddresses == ["/run/a.sock", "127.0.0.1:4444", "/run/b.sock", "[::1]:5555"])
+    }
+
+    /// The folder is that of QEMU, not of whoever looks.
+    @Test func aRelativePathToASocket() {
+        #expect(parsed("-qmp", "unix:q:1,server=on").qmpAddresses == ["./q:1"])
+        let folder = FileManager.default.currentDirectoryPath
+        #expect(absolute("./q:1", forProcess: Int(getpid())) == folder + "/q:1")
+        #expect(absolute("/run/q", forProcess: Int(getpid())) == "/run/q")
+        #expect(absolute("127.0.0.1:1", forProcess: Int(getpid())) == "127.0.0.1:1")
+    }
+
+    @Test func aSCSIDiskIsServedByItsAdapter() {
+        let line = parsed(
+            "-device", "virtio-scsi-pci,id=scsi0,iothread=io0", "-device",
+            "virtio-scsi-pci,id=scsi1", "-device", "scsi-hd,id=a,drive=a,bus=scsi0.0", "-device",
+            "scsi-hd,id=b,drive=b,bus=scsi1.0", "-device", "scsi-hd,id=c,drive=c", "-device",
+            "virtio-blk-pci,id=d,drive=d,bus=scsi0")
+        #expect(line.luns.map(\.id) == ["a", "b", "c", "d"])
+        #expect(line.luns.map(\.ioThread) == ["io0", nil, "io0", nil])
     }
 
     @Test func theMachine() {

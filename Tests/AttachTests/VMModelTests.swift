@@ -175,15 +175,7 @@ private let second: Nanoseconds = 1_000_000_000
     ])
     func events(name: String, status: String, severity: Finding.Severity) throws {
         var model = model
-        var session = QMPSession(connectedAt: 0)
-        _ = session.receive(
-            Array(#"{"QMP":{"version":{},"capabilities":[]}}"#.utf8)[...] + [10], at: 0)
-        _ = session.receive(Array(#"{"return":{},"id":0}"#.utf8)[...] + [10], at: 0)
-        let outcomes = session.receive(
-            Array(#"{"event":"\#(name)","timestamp":{"seconds":1,"microseconds":2}}"#.utf8)[...]
-                + [10], at: 0)
-        guard case .event(let event) = outcomes.last else { throw Missing() }
-        let notices = model.take(event, at: 9)
+        let notices = model.take(try event(name, data: ""), at: 9)
         #expect(model.status == status)
         #expect(notices.map(\.severity) == [severity])
         #expect(notices.map(\.monotonic) == [9])
@@ -225,5 +217,109 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(latency.mean == 10)
         #expect(abs((latency.p50 ?? 0) - 10) < 0.5)
         #expect(abs((latency.p99 ?? 0) - 100) < 4)
+    }
+
+    /// A failed request takes its time, but is none of the completed ones.
+    @Test mutating func failuresDoNotMakeTheOthersSlow() throws {
+        func stats(_ reads: Int, failed: Int, time: Int) -> String {
+            Self.stats(reads, time: time, bytes: 0)
+                .replacing(
+                    #""failed_rd_operations":1"#, with: #""failed_rd_operations":\#(failed)"#)
+        }
+        try tell(.blockStats, stats(0, failed: 0, time: 0))
+        try tell(.blockStats, stats(1, failed: 9, time: 10_000_000), at: 2 * second)
+        let rates = try disk("vd0").rates
+        #expect(rates.readLatency == LatencySummary(mean: 1000))
+        #expect(rates.errors == 9)
+    }
+
+    /// Before 9.2 the event names the drive, which is empty for all `-blockdev` disks, and the node.
+    @Test(arguments: [
+        (#""device":"","node-name":"raw0""#, "vd1"), (#""device":"dq""#, "vd3"),
+        (#""qom-path":"/machine/peripheral/vd9/virtio-backend","device":"""#, "vd9"),
+        (#""device":"","node-name":"unheard-of""#, "unheard-of"),
+    ])
+    func anErrorIsThatOfItsDisk(place: String, name: String) throws {
+        var model = model
+        let notices = model.take(
+            try event("BLOCK_IO_ERROR", data: place + #","operation":"write","reason":"EIO""#),
+            at: 9)
+        #expect(notices.map(\.text) == ["\(name): write failed: EIO"])
+        #expect(notices.map(\.severity) == [.critical])
+    }
+
+    private func event(_ name: String, data: String) throws -> QMPEvent {
+        var session = QMPSession(connectedAt: 0)
+        for line in [
+            #"{"QMP":{"version":{},"capabilities":[]}}"#, #"{"return":{},"id":0}"#,
+            #"{"event":"\#(name)","data":{\#(data)}}"#,
+        ] {
+            let outcomes = session.receive(Array(line.utf8)[...] + [10], at: 0)
+            if case .event(let event) = outcomes.last { return event }
+        }
+        throw Missing()
+    }
+
+    /// Another device of the same name is not the one of the command line.
+    @Test mutating func aDeviceThatWasUnpluggedIsForgotten() throws {
+        model.commandLine = QEMUCommandLine([
+            "qemu", "-device", "virtio-blk-pci,id=vd1,drive=raw0,iothread=io7",
+        ])
+        model.describeAll()
+        #expect(try disk("vd1").ioThread == "io7")
+        #expect(try disk("vd1").isOnMainLoop == false)
+        _ = model.take(try event("DEVICE_DELETED", data: #""device":"vd1""#), at: 9)
+        #expect(!model.disks.contains { $0.lun.id == "vd1" })
+        try tell(.block)
+        #expect(try disk("vd1").ioThread == nil)
+        #expect(try disk("vd1").isOnMainLoop == nil)
+    }
+
+    /// Without the node below, a format's own word for the cache is not believed.
+    @Test func theCacheModeOfAnUnknownFileIsUnknown() throws {
+        var vm = vm
+        var fresh = VMModel()
+        let reply = try #require(try vm.ask(.block))
+        _ = fresh.take(reply, to: .block, at: 1)
+        #expect(fresh.disks.first { $0.lun.id == "vd1" }?.lun.cache == nil)
+        #expect(try disk("vd1").cache != nil)
+    }
+
+    @Test mutating func nonsenseInAQueueIsNoQueue() throws {
+        let path = "/machine/peripheral/vd0/virtio-backend"
+        for (inUse, count) in [("9223372036854775807", 0), ("-1", 0), ("3", 1)] {
+            try tell(
+                .virtioQueueStatus(path: path, queue: 0),
+                #"{"inuse":\#(inUse),"vring-num":256,"shadow-avail-idx":5,"used-idx":2}"#)
+            model.showQueues(askedAfter: 0)
+            #expect(try disk("vd0").virtqueues.count == count, "\(inUse)")
+        }
+    }
+
+    /// All queues of a disk at once, and every disk in its turn.
+    @Test mutating func everyQueueIsAsked() throws {
+        for id in ["vd0", "vd1"] {
+            try tell(.blockStats, Self.stats(0, time: 0, bytes: 0, disk: id), at: second)
+            try tell(.blockStats, Self.stats(9, time: 9, bytes: 9, disk: id), at: 2 * second)
+        }
+        try tell(.virtioStatus(path: "/machine/peripheral/vd0/virtio-backend"))
+        var regular = RegularQuestions()
+        var asked: Set<QMPQuery> = []
+        for tick in 0..<40 {
+            asked.formUnion(regular.due(model, every: 1, at: Nanoseconds(tick + 100) * second))
+        }
+        for (id, queue) in [("vd0", 0), ("vd0", 1), ("vd1", 0)] as [(String, UInt16)] {
+            let path = "/machine/peripheral/\(id)/virtio-backend"
+            #expect(asked.contains(.virtioQueueStatus(path: path, queue: queue)))
+            #expect(asked.contains(.virtioStatus(path: path)))
+        }
+    }
+
+    @Test func oldExitsAreNotShown() {
+        let before = KVMStats.Reading(at: second, counts: ["exits": 0])
+        let now = KVMStats.Reading(at: 3 * second, counts: ["exits": 10])
+        let fresh = KVMStats.eventCounts(from: before, to: now, at: 3 * second)
+        #expect(fresh.map(\.rate) == [5])
+        #expect(KVMStats.eventCounts(from: before, to: now, at: 14 * second).isEmpty)
     }
 }

@@ -1,13 +1,9 @@
 import Foundation
+import GuestHarness
 
 /// The program under test, run as a user runs it.
 enum Program {
-    /// The binary that was built beside these tests.
-    static let path: String = {
-        if let path = ProcessInfo.processInfo.environment["VBLKTOP_BINARY"] { return path }
-        let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        return tests.deletingLastPathComponent().appendingPathComponent("vblktop").path
-    }()
+    static let path = BuiltProgram.path
 
     struct Result {
         var status: Int32

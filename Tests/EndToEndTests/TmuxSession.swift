@@ -57,6 +57,11 @@ final class TmuxSession {
         try tmux(["display-message", "-p", "-t", "test", "#{alternate_on}"]).hasPrefix("1")
     }
 
+    /// The title a program gave the terminal.
+    func title() throws -> String {
+        try tmux(["display-message", "-p", "-t", "test", "#{pane_title}"])
+    }
+
     /// Reads the screen again and again until it is as wanted, and returns it. Gives up after a
     /// number of looks that no working program needs.
     @discardableResult

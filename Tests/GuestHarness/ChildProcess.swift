@@ -58,6 +58,18 @@ final class ChildProcess {
         close(lifeline)
     }
 
+    /// Waits for its own end: what it exited with, 128 more than the signal where one killed it.
+    func wait() -> Int32 {
+        precondition(!isReaped, "its end is told once")
+        isReaped = true
+        // While the watchdog lives it may kill by number: it goes before the number is free.
+        kill(watchdog, SIGKILL)
+        Self.reap(watchdog)
+        let status = Self.reap(processID)
+        close(lifeline)
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+    }
+
     /// Runs a program to its end; throws unless it exits with 0.
     static func run(_ arguments: [String]) throws {
         let status = reap(try spawn(arguments, descriptors: [0, 1, 2]))

@@ -62,6 +62,8 @@ public struct FioResult: Sendable, Equatable {
     public var writtenBytes: Int
     /// Requests a second over the run.
     public var iops: Double
+    /// Half of the reads took at most this from their submission, nanoseconds; 0 without reads.
+    public var readMedian: Double
 
     /// From `--output-format=json`, by the names of the jobs, which are the serial numbers.
     static func parse(_ output: String) throws -> [String: FioResult] {
@@ -79,6 +81,10 @@ public struct FioResult: Sendable, Equatable {
             var totalIos: Int
             var ioBytes: Int
             var iops: Double
+            var clatNs: Latency
+        }
+        struct Latency: Decodable {
+            var percentile: [String: Double]?
         }
         struct Sync: Decodable {
             var totalIos: Int
@@ -103,7 +109,8 @@ public struct FioResult: Sendable, Equatable {
                 let result = FioResult(
                     reads: job.read.totalIos, writes: job.write.totalIos,
                     syncs: job.sync.totalIos, readBytes: job.read.ioBytes,
-                    writtenBytes: job.write.ioBytes, iops: job.read.iops + job.write.iops)
+                    writtenBytes: job.write.ioBytes, iops: job.read.iops + job.write.iops,
+                    readMedian: job.read.clatNs.percentile?["50.000000"] ?? 0)
                 return (job.jobname, result)
             }, uniquingKeysWith: { $1 })
     }

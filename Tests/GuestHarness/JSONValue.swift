@@ -54,6 +54,15 @@ public enum JSONValue: Sendable, Equatable, Codable {
         if case .integer(let value) = self { Int(value) } else { nil }
     }
 
+    /// An integer too.
+    public var number: Double? {
+        switch self {
+        case .number(let value): value
+        case .integer(let value): Double(value)
+        default: nil
+        }
+    }
+
     public var text: String? {
         if case .text(let value) = self { value } else { nil }
     }
@@ -76,7 +85,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
 }
 
 extension JSONValue {
-    static func parse(_ text: String) throws -> JSONValue {
+    public static func parse(_ text: String) throws -> JSONValue {
         do {
             return try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
         } catch {

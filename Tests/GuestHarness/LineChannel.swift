@@ -9,6 +9,8 @@ final class LineChannel {
     private var received: [UInt8] = []
     private var start = 0
     private var buffer = [UInt8](repeating: 0, count: 65_536)
+    /// Whether the other side has said its last word.
+    private(set) var hasEnded = false
 
     /// Takes the descriptor over.
     init(descriptor: Int32, name: String) {
@@ -79,6 +81,7 @@ final class LineChannel {
         if count > 0 {
             received += buffer[..<count]
         } else if count == 0 {
+            hasEnded = true
             throw HarnessError("\(name): the other side ended")
         } else if errno != EINTR {
             throw HarnessError.systemCall("receive from", name, code: errno)

@@ -226,6 +226,13 @@ extension Fixture {
                 metric: "cpu_percent", reason: "/proc/1234/task: permission denied",
                 remedy: "run as the VM's user"),
             Unavailable(metric: "queue_depth", reason: "rings cannot be read"),
+            Unavailable(
+                metric: "locks", reason: "perf_event_open: permission denied",
+                remedy: "run as root, or set kernel.perf_event_paranoid to 1"),
+            Unavailable(metric: "event_counts", reason: "/proc/interrupts: permission denied"),
+            Unavailable(
+                metric: "host.disks", reason: "/sys/block: not mounted", remedy: "mount /sys"),
+            Unavailable(metric: "vms", reason: "no VM answers"),
         ]
         var history = SnapshotHistory()
         history.append(snapshot)

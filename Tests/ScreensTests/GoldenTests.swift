@@ -14,6 +14,11 @@ struct GoldenTests {
         (.character("1"), "luns"), (.character("3"), "threads"), (.character("4"), "queues"),
         (.character("5"), "latency"), (.function(1), "help"),
     ]
+    /// Those that only a live VM fills.
+    static let liveScreens: [(key: Key, name: String)] = [
+        (.character("2"), "vms"), (.character("7"), "interrupts"),
+        (.character("8"), "contention"), (.character("K"), "disks"),
+    ]
 
     @Test("every screen at every size", arguments: sizes, screens)
     func screen(size: Size, screen: (key: Key, name: String)) throws {
@@ -21,6 +26,25 @@ struct GoldenTests {
         bench.press(screen.key)
         try Golden.check(
             bench.grid, "\(screen.name)-\(size.columns)x\(size.rows)", styles: size.columns == 80)
+    }
+
+    @Test("live VMs: every screen at every size", arguments: sizes, liveScreens + screens)
+    func live(size: Size, screen: (key: Key, name: String)) throws {
+        var bench = Bench(LiveFixture.standard, size: size)
+        bench.press(screen.key)
+        try Golden.check(
+            bench.grid, "live-\(screen.name)-\(size.columns)x\(size.rows)",
+            styles: size.columns == 80)
+    }
+
+    @Test("one live VM: no VM column, plain ids")
+    func onlyVM() throws {
+        var bench = Bench(
+            LiveFixture(lunCount: 9, vmCount: 1).history, size: Self.sizes[2],
+            options: DisplayOptions(now: 111_500_000_000))
+        try Golden.check(bench.grid, "live-one-200x50")
+        bench.press(.character("K"))
+        try Golden.check(bench.grid, "live-one-disks-200x50")
     }
 
     @Test("first sample: blanks where rates need two")
@@ -35,7 +59,7 @@ struct GoldenTests {
         try Golden.check(bench.grid, "luns-1024-132x43")
     }
 
-    @Test("nothing to be had: every screen says why", arguments: screens)
+    @Test("nothing to be had: every screen says why", arguments: screens + liveScreens)
     func unavailable(screen: (key: Key, name: String)) throws {
         var bench = Bench(Fixture.unavailable, size: Self.sizes[0])
         bench.press(screen.key)
@@ -46,6 +70,13 @@ struct GoldenTests {
     func hostile() throws {
         let bench = Bench(Fixture.hostile, size: Self.sizes[0])
         try Golden.check(bench.grid, "hostile-80x24")
+    }
+
+    @Test("hostile texts of a live VM", arguments: liveScreens + screens)
+    func hostileLive(screen: (key: Key, name: String)) throws {
+        var bench = Bench(LiveFixture.hostile, size: Self.sizes[2])
+        bench.press(screen.key)
+        try Golden.check(bench.grid, "hostile-\(screen.name)-200x50")
     }
 
     @Test("ASCII")
@@ -97,6 +128,9 @@ struct Bench {
 
     /// The rows of the screen as text.
     var lines: [String] { (0..<size.rows).map(grid.text) }
+
+    /// The lines between status and footer, which tell whether it is live.
+    var body: [String] { lines.dropFirst().dropLast() }
 
     var text: String { lines.joined(separator: "\n") }
 }

@@ -29,14 +29,17 @@ struct HistoryTests {
 
     @Test("many LUNs and short intervals are bounded too")
     func bounds() {
-        var many = SnapshotHistory(readingCapacity: 100)
-        for second in 1...50 { many.append(sample(UInt64(second), luns: 30)) }
-        #expect(many.count == 3)
+        var many = SnapshotHistory(byteCapacity: 100_000)
+        for second in 1...500 { many.append(sample(UInt64(second), luns: 30)) }
+        #expect(many.count > 20 && many.count < 100)
+        #expect(many.byteCount <= 100_000)
         var few = SnapshotHistory(capacity: 5)
         for second in 1...50 { few.append(sample(UInt64(second))) }
         #expect(few.count == 5)
-        var huge = SnapshotHistory(readingCapacity: 10)
+        var huge = SnapshotHistory(byteCapacity: 10)
         huge.append(sample(1, luns: 30))
+        huge.append(sample(2, luns: 30))
+        #expect(huge.count == 1)
         #expect(huge.shown?.luns.count == 30)
     }
 
@@ -61,6 +64,27 @@ struct HistoryTests {
         history.pause()
         for second in 2...9 { history.append(sample(UInt64(second))) }
         #expect(history.shown?.sequence == 7)
+    }
+
+    @Test("notices are told for a while, also of a sample looked back at")
+    func notices() {
+        var history = SnapshotHistory()
+        for second in 1...30 {
+            var sample = sample(UInt64(second))
+            if second % 10 == 0 {
+                sample.notices = [
+                    Notice(monotonic: sample.monotonic, severity: .info, text: "\(second)")
+                ]
+            }
+            history.append(sample)
+        }
+        #expect(history.notices(ofLast: 10).map(\.text) == ["30"])
+        #expect(history.notices(ofLast: 10.5).map(\.text) == ["20", "30"])
+        #expect(history.notices(ofLast: 1e9).map(\.text) == ["10", "20", "30"])
+        history.step(by: -5)
+        #expect(history.notices(ofLast: 10).map(\.text) == ["20"])
+        history.goToStart()
+        #expect(history.notices(ofLast: 10).isEmpty)
     }
 
     @Test("stepping stops at both ends")

@@ -144,7 +144,7 @@ struct KeyTests {
     func lock() {
         var bench = bench
         bench.press(.character("l"), .character("4"))
-        #expect(bench.state.queues.visible.count == 1)
+        #expect(bench.state.table.visible.count == 1)
         #expect(bench.text.contains("only vd08"))
         bench.press(.character("1"), .escape)
         #expect(bench.state.luns.visible.count == 56)

@@ -16,23 +16,25 @@ struct PropertyTests {
         ]
 
     /// Every sequence draws, and every cell of every frame is safe to print.
-    @Test("nothing traps, no control character gets out", arguments: 0..<24)
+    @Test("nothing traps, no control character gets out", arguments: 0..<32)
     func walk(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let sources = [
             Fixture.standard, Fixture.hostile, Fixture.unavailable, SnapshotHistory(),
-            Fixture(lunCount: 0, samples: 2).history,
+            Fixture(lunCount: 0, samples: 2).history, LiveFixture.standard, LiveFixture.hostile,
+            LiveFixture(lunCount: 3, samples: 2, vmCount: 1).history,
         ]
         var bench = Bench(
             sources[seed % sources.count], size: Size(columns: 80, rows: 24),
             options: DisplayOptions(symbols: seed % 2 == 0 ? .unicode : .ascii))
         for step in 0..<60 {
             bench.size = Size(
-                columns: Int.random(in: 0...250, using: &random),
-                rows: Int.random(in: 0...80, using: &random))
+                columns: Int.random(in: 0...300, using: &random),
+                rows: Int.random(in: 0...100, using: &random))
             let key = Self.keys.randomElement(using: &random) ?? .enter
             bench.press(key)
             if step % 7 == 0 { bench.arrive(Fixture(lunCount: step % 9).snapshot(step)) }
+            if step % 11 == 0 { bench.arrive(LiveFixture(lunCount: step % 9).snapshot(step)) }
             let grid = bench.grid
             #expect(grid.size == bench.size, "seed \(seed) step \(step) key \(key)")
             let unsafe = grid.cells.first { $0.scalar.isTerminalControl && $0.scalar != "\0" }
@@ -42,8 +44,8 @@ struct PropertyTests {
 
     @Test("the smallest screens", arguments: [0, 1, 2, 3, 5, 9, 13], [0, 1, 2, 3, 8, 21, 41])
     func small(rows: Int, columns: Int) {
-        for screen in GoldenTests.screens {
-            var bench = Bench(Fixture.standard, size: Size(columns: columns, rows: rows))
+        for screen in GoldenTests.screens + GoldenTests.liveScreens {
+            var bench = Bench(LiveFixture.standard, size: Size(columns: columns, rows: rows))
             bench.press(screen.key)
             #expect(bench.grid.cells.count == rows * columns)
             bench.press(.down, .end, .character("/"), .character("x"))
@@ -57,9 +59,14 @@ struct PropertyTests {
         #expect(bench.lines.contains { $0.contains("vd08") && $0.hasPrefix(">#") })
     }
 
-    @Test("ASCII mode shows nothing else", arguments: GoldenTests.sizes, GoldenTests.screens)
+    @Test(
+        "ASCII mode shows nothing else", arguments: GoldenTests.sizes,
+        GoldenTests.screens + GoldenTests.liveScreens)
     func ascii(size: Size, screen: (key: Key, name: String)) {
-        for history in [Fixture.standard, Fixture.unavailable, Fixture(samples: 1).history] {
+        for history in [
+            Fixture.standard, Fixture.unavailable, Fixture(samples: 1).history,
+            LiveFixture.standard,
+        ] {
             var bench = Bench(history, size: size, options: DisplayOptions(symbols: .ascii))
             bench.press(screen.key)
             #expect(bench.grid.cells.allSatisfy { $0.scalar.isASCII })

@@ -23,7 +23,7 @@ private enum Keys {
     static let lun = rates.union([
         "id", "node", "device", "queues", "queue_size", "io_thread", "file", "format", "cache",
         "aio", "modelled", "virtqueues", "vm", "pci_address", "graph", "throttle", "features",
-        "host_disk",
+        "host_disk", "on_main_loop",
     ])
     static let queueDepth: Set = ["now", "mean", "p50", "p99", "max"]
     static let latency: Set = ["mean", "p50", "p99", "p999", "max"]
