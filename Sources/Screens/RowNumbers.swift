@@ -7,7 +7,8 @@ extension LUN: PackedRow {
     func isSame(as other: LUN) -> Bool {
         id == other.id && vm == other.vm && node == other.node && device == other.device
             && queues == other.queues && queueSize == other.queueSize
-            && ioThread == other.ioThread && pciAddress == other.pciAddress && file == other.file
+            && ioThread == other.ioThread && isOnMainLoop == other.isOnMainLoop
+            && pciAddress == other.pciAddress && file == other.file
             && format == other.format && cache == other.cache && aio == other.aio
             && throttle == other.throttle && hostDisk == other.hostDisk
             && modelled == other.modelled && graph == other.graph && features == other.features

@@ -233,7 +233,8 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(rates.errors == 9)
     }
 
-    /// Before 9.2 the event names the drive, which is empty for all `-blockdev` disks, and the node.
+    /// Before 9.2 the event names the drive, which is empty for all `-blockdev` disks, and the
+    /// node.
     @Test(arguments: [
         (#""device":"","node-name":"raw0""#, "vd1"), (#""device":"dq""#, "vd3"),
         (#""qom-path":"/machine/peripheral/vd9/virtio-backend","device":"""#, "vd9"),

@@ -34,7 +34,7 @@ struct PackingTests {
     @Test("no field is forgotten")
     func fields() {
         func count(_ value: Any) -> Int { Mirror(reflecting: value).children.count }
-        #expect(count(LUN(id: "", device: "")) == 21)
+        #expect(count(LUN(id: "", device: "")) == 22)
         #expect(count(BlockRates()) == 17)
         #expect(count(StageTimes()) == 5)
         #expect(count(QueueDepth(now: 0, mean: 0)) == 5)
@@ -57,7 +57,8 @@ struct PackingTests {
     static let changes: [@Sendable (inout Snapshot) -> Void] = [
         { $0.luns[3].vm = "x" }, { $0.luns[3].id = "x" }, { $0.luns[3].node = nil },
         { $0.luns[3].device = "x" }, { $0.luns[3].queues = 7 }, { $0.luns[3].queueSize = nil },
-        { $0.luns[3].ioThread = nil }, { $0.luns[3].pciAddress = "x" }, { $0.luns[3].file = "x" },
+        { $0.luns[3].ioThread = nil }, { $0.luns[3].isOnMainLoop = true },
+        { $0.luns[3].pciAddress = "x" }, { $0.luns[3].file = "x" },
         { $0.luns[3].format = "x" }, { $0.luns[3].cache = "x" }, { $0.luns[3].aio = nil },
         { $0.luns[3].graph.removeLast() }, { $0.luns[3].throttle = "x" },
         { $0.luns[3].features = [] }, { $0.luns[3].hostDisk = nil },
