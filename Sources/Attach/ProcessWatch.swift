@@ -16,6 +16,26 @@ struct ProcessWatch: Sendable {
     /// Where its files lie.
     private var backing = BackingDisks()
     private var watched: [WatchedThread] = []
+    private(set) var generation = 0
+    private var basis: Basis?
+
+    /// What the roles of the threads follow from, besides the threads themselves.
+    private struct Basis: Sendable, Equatable {
+        struct Service: Sendable, Equatable {
+            let id: String
+            let ioThread: String?
+            let isOnMainLoop: Bool?
+
+            init(_ lun: LUN) {
+                id = lun.id
+                ioThread = lun.ioThread
+                isOnMainLoop = lun.isOnMainLoop
+            }
+        }
+        let roles: ThreadRoles
+        let luns: [Service]
+    }
+
     /// When the threads were read last.
     private(set) var lastReading: Nanoseconds?
     /// Why they could not be, the last time.
@@ -52,24 +72,27 @@ struct ProcessWatch: Sendable {
     mutating func sample(_ model: VMModel, luns: [LUN]) -> [ThreadActivity] {
         look()
         guard !isGone, problem == nil else { return [] }
+        let isChanged: Bool
         do {
-            _ = try tasks.update()
+            isChanged = try tasks.update()
         } catch {
             if error.isGone { isGone = true } else { problem = error.description }
             return []
         }
-        let now = tasks.tasks.map { task in
-            model.roles.watched(tid: task.tid, calledBy: task.name, pid: pid, luns: luns)
-        }
-        if now != watched {
-            threads.watch(now)
-            watched = now
+        let now = Basis(roles: model.roles, luns: luns.map(Basis.Service.init))
+        if isChanged || now != basis {
+            basis = now
+            generation &+= 1
+            watched = tasks.tasks.map { task in
+                model.roles.watched(tid: task.tid, calledBy: task.name, pid: pid, luns: luns)
+            }
+            threads.watch(watched)
         }
         lastReading = Clock.monotonic()
         return threads.sample(clock: Clock.monotonic)
     }
 
-    /// The threads as they were found last.
+    /// The threads as they were found last; another `generation` when they changed.
     var watchedThreads: [WatchedThread] { watched }
 
     /// Says of each disk on which of the host's its data lie.

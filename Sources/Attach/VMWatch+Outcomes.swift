@@ -103,6 +103,7 @@ extension VMWatch {
     mutating func startAnew(now: Nanoseconds) {
         model = VMModel()
         process = nil
+        probedGeneration = nil
         cadence = Cadence(wanted: cadence.wanted)
         histograms = HistogramKeeper(isOn: histograms.isOn)
         regular = RegularQuestions()

@@ -7,14 +7,17 @@ extension VMWatch {
     /// Adds what the probes saw on the VM's threads.
     mutating func addProbes(to reading: inout VMReading) {
         guard let process else { return }
-        let names = Dictionary(
-            reading.threads.map { ($0.tid, $0.name) }, uniquingKeysWith: { first, _ in first })
-        let threads = process.watchedThreads.map { thread in
-            ProbedThread(
-                tid: thread.tid, role: thread.role,
-                name: names[thread.tid] ?? thread.name ?? "thread \(thread.tid)")
+        if probedGeneration != process.generation {
+            probedGeneration = process.generation
+            let names = Dictionary(
+                reading.threads.map { ($0.tid, $0.name) }, uniquingKeysWith: { first, _ in first })
+            let threads = process.watchedThreads.map { thread in
+                ProbedThread(
+                    tid: thread.tid, role: thread.role,
+                    name: names[thread.tid] ?? thread.name ?? "thread \(thread.tid)")
+            }
+            probes.watch(threads, pid: process.pid, vm: nil)
         }
-        probes.watch(threads, pid: process.pid, vm: nil)
         let seen = probes.sample(clock: Clock.monotonic)
         for index in reading.threads.indices {
             let tid = reading.threads[index].tid

@@ -28,6 +28,8 @@ struct VMWatch: Sendable {
     var isStale = false
     var histograms: HistogramKeeper
     var probes: ProbeSession
+    /// `ProcessWatch.generation` of the threads the probes are open on.
+    var probedGeneration: Int?
     /// Whether the user knows that the process has ended.
     var toldOfEnd = false
     /// Samples begun.

@@ -275,23 +275,8 @@ extension BlockRates {
     /// The sum of all LUNs. Latencies come from the added histograms; depth percentiles do not add
     /// up and stay `nil`; a rate is `nil` only if no LUN knows it.
     public init(summing luns: [LUN]) {
-        func sum(_ key: KeyPath<BlockRates, Double?>) -> Double? {
-            let known = luns.compactMap { $0.rates[keyPath: key] }
-            return known.isEmpty ? nil : known.reduce(0, +)
-        }
         self.init()
-        reads = sum(\.reads)
-        writes = sum(\.writes)
-        flushes = sum(\.flushes)
-        discards = sum(\.discards)
-        writeZeroes = sum(\.writeZeroes)
-        iops = sum(\.iops)
-        readBytes = sum(\.readBytes)
-        writeBytes = sum(\.writeBytes)
-        merges = sum(\.merges)
-        kicks = sum(\.kicks)
-        interrupts = sum(\.interrupts)
-        errors = sum(\.errors)
+        for index in luns.indices { add(luns[index].rates) }
         oldestInFlight = luns.compactMap(\.rates.oldestInFlight).max()
         let depths = luns.compactMap(\.rates.queueDepth)
         if !depths.isEmpty {
@@ -303,6 +288,27 @@ extension BlockRates {
         readLatency = .total(of: luns, \.readLatencies, \.readLatency, by: \.reads)
         writeLatency = .total(of: luns, \.writeLatencies, \.writeLatency, by: \.writes)
         stages = StageTimes(weighting: luns)
+    }
+}
+
+extension BlockRates {
+    /// Adds what simply adds up.
+    private mutating func add(_ rates: BlockRates) {
+        func add(_ rate: Double?, to sum: inout Double?) {
+            if let rate { sum = (sum ?? 0) + rate }
+        }
+        add(rates.reads, to: &reads)
+        add(rates.writes, to: &writes)
+        add(rates.flushes, to: &flushes)
+        add(rates.discards, to: &discards)
+        add(rates.writeZeroes, to: &writeZeroes)
+        add(rates.iops, to: &iops)
+        add(rates.readBytes, to: &readBytes)
+        add(rates.writeBytes, to: &writeBytes)
+        add(rates.merges, to: &merges)
+        add(rates.kicks, to: &kicks)
+        add(rates.interrupts, to: &interrupts)
+        add(rates.errors, to: &errors)
     }
 }
 
