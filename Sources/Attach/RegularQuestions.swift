@@ -42,7 +42,7 @@ struct RegularQuestions: Sendable {
         if now >= queueAt &+ queuePause {
             let asked = nextQueues(of: model)
             if !asked.isEmpty { queueAt = now }
-            queuePause = 2 * Self.second * Nanoseconds(max(1, asked.count))
+            queuePause = 4 * Self.second * Nanoseconds(max(1, asked.count))
             queries += asked
         }
         return queries

@@ -25,7 +25,7 @@ extension VMWatch {
             missing.append(
                 Unavailable(
                     metric: "queue_depth.now",
-                    reason: "one disk is asked every two seconds, so that the VM does not feel it",
+                    reason: "one disk is asked every four seconds, so that the VM does not feel it",
                     remedy: "the mean (aqu-sz) is always there"))
         }
         if model.disks.contains(where: { $0.lun.isOnMainLoop == nil && $0.lun.ioThread == nil }) {

@@ -306,7 +306,7 @@ private let second: Nanoseconds = 1_000_000_000
         try tell(.virtioStatus(path: "/machine/peripheral/vd0/virtio-backend"))
         var regular = RegularQuestions()
         var asked: Set<QMPQuery> = []
-        for tick in 0..<40 {
+        for tick in 0..<120 {
             asked.formUnion(regular.due(model, every: 1, at: Nanoseconds(tick + 100) * second))
         }
         for (id, queue) in [("vd0", 0), ("vd0", 1), ("vd1", 0)] as [(String, UInt16)] {
