@@ -25,9 +25,8 @@ extension VMModel {
         case "GUEST_PANICKED": return notice(.critical, "the guest's kernel panicked")
         case "WATCHDOG": return notice(.warning, "the guest's watchdog expired")
         case "DEVICE_DELETED":
-            event.data["device"]?.text.map { forgetDevice($0) }
             agenda.askForTopology()
-            return []
+            return event.data["device"]?.text.map { forgetDevice($0, at: now) } ?? []
         case "MIGRATION":
             let status = event.data["status"]?.text ?? "changed"
             return notice(.warning, "migration: " + clean(status))

@@ -97,9 +97,13 @@ struct VMModel: Sendable {
 
     /// A device was unplugged: another one of its name is another one, and not that of the command
     /// line.
-    mutating func forgetDevice(_ id: String) {
+    mutating func forgetDevice(_ id: String, at now: Nanoseconds) -> [Notice] {
         commandLine?.forgetDevice(id)
+        let gone = disks.filter { $0.qdevID == id }
         disks.removeAll { $0.qdevID == id }
+        return gone.map { disk in
+            Notice(monotonic: now, severity: .info, text: "disk \(disk.lun.id) unplugged")
+        }
     }
 
     /// The rates are older than anyone would take them for.

@@ -68,7 +68,8 @@ struct ScreenSession {
                 if let ending = takeReport() { return ending }
             case .keys(let keys):
                 for key in keys where press(key) { return .quit }
-            case .resized: break
+            // What a terminal keeps of the old frame when it changes its size is its own affair.
+            case .resized: terminal.redraw()
             case .suspend: terminal.suspend()
             case .continued: terminal.resume()
             case .terminate(let signal): return .signal(signal)
