@@ -6,7 +6,7 @@ enum KVMStats {
     static let names = [
         "exits", "io_exits", "mmio_exits", "halt_exits", "irq_exits", "irq_window_exits",
         "signal_exits", "request_irq_exits", "nmi_window_exits", "irq_injections",
-        "nmi_injections", "halt_successful_poll", "halt_wakeup",
+        "nmi_injections",
     ]
 
     /// A reading of the counters, all vCPUs together.

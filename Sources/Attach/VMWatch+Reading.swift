@@ -31,8 +31,14 @@ extension VMWatch {
     /// The disks as they are known now: QMP's, else those of the command line.
     var luns: [LUN] {
         if process?.isGone == true { return [] }
-        return model.disks.isEmpty
-            ? process?.commandLine?.luns ?? [] : model.disks.map(\.lun)
+        let started = process?.commandLine?.luns ?? []
+        guard !model.disks.isEmpty else { return started }
+        let known = model.disks.map(\.lun)
+        // QEMU's block layer, and so QMP, knows nothing of disks that another process serves.
+        return known
+            + started.filter { lun in
+                lun.isServedElsewhere && !known.contains { $0.id == lun.id }
+            }
     }
 
     /// What is known at `now`.
@@ -142,4 +148,9 @@ extension VMWatch {
         if case .process = target { link?.close() }
         note(.critical, "QEMU has ended (process \(process?.pid ?? 0))", at: now)
     }
+}
+
+extension LUN {
+    /// Whether its requests go to another process than QEMU.
+    var isServedElsewhere: Bool { device.hasPrefix("vhost-") }
 }

@@ -12,6 +12,12 @@ extension VMWatch {
             }
         }
         var missing = Self.never
+        if luns.contains(where: \.isServedElsewhere) {
+            missing.append(
+                Unavailable(
+                    metric: "iops", reason: "QEMU does not see the requests of vhost disks",
+                    remedy: "ask the process that serves them"))
+        }
         let hasHistograms = model.disks.contains { disk in
             disk.counters.map { !$0.readLatencyBuckets.isEmpty } ?? false
         }
