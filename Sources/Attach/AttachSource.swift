@@ -81,10 +81,8 @@ public struct AttachSource {
     public mutating func rest(until deadline: Nanoseconds, wake: Int32) {
         while Clock.monotonic() < deadline {
             if wait(until: deadline, wake: wake) { return }
-            for index in watches.indices {
-                watches[index].step(now: Clock.monotonic())
-                watches[index].probes.drain()
-            }
+            step()
+            for index in watches.indices { watches[index].probes.drain() }
         }
     }
 
@@ -109,7 +107,7 @@ public struct AttachSource {
         while watches.contains(where: \.isUndoing), Clock.monotonic() < limit {
             for index in watches.indices { watches[index].undo(now: Clock.monotonic()) }
             _ = wait(until: limit, wake: -1)
-            for index in watches.indices { watches[index].step(now: Clock.monotonic()) }
+            step()
         }
         for index in watches.indices { watches[index].link?.close() }
         return watches.compactMap(\.leftovers)
@@ -131,8 +129,13 @@ public struct AttachSource {
         while watches.contains(where: \.isWaiting) {
             guard Clock.monotonic() < deadline else { return }
             _ = wait(until: deadline, wake: -1)
-            for index in watches.indices { watches[index].step(now: Clock.monotonic()) }
+            step()
         }
+    }
+
+    /// Takes what has come from every VM.
+    private mutating func step() {
+        for index in watches.indices { watches[index].step(now: Clock.monotonic()) }
     }
 
     /// Waits for input of any VM, for a deadline of a connection, for `wake` or for `deadline`;

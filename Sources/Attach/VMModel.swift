@@ -81,7 +81,7 @@ struct VMModel: Sendable {
     /// The connection is gone: what was counted so far stays to be compared with, nothing of it is
     /// shown.
     mutating func loseConnection() {
-        for index in disks.indices { disks[index].forgetRates() }
+        blankRates()
         agenda = Agenda()
         lastStats = nil
         previousKVMStats = nil
@@ -230,11 +230,11 @@ struct VMModel: Sendable {
             limits[path.split(separator: "/").last.map(String.init) ?? path] = value
             describeAll()
         case (.qomGet(let path, let property), .qomValue(let value)):
-            change(diskAt: path) { $0.facts.take(value, of: property) }
+            change(\.objectPath, path) { $0.facts.take(value, of: property) }
         case (.virtioStatus(let key), .virtioStatus(let status)):
-            change(diskCalled: key) { $0.facts.take(status) }
+            change(\.key, key) { $0.facts.take(status) }
         case (.virtioQueueStatus(let key, let number), .virtioQueueStatus(let queue)):
-            change(diskCalled: key) { disk in
+            change(\.key, key) { disk in
                 disk.queues[Int(number)] = (now, queue)
                 if let size = queue.size, size > 0 { disk.facts.queueSize = size }
             }
@@ -242,14 +242,11 @@ struct VMModel: Sendable {
         }
     }
 
-    private mutating func change(diskAt path: String, _ body: (inout Disk) -> Void) {
-        guard let index = disks.firstIndex(where: { $0.objectPath == path }) else { return }
-        body(&disks[index])
-        describe(index)
-    }
-
-    private mutating func change(diskCalled key: String, _ body: (inout Disk) -> Void) {
-        guard let index = disks.firstIndex(where: { $0.key == key }) else { return }
+    /// Takes what was said of the disk whose `name` it is.
+    private mutating func change(
+        _ name: KeyPath<Disk, String>, _ value: String, _ body: (inout Disk) -> Void
+    ) {
+        guard let index = disks.firstIndex(where: { $0[keyPath: name] == value }) else { return }
         body(&disks[index])
         describe(index)
     }

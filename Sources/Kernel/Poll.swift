@@ -19,14 +19,10 @@ public func waitForInput(
 ) throws(KernelError) -> [Readiness] {
     var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     let limit = timeout.map { max(0, $0.wholeNanoseconds) } ?? -1
-    // SAFETY: the array outlives the call, and its count is the count that is passed.
-    let result = unsafe polled.withUnsafeMutableBufferPointer {
-        unsafe ck_poll($0.baseAddress, Int32($0.count), limit)
-    }
-    if result < 0 && -result != EINTR { throw KernelError(result: result, "wait for input") }
+    let isReady = try poll(&polled, timeout: limit, "wait for input")
     let gone = Int16(POLLHUP | POLLERR | POLLNVAL)
     return polled.map {
-        result <= 0
+        !isReady
             ? Readiness(isReadable: false, isGone: false)
             : Readiness(
                 isReadable: $0.revents & Int16(POLLIN) != 0, isGone: $0.revents & gone != 0)
@@ -42,14 +38,22 @@ public func waitForOutput(
         pollfd(fd: output, events: Int16(POLLOUT), revents: 0),
         pollfd(fd: input, events: Int16(POLLIN), revents: 0),
     ]
-    // SAFETY: the array outlives the call, and its count is the count that is passed.
-    let result = unsafe polled.withUnsafeMutableBufferPointer {
-        unsafe ck_poll($0.baseAddress, Int32($0.count), -1)
-    }
-    if result < 0 && -result != EINTR { throw KernelError(result: result, "wait for output") }
-    guard result > 0 else { return (false, false) }
+    guard try poll(&polled, timeout: -1, "wait for output") else { return (false, false) }
     // An output that is gone is for the write to tell.
     return (polled[0].revents != 0, polled[1].revents & Int16(POLLIN) != 0)
+}
+
+/// ppoll(2) on `polled` for `timeout` nanoseconds, a negative one for ever: whether it says
+/// anything of any of them. A signal handler that interrupts is no error.
+private func poll(
+    _ polled: inout [pollfd], timeout: Int64, _ attempt: String
+) throws(KernelError) -> Bool {
+    // SAFETY: the array outlives the call, and its count is the count that is passed.
+    let result = unsafe polled.withUnsafeMutableBufferPointer {
+        unsafe ck_poll($0.baseAddress, Int32($0.count), timeout)
+    }
+    if result < 0 && -result != EINTR { throw KernelError(result: result, attempt) }
+    return result > 0
 }
 
 /// Takes the count out of an eventfd that is readable, so that it is not readable again until the

@@ -93,30 +93,11 @@ public struct ProbeLibrary: Sendable {
         extra: String? = nil, executable: String? = Process.executablePath,
         environment: (String) -> String? = Process.environment, reader: Reader = .system
     ) -> [String] {
-        var directories: [String] = []
         func hasProbes(_ path: String) -> Bool {
             ((try? reader.names(path)) ?? []).contains { $0.hasSuffix(".toml") }
         }
-        if var path = executable?.split(separator: "/"), !path.isEmpty {
-            // PREFIX/bin/vblktop, then .build/…/vblktop with the tree's root some levels up.
-            path.removeLast()
-            var candidates = [
-                "/"
-                    + (path.dropLast() + ["share", "vblktop", "probes"])
-                    .joined(separator: "/")
-            ]
-            for _ in 0..<4 where !path.isEmpty {
-                path.removeLast()
-                candidates.append("/" + (path + ["probes"]).joined(separator: "/"))
-            }
-            if let own = candidates.first(where: hasProbes) { directories.append(own) }
-        }
-        if let home = environment("XDG_CONFIG_HOME") {
-            directories.append("\(home)/vblktop/probes")
-        } else if let home = environment("HOME") {
-            directories.append("\(home)/.config/vblktop/probes")
-        }
-        if let extra { directories.append(extra) }
-        return directories
+        let own = DataDirectories.program("probes", executable: executable).first(where: hasProbes)
+        let user = DataDirectories.user("probes", environment: environment)
+        return [own, user, extra].compactMap(\.self)
     }
 }

@@ -31,26 +31,10 @@ private func parseTheme(_ text: String, path: String) throws -> Theme {
 
 /// Where themes are looked for, the user's own first.
 private func themeDirectories() -> [String] {
-    var directories: [String] = []
-    if let home = Process.environment("XDG_CONFIG_HOME") {
-        directories.append("\(home)/vblktop/themes")
-    } else if let home = Process.environment("HOME") {
-        directories.append("\(home)/.config/vblktop/themes")
-    }
-    guard var path = Process.executablePath?.split(separator: "/") else { return directories }
-    // PREFIX/bin/vblktop, then .build/…/vblktop with the tree's root some levels up.
-    path.removeLast()
-    directories.append("/" + path.dropLast().joined(separator: "/") + "/share/vblktop/themes")
-    for _ in 0..<4 where !path.isEmpty {
-        path.removeLast()
-        directories.append("/" + path.joined(separator: "/") + "/themes")
-    }
-    return directories
+    [DataDirectories.user("themes")].compactMap(\.self) + DataDirectories.program("themes")
 }
 
 /// A small text file whole; no theme is longer than this.
 private func readText(_ path: String) throws -> String {
-    var bytes = [UInt8](repeating: 0, count: 1 << 20)
-    let count = try ReadableFile(path: path).read(into: &bytes)
-    return String(decoding: bytes[..<count], as: UTF8.self)
+    String(decoding: try readWholeFile(path, limit: 1 << 20), as: UTF8.self)
 }
