@@ -41,6 +41,12 @@ let package = Package(
             name: "CTerminal",
             linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
 
+        .target(
+            name: "CLibraries",
+            linkerSettings: [
+                .linkedLibrary("zstd"), .linkedLibrary("z"), .linkedLibrary("sqlite3"),
+            ]),
+
         // Pure rooms: no clock, no descriptor, no thread.
         .target(name: "Telemetry", swiftSettings: swift),
         .target(name: "Grid", swiftSettings: swift),
@@ -56,7 +62,20 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        .target(name: "Analysis", dependencies: ["Telemetry"], swiftSettings: swift),
+        .target(name: "Exchange", dependencies: ["Telemetry"], swiftSettings: swift),
+
         // Rooms with effects.
+        .target(name: "Libraries", dependencies: ["CLibraries"], swiftSettings: swift),
+        .target(
+            name: "Recording",
+            dependencies: [
+                "Telemetry", "Kernel", "Libraries",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .target(
+            name: "Query", dependencies: ["Telemetry", "Libraries"], swiftSettings: swift),
         .target(
             name: "Kernel",
             dependencies: [
@@ -99,7 +118,7 @@ let package = Package(
             name: "vblktop",
             dependencies: [
                 "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
-                "Attach", "Terminal",
+                "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -156,6 +175,22 @@ let package = Package(
                 "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
+            swiftSettings: swift),
+        .testTarget(name: "LibrariesTests", dependencies: ["Libraries"], swiftSettings: swift),
+        .testTarget(
+            name: "RecordingTests",
+            dependencies: [
+                "Recording", "Libraries", "Kernel", "Telemetry",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "ExchangeTests", dependencies: ["Exchange", "Telemetry", "Libraries"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "AnalysisTests", dependencies: ["Analysis", "Telemetry"], swiftSettings: swift),
+        .testTarget(
+            name: "QueryTests", dependencies: ["Query", "Telemetry", "Libraries"],
             swiftSettings: swift),
         .target(name: "GuestHarness", path: "Tests/GuestHarness", swiftSettings: swift),
         .testTarget(

@@ -2,14 +2,17 @@
 /// record.
 ///
 /// Stamps are `CLOCK_MONOTONIC` nanoseconds; 0 means that the step did not happen (a kick or
-/// interrupt that was suppressed because the other side was awake).
+/// interrupt that was suppressed because the other side was awake), or that the source did not see
+/// it (a trace of another tool knows the submission and perhaps the completion).
 public struct IOEvent: Sendable, Equatable {
     /// virtio-blk request type (virtio 1.2 §5.2.6): 0 IN, 1 OUT, 4 FLUSH, …
     public var type: UInt32
-    /// The device's answer: 0 OK, 1 IOERR, 2 UNSUPP.
+    /// The device's answer: 0 OK, 1 IOERR, 2 UNSUPP; `unknownStatus` where the source has none.
     public var status: UInt8
     /// Index of the LUN in its source's order.
     public var lun: UInt16
+    /// Index of the virtqueue in its device.
+    public var queue: UInt16
     /// Head descriptor, which is unique among the requests in flight of a queue.
     public var head: UInt16
     /// First 512-byte sector.
@@ -37,11 +40,13 @@ public struct IOEvent: Sendable, Equatable {
     public init(
         type: UInt32, status: UInt8, lun: UInt16, head: UInt16, sector: UInt64, byteCount: UInt32,
         queued: Nanoseconds, kicked: Nanoseconds, popped: Nanoseconds, submitted: Nanoseconds,
-        completed: Nanoseconds, published: Nanoseconds, notified: Nanoseconds, reaped: Nanoseconds
+        completed: Nanoseconds, published: Nanoseconds, notified: Nanoseconds, reaped: Nanoseconds,
+        queue: UInt16 = 0
     ) {
         self.type = type
         self.status = status
         self.lun = lun
+        self.queue = queue
         self.head = head
         self.sector = sector
         self.byteCount = byteCount
@@ -53,5 +58,44 @@ public struct IOEvent: Sendable, Equatable {
         self.published = published
         self.notified = notified
         self.reaped = reaped
+    }
+}
+
+extension IOEvent {
+    /// Stands for a status that is not known: what a driver writes before the device answers.
+    public static let unknownStatus: UInt8 = 0xFF
+
+    /// When the request began: the first of its stamps that is known, 0 if none is.
+    public var start: Nanoseconds {
+        if queued != 0 { return queued }
+        if kicked != 0 { return kicked }
+        return popped != 0 ? popped : submitted
+    }
+
+    /// When the request was over: the last of its stamps that is known, 0 if it is not.
+    public var end: Nanoseconds {
+        if reaped != 0 { return reaped }
+        return published != 0 ? published : completed
+    }
+
+    /// From start to end, nanoseconds; `nil` where either is not known, or the end lies before the
+    /// start.
+    public var latency: Nanoseconds? {
+        let (start, end) = (start, end)
+        return start != 0 && end >= start ? end - start : nil
+    }
+
+    /// Nanoseconds spent in `stage`; `nil` where one of its two stamps is not known, or they run
+    /// backwards.
+    public func time(in stage: StageTimes.Stage) -> Nanoseconds? {
+        let (from, to) =
+            switch stage {
+            case .ringWait: (queued, popped)
+            case .submit: (popped, submitted)
+            case .storage: (submitted, completed)
+            case .complete: (completed, published)
+            case .notify: (published, reaped)
+            }
+        return from != 0 && to >= from ? to - from : nil
     }
 }

@@ -92,6 +92,13 @@ enum Rules {
         "Grid": [],
         "ProcFS": ["Telemetry"],
         "QMP": ["Telemetry", "FoundationEssentials"],
+        "Analysis": ["Telemetry", "FoundationEssentials"],
+        "Exchange": ["Telemetry", "FoundationEssentials"],
+        "Libraries": ["CLibraries"],
+        "Recording": [
+            "Telemetry", "Kernel", "Libraries", "SystemPackage", "FoundationEssentials",
+        ],
+        "Query": ["Telemetry", "Libraries"],
         "Virtio": ["Telemetry", "CKernel", "Synchronization"],
         "Screens": ["Grid", "Telemetry", "TOMLKit", "DequeModule"],
         "Kernel": ["Telemetry", "CKernel", "SystemPackage", "Glibc", "Synchronization"],
@@ -108,7 +115,8 @@ enum Rules {
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
-            "Attach", "Terminal", "ArgumentParser", "FoundationEssentials", "Glibc",
+            "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
+            "ArgumentParser", "FoundationEssentials", "Glibc",
             "Synchronization",
             "SystemPackage",
         ],
@@ -191,7 +199,7 @@ enum Rules {
     // MARK: Unsafe code
 
     /// The only rooms with unsafe code.
-    static let unsafeRooms: Set = ["Kernel", "Virtio", "DataPlane", "Terminal"]
+    static let unsafeRooms: Set = ["Kernel", "Virtio", "DataPlane", "Terminal", "Libraries"]
 
     static func unsafeCode(path: String, source: SourceText) -> [Breach] {
         guard let room = room(of: path) else { return [] }

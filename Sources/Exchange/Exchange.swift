@@ -1,0 +1,59 @@
+/// Traces of other tools: their files become `IOEvent`s, and ours become their files. A pure room:
+/// bytes come in and go out piece by piece, whatever the file's size.
+
+public import Telemetry
+
+/// What an importer hands over.
+public protocol TraceSink {
+    /// A request of the LUN `events[…].lun`, an index into the names given before.
+    mutating func take(_ event: IOEvent) throws
+    /// The name of LUN number `index`; given before its first request.
+    mutating func name(_ name: String, ofLUN index: UInt16) throws
+}
+
+/// Reads a trace of one format.
+public protocol TraceImporter {
+    /// Takes the file's next `bytes`, which may end anywhere, and hands over what is complete.
+    mutating func take(_ bytes: ArraySlice<UInt8>, into sink: inout some TraceSink) throws
+    /// The file is at its end: hands over the rest.
+    mutating func finish(into sink: inout some TraceSink) throws
+    /// What could not be read.
+    var faults: Faults { get }
+}
+
+/// Lines or records that could not be read: all are counted, the first are named.
+public struct Faults: Sendable, Equatable {
+    /// One that could not be read.
+    public struct Fault: Sendable, Equatable {
+        /// Line, 1-based; for a binary format the record's number, 1-based.
+        public var line: UInt64
+        public var reason: String
+
+        public init(line: UInt64, reason: String) {
+            self.line = line
+            self.reason = reason
+        }
+    }
+    /// How many there were.
+    public private(set) var count: UInt64 = 0
+    /// The first of them.
+    public private(set) var first: [Fault] = []
+    /// How many are named.
+    public static let limit = 20
+
+    public init() {}
+
+    /// Counts one.
+    public mutating func add(line: UInt64, _ reason: String) {
+        count += 1
+        if first.count < Self.limit { first.append(Fault(line: line, reason: reason)) }
+    }
+}
+
+/// Writes a trace of one format.
+public protocol TraceExporter {
+    /// The bytes that `events`, in the order of their start, add to the file.
+    mutating func bytes(for events: [IOEvent]) throws -> [UInt8]
+    /// The bytes that end the file.
+    mutating func finish() throws -> [UInt8]
+}
