@@ -30,6 +30,9 @@ struct Disk: ~Copyable {
     private let placed: FixedArray<UInt16>
     private var placedCount = 0
     private var traceMode = TraceMode.off
+    /// A request leaves a record if its number has none of these bits.
+    private var recordMask: UInt64 = 0
+    private var recordNumber: UInt64 = 0
     private var depth = 0
     private var depthSince: UInt64
     private var isArmed = false
@@ -104,6 +107,7 @@ struct Disk: ~Copyable {
     private mutating func reap() -> Int {
         var now = Clock.ticks()
         traceMode = shared.orders.trace
+        recordMask = (1 &<< UInt64(shared.orders.recordShift)) &- 1
         if isArmed {
             isArmed = false
             queue.suppressInterrupts()
@@ -179,6 +183,8 @@ struct Disk: ~Copyable {
         fold(.complete, published &- completed)
         fold(.notify, reaped &- published)
         guard traceMode == .requests else { return }
+        recordNumber &+= 1
+        guard recordNumber & recordMask == 0 else { return }
         let interrupt = counters[DeviceCounter.lastInterrupt]
         trace.append(
             TraceRing.Record(

@@ -183,6 +183,12 @@ public final class Engine: Sendable {
         set { orders.trace = newValue }
     }
 
+    /// One request in 2^`recordShift` of each LUN leaves a record, 0…16, while requests are traced.
+    public var recordShift: Int {
+        get { orders.recordShift }
+        set { orders.recordShift = newValue }
+    }
+
     /// Holds the ticks to `CLOCK_MONOTONIC` again, which they drift from by some millionths. Call
     /// it before reading counters, once a sample.
     ///

@@ -36,7 +36,7 @@ final class LUNShared: Sendable {
 
 /// Orders to all threads of an engine, given by its owner.
 struct Orders: Sendable {
-    private enum Word: Int, CaseIterable { case guestStops, devicesStop, trace }
+    private enum Word: Int, CaseIterable { case guestStops, devicesStop, trace, recordShift }
     private let words: SharedWords
 
     init() throws(KernelError) { words = try SharedWords(count: Word.allCases.count) }
@@ -56,5 +56,11 @@ struct Orders: Sendable {
             TraceMode(rawValue: Int(truncatingIfNeeded: words[Word.trace.rawValue])) ?? .off
         }
         nonmutating set { words[Word.trace.rawValue] = UInt64(newValue.rawValue) }
+    }
+
+    /// One request in 2^`recordShift` of a LUN leaves a record, 0…16.
+    var recordShift: Int {
+        get { Int(words[Word.recordShift.rawValue] & 31) }
+        nonmutating set { words[Word.recordShift.rawValue] = UInt64(min(max(0, newValue), 16)) }
     }
 }

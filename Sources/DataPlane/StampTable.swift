@@ -31,6 +31,7 @@ public enum TraceMode: Int, Sendable, CaseIterable {
     case off
     /// Stage times too, folded into histograms on the spot.
     case stages
-    /// Stage times, and a record of every request in the vCPU's trace ring.
+    /// Stage times, and a record of every request, or of one in so many (`Engine.recordShift`), in
+    /// the vCPU's trace ring.
     case requests
 }

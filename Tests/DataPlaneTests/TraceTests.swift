@@ -21,6 +21,24 @@ extension DataPlaneTests {
             }
         }
 
+        @Test func ofASampleEveryEighthRequestIsRecorded() throws {
+            var configuration = engineOfOne(.null(byteCount: 1 << 20), job(depth: 4))
+            configuration.trace = .requests
+            let engine = try Engine(configuration)
+            engine.recordShift = 3
+            try engine.start()
+            var records: UInt64 = 0
+            wait {
+                engine.drainTrace { _ in records += 1 }
+                return records >= UInt64(scaled(500))
+            }
+            engine.stop()
+            engine.drainTrace { _ in records += 1 }
+            let counters = engine.counters(ofLUN: 0)
+            #expect(records + engine.lostTraceEvents == counters.requests / 8)
+            #expect(counters.staged == counters.requests)
+        }
+
         /// Traced from the first request on, drained all the time: each request has its record.
         @Test(arguments: Place.present, [1, 32])
         func everyRequestIsRecordedOrCountedAsLost(_ place: Place, _ depth: Int) throws {

@@ -1,0 +1,185 @@
+public import Telemetry
+
+/// Replaces names and paths by words that say only what they stand for: `lun-3`, `file-12`. The
+/// same name gets the same word everywhere, so that a recording still tells its LUNs apart.
+///
+/// What a number says stays. A text that a person or a program wrote freely (notices, findings'
+/// evidence) keeps its words, except that every known name in it is replaced, and whatever looks
+/// like a path.
+public struct Redactor: Sendable {
+    private var words: [String: String] = [:]
+    private var counts: [String: Int] = [:]
+    /// Known names, the longest first: a name may be part of another.
+    private var names: [String] = []
+
+    /// Knows no name yet.
+    public init() {}
+
+    /// `snapshot` without names and paths.
+    public mutating func redact(_ snapshot: Snapshot) -> Snapshot {
+        var result = snapshot
+        learn(snapshot)
+        result.source.name = word(snapshot.source.name, "source")
+        for index in result.vms.indices { redact(&result.vms[index]) }
+        for index in result.luns.indices { redact(&result.luns[index]) }
+        for index in result.threads.indices { redact(&result.threads[index]) }
+        for index in result.locks.indices {
+            result.locks[index].vm = result.locks[index].vm.map { word($0, "vm") }
+            result.locks[index].name = free(result.locks[index].name)
+            result.locks[index].waiters = result.locks[index].waiters.map(free)
+        }
+        for index in result.host.disks.indices {
+            result.host.disks[index].name = word(result.host.disks[index].name, "disk")
+            result.host.disks[index].luns = result.host.disks[index].luns.map { qualified($0) }
+        }
+        for index in result.eventCounts.indices {
+            result.eventCounts[index].vm = result.eventCounts[index].vm.map { word($0, "vm") }
+            result.eventCounts[index].detail = result.eventCounts[index].detail.map(free)
+        }
+        redactTexts(&result)
+        return result
+    }
+
+    /// `mark` without names and paths.
+    public func redact(_ mark: Mark) -> Mark {
+        var result = mark
+        result.scope = mark.scope.map(free)
+        result.text = free(mark.text)
+        return result
+    }
+
+    /// The word for the LUN called `name`, `VM/id` or id.
+    public mutating func redact(lun name: String) -> String { qualified(name) }
+
+    /// Gives every name of `snapshot` its word first, so that free texts find them all.
+    private mutating func learn(_ snapshot: Snapshot) {
+        for machine in snapshot.vms {
+            _ = word(machine.name, "vm")
+            if let path = machine.qmp { _ = word(path, "socket") }
+        }
+        for lun in snapshot.luns {
+            _ = word(lun.id, "lun")
+            for name in [lun.node] + lun.graph.map({ $0.name }) {
+                _ = name.map { word($0, "node") }
+            }
+            for path in [lun.file] + lun.graph.map(\.file) { _ = path.map { word($0, "file") } }
+            if let threads = lun.ioThread {
+                for name in threads.split(separator: ",") { _ = word(String(name), "iothread") }
+            }
+        }
+        for disk in snapshot.host.disks { _ = word(disk.name, "disk") }
+    }
+
+    private mutating func redact(_ machine: inout VirtualMachine) {
+        machine.name = word(machine.name, "vm")
+        machine.qmp = machine.qmp.map { word($0, "socket") }
+    }
+
+    private mutating func redact(_ lun: inout LUN) {
+        lun.vm = lun.vm.map { word($0, "vm") }
+        lun.id = word(lun.id, "lun")
+        lun.node = lun.node.map { word($0, "node") }
+        lun.file = lun.file.map { word($0, "file") }
+        lun.ioThread = lun.ioThread.map { names in
+            names.split(separator: ",").map { word(String($0), "iothread") }
+                .joined(separator: ",")
+        }
+        lun.hostDisk = lun.hostDisk.map { word($0, "disk") }
+        lun.throttle = lun.throttle.map { limits in
+            limits.split(separator: " ").map { part in
+                part.hasPrefix("group=")
+                    ? "group=" + word(String(part.dropFirst(6)), "group") : String(part)
+            }.joined(separator: " ")
+        }
+        for index in lun.graph.indices {
+            lun.graph[index].name = word(lun.graph[index].name, "node")
+            lun.graph[index].file = lun.graph[index].file.map { word($0, "file") }
+        }
+    }
+
+    private mutating func redact(_ thread: inout ThreadActivity) {
+        thread.vm = thread.vm.map { word($0, "vm") }
+        // `CPU 0/KVM` and `IO iothread0` say what they are; a name of its own does not survive.
+        thread.name = free(thread.name)
+        thread.luns = thread.luns.map { word($0, "lun") }
+    }
+
+    private mutating func redactTexts(_ result: inout Snapshot) {
+        for index in result.findings.indices {
+            result.findings[index].scope = free(result.findings[index].scope)
+            result.findings[index].title = free(result.findings[index].title)
+            result.findings[index].evidence = free(result.findings[index].evidence)
+            result.findings[index].fix = free(result.findings[index].fix)
+        }
+        for index in result.notices.indices {
+            result.notices[index].vm = result.notices[index].vm.map { word($0, "vm") }
+            result.notices[index].text = free(result.notices[index].text)
+        }
+        for index in result.sources.indices {
+            result.sources[index].vm = result.sources[index].vm.map { word($0, "vm") }
+            result.sources[index].detail = result.sources[index].detail.map(free)
+        }
+        for index in result.unavailable.indices {
+            result.unavailable[index].reason = free(result.unavailable[index].reason)
+            result.unavailable[index].remedy = result.unavailable[index].remedy.map(free)
+        }
+    }
+
+    // MARK: Words
+
+    /// The word that stands for `name`, a new one of `kind` if there is none.
+    private mutating func word(_ name: String, _ kind: String) -> String {
+        if let known = words[name] { return known }
+        if name.isEmpty { return name }
+        let number = (counts[kind] ?? 0) + 1
+        counts[kind] = number
+        let word = "\(kind)-\(number)"
+        words[name] = word
+        let place = names.firstIndex { $0.utf8.count <= name.utf8.count } ?? names.endIndex
+        names.insert(name, at: place)
+        return word
+    }
+
+    /// `VM/id` with a word for each part that is known as one.
+    private mutating func qualified(_ name: String) -> String {
+        if let known = words[name] { return known }
+        guard let slash = name.lastIndex(of: "/") else { return word(name, "lun") }
+        let vm = word(String(name[..<slash]), "vm")
+        return vm + "/" + word(String(name[name.index(after: slash)...]), "lun")
+    }
+
+    /// A text with the known names and the paths in it replaced.
+    private func free(_ text: String) -> String {
+        var result = ""
+        var rest = text[...]
+        while let first = rest.first {
+            let isStart = result.last.map { !Self.isPartOfName($0) } ?? true
+            if isStart, let name = names.first(where: { starts(rest, with: $0) }) {
+                result += words[name] ?? ""
+                rest = rest.dropFirst(name.count)
+            } else if isStart, first == "/", let path = Self.path(rest) {
+                result += "/…"
+                rest = rest.dropFirst(path.count)
+            } else {
+                result.append(first)
+                rest = rest.dropFirst()
+            }
+        }
+        return result
+    }
+
+    private func starts(_ text: Substring, with name: String) -> Bool {
+        guard text.hasPrefix(name) else { return false }
+        return text.dropFirst(name.count).first.map { !Self.isPartOfName($0) } ?? true
+    }
+
+    private static func isPartOfName(_ character: Character) -> Bool {
+        character.isLetter || character.isNumber || character == "_" || character == "-"
+    }
+
+    /// The path that `text` begins with: two parts at least, so that `read/s` is none.
+    private static func path(_ text: Substring) -> Substring? {
+        let path = text.prefix { !$0.isWhitespace && !",;:'\"()".contains($0) }
+        return path.count > 1 ? path : nil
+    }
+}
