@@ -66,7 +66,7 @@ import Testing
         let name = redactor.redact(lun: "payroll/salaries")
         #expect(name == "vm-1/lun-1")
         let mark = redactor.redact(
-            Mark(monotonic: 1, kind: .note, scope: "lun:salaries", text: "see /home/x/y"))
+            Mark(monotonic: 1, kind: .note, scope: "lun:salaries", text: "see /mnt/x/y"))
         #expect(mark.scope == "lun:lun-1")
         #expect(mark.text == "see /…")
     }
