@@ -15,9 +15,13 @@ extension Painter {
 
     private mutating func drawKeys(row: Int) {
         var column = 0
-        for binding in Keymap.bindings where binding.works(on: state.screen) {
-            guard var title = binding.footer else { continue }
-            if binding.action == .pause && history.isPaused { title = "Go on" }
+        let isReplay = state.replay != nil
+        for binding in Keymap.bindings
+        where binding.works(on: state.screen) && binding.works(inReplay: isReplay) {
+            guard var title = isReplay ? binding.footerInReplay : binding.footer else {
+                continue
+            }
+            if binding.action == .pause && state.isStill(history) { title = "Go on" }
             let keys = binding.keys.prefix(2).map(\.title).joined()
             let width = keys.utf8.count + title.utf8.count
             guard column + width <= columns else { continue }

@@ -12,16 +12,18 @@ enum HelpText {
     }
 
     /// Lines at this width.
-    static func lineCount(_ snapshot: Snapshot, _ size: Size) -> Int {
-        lines(snapshot, Thresholds(), .unicode, columns: size.columns).count
+    static func lineCount(_ snapshot: Snapshot, _ size: Size, isReplay: Bool) -> Int {
+        lines(snapshot, Thresholds(), .unicode, columns: size.columns, isReplay: isReplay).count
     }
 
     static func lines(
-        _ snapshot: Snapshot, _ thresholds: Thresholds, _ symbols: Symbols, columns: Int
+        _ snapshot: Snapshot, _ thresholds: Thresholds, _ symbols: Symbols, columns: Int,
+        isReplay: Bool
     ) -> [Line] {
+        let bindings = Keymap.bindings.filter { $0.works(inReplay: isReplay) }
         let lines =
             sources(snapshot, symbols) + unavailable(snapshot) + [Line(text: "Keys", isTitle: true)]
-            + Keymap.bindings.map { Line(key: $0.keyText, text: $0.title, style: Style(.key)) }
+            + bindings.map { Line(key: $0.keyText, text: $0.title, style: Style(.key)) }
             + legend(symbols, thresholds)
             + Screen.allCases.flatMap { screen in
                 screen.rowType.map { columnLines($0, screen, snapshot) } ?? []
@@ -123,7 +125,9 @@ enum HelpText {
 
 extension Painter {
     mutating func drawHelp() {
-        let lines = HelpText.lines(snapshot, options.thresholds, symbols, columns: columns)
+        let lines = HelpText.lines(
+            snapshot, options.thresholds, symbols, columns: columns,
+            isReplay: state.replay != nil)
         let top = max(0, min(state.helpTop, lines.count - layout.table.count))
         let indent = HelpText.indent(columns)
         for (row, line) in zip(layout.table, lines.dropFirst(top)) {

@@ -3,12 +3,15 @@ internal import Grid
 /// What a key can ask for.
 enum Action: Sendable, Hashable, CaseIterable {
     case showLUNs, showVMs, showThreads, showQueues, showLatency, showInterrupts, showContention
-    case showDisks, openLatency, openVM, help, leave, quit
+    case showDisks, showTimeline, compare, openLatency, openVM, help, leave, quit
     case up, down, pageUp, pageDown, halfPageUp, halfPageDown, first, last
     case find, findNext, findPrevious, filter, hideIdle
     case sortMenu, sortLeft, sortRight, reverse, sortByIOPS, sortByBandwidth, sortByLatency
     case slower, faster, setInterval
-    case pause, previousSample, nextSample, firstSample, liveEdge
+    case pause, previousSample, nextSample, previousWhenPaused, nextWhenPaused
+    case firstSample, liveEdge, jump, slowerPlay, fasterPlay
+    case nextEvent, previousEvent, mark, record, dumpFlightRecorder
+    case cursorLeft, cursorRight, goToCursor
     case tag, lock, follow, nextScope, allLUNs
     case units, words, names, color, redraw
 }
@@ -20,21 +23,41 @@ struct Binding: Sendable {
     let title: String
     /// A word for the footer, `nil` to leave it out there.
     let footer: String?
+    /// The same in a replay, where it is another.
+    let footerInReplay: String?
     /// The screens it works on, `nil` for all.
     let screens: [Screen]?
+    let mode: Mode
+
+    /// When it works.
+    enum Mode: Sendable {
+        case always, live, replay
+        /// Live and in a replay, but only while time stands still.
+        case still
+    }
 
     init(
         _ action: Action, _ keys: [Key], _ title: String, footer: String? = nil,
-        on screens: [Screen]? = nil
+        footerInReplay: String? = nil, on screens: [Screen]? = nil, when mode: Mode = .always
     ) {
         self.action = action
         self.keys = keys
         self.title = title
         self.footer = footer
+        self.footerInReplay = footerInReplay ?? footer
         self.screens = screens
+        self.mode = mode
     }
 
     func works(on screen: Screen) -> Bool { screens?.contains(screen) ?? true }
+
+    func works(inReplay isReplay: Bool) -> Bool {
+        switch mode {
+        case .always, .still: true
+        case .live: !isReplay
+        case .replay: isReplay
+        }
+    }
 
     /// `F3 /`
     var keyText: String { keys.map(\.title).joined(separator: " ") }
@@ -45,12 +68,15 @@ enum Keymap {
     private static let tables = Screen.allCases.filter(\.isTable)
 
     /// In the order of the help and of the footer.
-    static let bindings: [Binding] = screens + rows + table + time + display
+    static let bindings: [Binding] =
+        screens + rows + table + time + replay + marks + timeline + display
 
-    /// What `key` asks for on `screen`; Left and Right walk through the samples only while paused.
-    static func action(for key: Key, on screen: Screen, isPaused: Bool) -> Action? {
-        if !isPaused, key == .left || key == .right { return nil }
-        return bindings.first { $0.works(on: screen) && $0.keys.contains(key) }?.action
+    /// What `key` is bound to on `screen` while time stands still, or does not.
+    static func binding(for key: Key, on screen: Screen, isStill: Bool) -> Binding? {
+        bindings.first { binding in
+            binding.works(on: screen) && binding.keys.contains(key)
+                && (isStill || binding.mode != .still)
+        }
     }
 
     private static let screens: [Binding] = [
@@ -68,11 +94,16 @@ enum Keymap {
         Binding(.showContention, [.character("8"), .character("c")], "locks and who waits"),
         Binding(.showDisks, [.character("K")], "the host's disks under the LUNs"),
         Binding(
+            .showTimeline, [.character("0"), .character("Y")],
+            "timeline: all LUNs over the whole time, events, marks"),
+        Binding(.compare, [.character("D")], "compare mark A with mark B"),
+        Binding(
             .openVM, [.enter], "show the LUNs of the selected VM only", on: [.vms]),
         Binding(
             .openLatency, [.enter], "open the latency of the selected or tagged LUNs", on: [.luns]),
         Binding(
-            .leave, [.escape], "back from help or latency; else drop tags, lock, filter in turn"),
+            .leave, [.escape],
+            "back from help, latency, timeline; else drop tags, lock, filter in turn"),
     ]
 
     private static let rows: [Binding] = [
@@ -116,20 +147,61 @@ enum Keymap {
 
     private static let time: [Binding] = [
         Binding(
-            .slower, [.function(7), .character("-")], "sample less often", footer: "Slower"),
+            .slower, [.function(7), .character("-")], "sample less often", footer: "Slower",
+            when: .live),
         Binding(
-            .faster, [.function(8), .character("+")], "sample more often", footer: "Faster"),
-        Binding(.setInterval, [.character("s")], "set the interval in seconds"),
+            .faster, [.function(8), .character("+")], "sample more often", footer: "Faster",
+            when: .live),
+        Binding(.setInterval, [.character("s")], "set the interval in seconds", when: .live),
+        Binding(
+            .slowerPlay, [.character("{")], "play slower, down to a quarter", footer: "Slower",
+            when: .replay),
+        Binding(
+            .fasterPlay, [.character("}")], "play faster, up to 64 times", footer: "Faster",
+            when: .replay),
         Binding(
             .quit, [.function(10), .character("q"), .control("c")], "quit", footer: "Quit"),
         Binding(
             .pause, [.character(" "), .character("Z")], "pause and look back; go on",
             footer: "Pause"),
+        Binding(.previousSample, [.character("[")], "previous sample"),
+        Binding(.nextSample, [.character("]")], "next sample"),
         Binding(
-            .previousSample, [.character("["), .left], "previous sample (Left when paused)"),
-        Binding(.nextSample, [.character("]"), .right], "next sample (Right when paused)"),
+            .previousWhenPaused, [.left, .character("T")], "previous sample, when paused",
+            on: allButTimeline, when: .still),
+        Binding(
+            .nextWhenPaused, [.right, .character("t")], "next sample, when paused",
+            on: allButTimeline, when: .still),
         Binding(.firstSample, [.character("^")], "oldest sample"),
         Binding(.liveEdge, [.character("$")], "newest sample, live"),
+    ]
+
+    private static let allButTimeline = Screen.allCases.filter { $0 != .timeline }
+
+    private static let replay: [Binding] = [
+        Binding(
+            .jump, [.character("b")],
+            "go to a time: 22:01, 22:01:30, 2026-01-02 22:01 (UTC), -5m, +30s, 1767323045",
+            footerInReplay: "Jump"),
+        Binding(
+            .nextEvent, [.character("e")],
+            "next event: finding, trigger, warning, change, gap, mark", footerInReplay: "Event"),
+        Binding(.previousEvent, [.character("E")], "previous event"),
+    ]
+
+    private static let marks: [Binding] = [
+        Binding(.mark, [.character("m")], "mark A, then B, then anew"),
+        Binding(
+            .record, [.character("R")], "record to a file, or stop recording", when: .live),
+        Binding(
+            .dumpFlightRecorder, [.character("B")], "write the flight recorder to a file",
+            when: .live),
+    ]
+
+    private static let timeline: [Binding] = [
+        Binding(.cursorLeft, [.left], "cursor left (PgUp: a tenth)", on: [.timeline]),
+        Binding(.cursorRight, [.right], "cursor right (PgDn: a tenth)", on: [.timeline]),
+        Binding(.goToCursor, [.enter], "go to the time at the cursor", on: [.timeline]),
     ]
 
     private static let display: [Binding] = [

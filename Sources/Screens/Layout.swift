@@ -13,6 +13,8 @@ struct Layout {
     var table: Range<Int> = 0..<0
     /// Sums that stay below the table.
     var pinned: Range<Int> = 0..<0
+    /// The timeline of a recording, in one line.
+    var strip: Int?
     var footer: Int?
 
     init(_ size: Size, _ state: ViewState, _ snapshot: Snapshot) {
@@ -37,6 +39,10 @@ struct Layout {
         if rows >= 16 || (mustTell && rows >= 2) {
             end -= 1
             footer = end
+        }
+        if state.replay != nil, rows >= 24, screen != .timeline {
+            end -= 1
+            strip = end
         }
         let sums = Self.pinnedCount(rows, screen, snapshot)
         pinned = max(line, end - sums)..<max(line, end)

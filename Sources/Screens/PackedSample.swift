@@ -68,6 +68,22 @@ final class PackedSample: Sendable {
     /// `CLOCK_MONOTONIC` nanoseconds of the sample.
     var monotonic: Nanoseconds { frame.monotonic }
 
+    /// When it was taken.
+    var moment: Moment { Moment(frame) }
+
+    /// Seconds since the sample before.
+    var interval: Double? { frame.interval }
+
+    /// All LUNs together.
+    var total: BlockRates { frame.total }
+
+    /// What it tells besides numbers.
+    var happenings: Happenings {
+        Happenings(
+            monotonic: frame.monotonic, interval: frame.interval, notices: noticeTable.rows,
+            findings: findings.rows)
+    }
+
     /// What happened before it.
     var notices: [Notice] { noticeTable.rows }
 

@@ -4,7 +4,7 @@ internal import Grid
 struct Prompt: Sendable, Equatable {
     /// What is asked.
     enum Kind: Sendable, Equatable {
-        case find, filter, interval
+        case find, filter, interval, jump
         /// One of these columns; the text narrows them.
         case sort([String])
 
@@ -14,6 +14,7 @@ struct Prompt: Sendable, Equatable {
             case .find: "Find: "
             case .filter: "Filter: "
             case .interval: "Seconds between samples (0.1-3600): "
+            case .jump: "Go to (22:01, 2026-01-02 22:01, -5m; UTC): "
             case .sort: "Sort by: "
             }
         }

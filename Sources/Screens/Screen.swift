@@ -2,7 +2,7 @@ internal import Telemetry
 
 /// The screens there are.
 public enum Screen: Sendable, CaseIterable {
-    case luns, vms, threads, queues, latency, interrupts, contention, disks, help
+    case luns, vms, threads, queues, latency, interrupts, contention, disks, timeline, compare, help
 
     /// The name in the status line and the help.
     var title: String {
@@ -15,6 +15,8 @@ public enum Screen: Sendable, CaseIterable {
         case .interrupts: "Interrupts and exits"
         case .contention: "Contention"
         case .disks: "Host disks"
+        case .timeline: "Timeline"
+        case .compare: "Compare"
         case .help: "Help"
         }
     }
@@ -34,7 +36,7 @@ public enum Screen: Sendable, CaseIterable {
         case .interrupts: EventCount.self
         case .contention: LockActivity.self
         case .disks: HostDisk.self
-        case .latency, .help: nil
+        case .latency, .timeline, .compare, .help: nil
         }
     }
 
@@ -53,7 +55,7 @@ public enum Screen: Sendable, CaseIterable {
         case .interrupts: "rate/s"
         case .contention: "wait%"
         case .disks: "aqu-sz"
-        case .luns, .latency, .help: "p99"
+        case .luns, .latency, .timeline, .compare, .help: "p99"
         }
     }
 }

@@ -50,12 +50,15 @@ public func render(
     case .threads: painter.drawThreads()
     case .contention: painter.drawContention()
     case .latency: painter.drawLatency()
+    case .timeline: painter.drawTimeline()
+    case .compare: painter.drawComparison()
     case .help: painter.drawHelp()
     case .vms: painter.drawTable(of: VMRow.self)
     case .queues: painter.drawTable(of: QueueRow.self)
     case .interrupts: painter.drawTable(of: EventCount.self)
     case .disks: painter.drawTable(of: HostDisk.self)
     }
+    painter.drawStrip()
     painter.drawFooter()
     return painter.grid
 }

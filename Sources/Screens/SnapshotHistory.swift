@@ -1,7 +1,8 @@
 internal import DequeModule
 public import Telemetry
 
-/// The last ten minutes of samples in memory, and where in them the screen stands.
+/// The last ten minutes of samples in memory, and where in them the screen stands; of a recording
+/// a window on it, which the owner moves.
 ///
 /// The cursor is either at the live edge, where it follows every new sample, or paused at one
 /// sample, which stays put while new ones arrive behind it. The newest sample is kept as it came,
@@ -64,15 +65,10 @@ public struct SnapshotHistory: Sendable {
     public mutating func append(_ snapshot: Snapshot) {
         if let latest {
             if cursor == newestNumber { lookedAt = (newestNumber, latest) }
-            let sample = PackedSample(latest, like: packed.last)
-            packed.append(sample)
-            packedBytes += sample.byteCount
+            pack(latest)
         }
         latest = snapshot
-        while mustDropOldest, let oldest = packed.popFirst() {
-            packedBytes -= oldest.byteCount
-            firstNumber += 1
-        }
+        while mustDropOldest { dropOldest() }
         if let cursor { show(max(cursor, firstNumber)) }
     }
 
@@ -80,7 +76,7 @@ public struct SnapshotHistory: Sendable {
 
     private var mustDropOldest: Bool {
         guard let oldest = packed.first, let latest else { return false }
-        if count > capacity || packedBytes > byteCapacity { return true }
+        if isOver { return true }
         return !isPaused && latest.monotonic > oldest.monotonic
             && Double(latest.monotonic - oldest.monotonic) / 1e9 > seconds
     }
@@ -120,6 +116,12 @@ public struct SnapshotHistory: Sendable {
         if latest != nil { show(firstNumber) }
     }
 
+    /// Pauses at the last sample at or before `monotonic`, the oldest where there is none.
+    public mutating func show(atOrBefore monotonic: Nanoseconds) {
+        guard latest != nil else { return }
+        show(firstNumber + (lastIndex { $0 <= monotonic } ?? 0))
+    }
+
     /// The LUNs' rates of at most `count` samples, from the one shown back.
     func trail(_ count: Int) -> RateTrail {
         guard let shown, let shownIndex else { return RateTrail(luns: [], before: []) }
@@ -136,5 +138,150 @@ public struct SnapshotHistory: Sendable {
             start -= 1
         }
         return packed[start..<shownIndex].flatMap(\.notices) + shown.notices
+    }
+
+    // MARK: A window on a recording
+
+    /// Samples before the one shown.
+    public var countBefore: Int { shownIndex ?? 0 }
+    /// Samples after the one shown.
+    public var countAfter: Int { count - 1 - (shownIndex ?? count - 1) }
+
+    /// Keeps `window` in place of what was kept, the oldest first, and pauses at its sample
+    /// `index`; as many around that as fit, those before it first to go.
+    public mutating func replace(window: [Snapshot], showing index: Int) {
+        packed = []
+        (packedBytes, firstNumber, cursor, lookedAt) = (0, 0, nil, nil)
+        latest = window.last
+        for sample in window.dropLast() { pack(sample) }
+        guard !window.isEmpty else { return }
+        show(min(max(0, index), packed.count))
+        while isOver, countBefore > 0 { dropOldest() }
+        while isOver, countAfter > 0 { dropNewest() }
+    }
+
+    /// Adds what comes after the newest sample; the oldest go, but never the one shown. The cursor
+    /// stays where it is.
+    public mutating func extend(after samples: [Snapshot]) {
+        guard let shownIndex else { return replace(window: samples, showing: 0) }
+        show(firstNumber + shownIndex)
+        for sample in samples {
+            if let latest {
+                if cursor == newestNumber { lookedAt = (newestNumber, latest) }
+                pack(latest)
+            }
+            latest = sample
+            while isOver, countBefore > 0 { dropOldest() }
+            if isOver, countAfter > 1 { return dropNewest() }
+        }
+    }
+
+    /// Adds what came before the oldest sample, the oldest of it first; the newest go, but never
+    /// the one shown. The cursor stays where it is.
+    public mutating func extend(before samples: [Snapshot]) {
+        guard let shownIndex else {
+            return replace(window: samples, showing: samples.count - 1)
+        }
+        show(firstNumber + shownIndex)
+        var added: [PackedSample] = []
+        for sample in samples { added.append(PackedSample(sample, like: added.last)) }
+        for sample in added.reversed() {
+            packed.prepend(sample)
+            packedBytes += sample.byteCount
+            firstNumber -= 1
+            while isOver, countAfter > 0 { dropNewest() }
+            if isOver, countBefore > 1 { return dropOldest() }
+        }
+    }
+
+    private var isOver: Bool { count > capacity || packedBytes > byteCapacity }
+
+    private mutating func pack(_ sample: Snapshot) {
+        let sample = PackedSample(sample, like: packed.last)
+        packed.append(sample)
+        packedBytes += sample.byteCount
+    }
+
+    private mutating func dropOldest() {
+        guard let oldest = packed.popFirst() else { return }
+        packedBytes -= oldest.byteCount
+        firstNumber += 1
+    }
+
+    private mutating func dropNewest() {
+        guard let newest = packed.popLast() else { return }
+        packedBytes -= newest.byteCount
+        latest = newest.snapshot
+        if let cursor { show(min(cursor, newestNumber)) }
+    }
+
+    // MARK: Single samples
+
+    /// The times of the oldest and the newest sample; `nil` before the first.
+    var range: (first: Moment, last: Moment)? {
+        guard let latest else { return nil }
+        return (moment(0) ?? Moment(latest), Moment(latest))
+    }
+
+    /// When the sample at `index` was taken.
+    func moment(_ index: Int) -> Moment? {
+        if index == packed.count { return latest.map { Moment($0) } }
+        return packed.indices.contains(index) ? packed[index].moment : nil
+    }
+
+    /// The sample at `index`, unpacked.
+    func sample(_ index: Int) -> Snapshot? {
+        if index == packed.count { return latest }
+        return packed.indices.contains(index) ? packed[index].snapshot : nil
+    }
+
+    /// What all LUNs together did in each sample, the oldest first.
+    var overview: [TimelineBucket] {
+        packed.map { TimelineBucket($0.total, at: $0.moment.monotonic, interval: $0.interval) }
+            + (latest.map {
+                [TimelineBucket($0.total, at: $0.monotonic, interval: $0.interval)]
+            } ?? [])
+    }
+
+    /// What came and went with each sample, the oldest first.
+    func eachHappening(_ body: (Happenings) -> Void) {
+        for sample in packed { body(sample.happenings) }
+        if let latest { body(Happenings(latest)) }
+    }
+
+    /// Index of the last sample whose time `holds`; times rise.
+    private func lastIndex(where holds: (Nanoseconds) -> Bool) -> Int? {
+        (0..<count).last { moment($0).map { holds($0.monotonic) } ?? false }
+    }
+
+    /// Pauses at the last sample whose wall clock is at most `wallClock`, else at the oldest.
+    mutating func show(wallClock: Int64) {
+        guard latest != nil else { return }
+        let index = (0..<count).last { moment($0).map { $0.wallClock <= wallClock } ?? false }
+        show(firstNumber + (index ?? 0))
+    }
+
+    /// Pauses at the first sample at or after `monotonic`, else at the newest.
+    mutating func show(atOrAfter monotonic: Nanoseconds) {
+        guard latest != nil else { return }
+        let index = (0..<count).first { moment($0).map { $0.monotonic >= monotonic } ?? false }
+        show(firstNumber + (index ?? packed.count))
+    }
+}
+
+/// What a sample tells besides numbers.
+struct Happenings {
+    var monotonic: Nanoseconds
+    var interval: Double?
+    var notices: [Notice]
+    var findings: [Finding]
+}
+
+extension Happenings {
+    /// Those of `snapshot`.
+    init(_ snapshot: Snapshot) {
+        self.init(
+            monotonic: snapshot.monotonic, interval: snapshot.interval, notices: snapshot.notices,
+            findings: snapshot.findings)
     }
 }

@@ -42,7 +42,7 @@ extension Painter {
         if let age = overdue {
             pieces.append(Piece("age " + age, weight: 98, Style(.warning)))
         }
-        pieces += noticePieces + sourcePieces
+        pieces += replayPieces + recorderPieces + noticePieces + sourcePieces
         if state.screen != .luns {
             pieces.append(Piece(state.screen.title, weight: 90, Style(.title)))
         }
@@ -71,6 +71,7 @@ extension Painter {
     }
 
     private var modePiece: Piece {
+        if let replay = state.replay { return replayMode(replay) }
         if history.isPaused {
             let mode = "PAUSED -" + NumberText.clock(history.lag)
             return Piece(mode, weight: 99, Style(.warning, bold: true))
@@ -81,9 +82,9 @@ extension Painter {
 
     /// The age of the newest sample when the next one is late by half an interval.
     private var overdue: String? {
-        guard let now = options.now, let latest = history.latest, now > latest.monotonic else {
-            return nil
-        }
+        guard let now = options.now, state.replay == nil, let latest = history.latest,
+            now > latest.monotonic
+        else { return nil }
         let age = Double(now - latest.monotonic) / 1e9
         return age > 1.5 * state.interval + 0.2 ? NumberText.clock(age) : nil
     }
@@ -143,9 +144,11 @@ extension Painter {
         }
     }
 
-    /// Microseconds from the sample shown to now; 0 when paused, as one looks at what was.
+    /// Microseconds from the sample shown to now; 0 when one looks at what was.
     private var sinceSample: Double {
-        guard let now = options.now, !history.isPaused, now > snapshot.monotonic else { return 0 }
+        guard let now = options.now, !history.isPaused, state.replay == nil,
+            now > snapshot.monotonic
+        else { return 0 }
         return Double(now - snapshot.monotonic) / 1000
     }
 
@@ -206,9 +209,9 @@ extension Painter {
         let loss = Style(cost.lostEvents > 0 ? .critical : .muted)
         pieces.append(
             Piece("loss \(cost.lostEvents)", weight: cost.lostEvents > 0 ? 97 : 40, loss))
-        let time = CalendarTime(wallClock: snapshot.wallClock)
-        let clock = [time.hour, time.minute, time.second].map(NumberText.twoDigits)
-        pieces.append(Piece(clock.joined(separator: ":") + "Z", weight: 65))
+        if state.replay == nil {
+            pieces.append(Piece(clockText(snapshot.wallClock), weight: 65))
+        }
         return pieces
     }
 

@@ -18,20 +18,26 @@ public struct Symbols: Sendable {
     let micro: String
     /// Between a table and the pane beside it.
     let rule: Unicode.Scalar
+    /// From one value to another.
+    let arrow: String
+    /// After a factor, and the factors below 1.
+    let times: String
+    let quarter: String
+    let half: String
 
     /// For terminals that show UTF-8.
     public static let unicode = Symbols(
         heights: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         shades: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         idle: "·", bar: "█", secondBar: "▒", groove: " ", cut: "…", notYet: "…", micro: "µ",
-        rule: "│")
+        rule: "│", arrow: "→", times: "×", quarter: "¼", half: "½")
 
     /// For every other terminal: nothing outside ASCII.
     public static let ascii = Symbols(
         heights: [" ", ".", ":", "-", "=", "+", "*", "#"],
         shades: [",", ":", "-", "=", "+", "*", "%"],
         idle: "_", bar: "#", secondBar: "=", groove: " ", cut: "~", notYet: ".", micro: "u",
-        rule: "|")
+        rule: "|", arrow: "->", times: "x", quarter: "1/4", half: "1/2")
 
     /// The height or shade for `value` on a scale from 0 to `highest`.
     static func level(

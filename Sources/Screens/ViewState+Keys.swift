@@ -11,14 +11,20 @@ extension ViewState {
     ) -> ViewAction {
         let hadMessage = message != nil
         message = nil
-        if prompt != nil, key != .control("c") { return answer(key, history: history, size: size) }
+        if prompt != nil, key != .control("c") { return answer(key, history: &history, size: size) }
         if case .mouse(let row, _, let wheel) = key {
             return point(atRow: row, wheel: wheel, history: history, size: size)
         }
-        guard let action = Keymap.action(for: key, on: screen, isPaused: history.isPaused) else {
+        let isReplay = replay != nil
+        guard let binding = Keymap.binding(for: key, on: screen, isStill: isStill(history)) else {
             return hadMessage ? .redraw : .none
         }
-        let result = perform(action, history: &history, size: size)
+        guard binding.works(inReplay: isReplay) else {
+            message = key.title + " is for " + (isReplay ? "live VMs" : "recordings") + " only"
+            return .redraw
+        }
+        var result = perform(binding.action, history: &history, size: size)
+        if result == .none, hadMessage { result = .redraw }
         settle(history, size)
         return result
     }
@@ -34,14 +40,26 @@ extension ViewState {
         case .color:
             usesColor.toggle()
             return .colorChanged(isOn: usesColor)
-        case .pause, .previousSample, .nextSample, .firstSample, .liveEdge:
-            walk(action, &history)
+        case .pause, .previousSample, .nextSample, .previousWhenPaused, .nextWhenPaused,
+            .firstSample, .liveEdge:
+            return walk(action, &history)
+        case .slowerPlay, .fasterPlay: return changeSpeed(action)
+        case .nextEvent: return goToEvent(forward: true, &history)
+        case .previousEvent: return goToEvent(forward: false, &history)
+        case .mark: setMark(history)
+        case .record, .dumpFlightRecorder: return record(action)
+        case .cursorLeft, .cursorRight, .goToCursor:
+            return moveTimeCursor(action, &history, size)
+        case .pageUp where screen == .timeline, .pageDown where screen == .timeline,
+            .first where screen == .timeline, .last where screen == .timeline:
+            return moveTimeCursor(action, &history, size)
         case .up, .down, .pageUp, .pageDown, .halfPageUp, .halfPageDown, .first, .last:
             move(action, history: history, size: size)
         case .showLUNs, .showVMs, .showThreads, .showQueues, .showLatency, .showInterrupts,
-            .showContention, .showDisks, .openLatency, .openVM, .help, .leave:
+            .showContention, .showDisks, .showTimeline, .compare, .openLatency, .openVM, .help,
+            .leave:
             goTo(action, history)
-        case .find, .filter, .setInterval, .sortMenu: ask(action, history)
+        case .find, .filter, .setInterval, .sortMenu, .jump: ask(action, history)
         case .findNext: find(forward: true, history: history)
         case .findPrevious: find(forward: false, history: history)
         case .sortLeft, .sortRight, .reverse, .sortByIOPS, .sortByBandwidth, .sortByLatency:
@@ -62,16 +80,6 @@ extension ViewState {
         table.scroll(toShow: Layout(size, self, snapshot).table.count)
     }
 
-    private mutating func walk(_ action: Action, _ history: inout SnapshotHistory) {
-        switch action {
-        case .pause: if history.isPaused { history.resume() } else { history.pause() }
-        case .previousSample: history.step(by: -1)
-        case .nextSample: history.step(by: 1)
-        case .firstSample: history.goToStart()
-        default: history.resume()
-        }
-    }
-
     private mutating func goTo(_ action: Action, _ history: SnapshotHistory) {
         switch action {
         case .showLUNs: screen = .luns
@@ -81,6 +89,12 @@ extension ViewState {
         case .showInterrupts: screen = .interrupts
         case .showContention: screen = .contention
         case .showDisks: screen = .disks
+        case .showTimeline, .compare:
+            if screen != .timeline, screen != .compare, screen != .help {
+                screenBeforeTime = screen
+            }
+            timeCursor = nil
+            screen = action == .compare ? .compare : .timeline
         case .openVM: openVM(history)
         case .showLatency, .openLatency:
             if screen != .latency { latencyScope = tagged.isEmpty ? .selected : .tagged }
@@ -99,6 +113,7 @@ extension ViewState {
         switch screen {
         case .help: screen = screenBeforeHelp
         case .latency: screen = .luns
+        case .timeline, .compare: screen = screenBeforeTime
         default:
             if !tagged.isEmpty {
                 tagged = []

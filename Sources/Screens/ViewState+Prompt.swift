@@ -7,13 +7,16 @@ extension ViewState {
         switch action {
         case .find: prompt = Prompt(.find)
         case .filter: prompt = Prompt(.filter, text: table.filter?.text ?? "")
+        case .jump: prompt = Prompt(.jump)
         case .sortMenu: prompt = Prompt(.sort(sortableWords(of: history.shown, shownAt: nil)))
         default: prompt = Prompt(.interval)
         }
     }
 
     /// Hands `key` to the prompt.
-    mutating func answer(_ key: Key, history: SnapshotHistory, size: Size) -> ViewAction {
+    mutating func answer(
+        _ key: Key, history: inout SnapshotHistory, size: Size
+    ) -> ViewAction {
         guard var asked = prompt else { return .none }
         let outcome = asked.handle(key)
         prompt = asked
@@ -24,7 +27,7 @@ extension ViewState {
         case .left: prompt = nil
         case .answered(let text):
             prompt = nil
-            result = accept(text, for: asked.kind, history: history)
+            result = accept(text, for: asked.kind, history: &history)
         }
         if let snapshot = history.shown {
             observe(snapshot)
@@ -34,7 +37,7 @@ extension ViewState {
     }
 
     private mutating func accept(
-        _ text: String, for kind: Prompt.Kind, history: SnapshotHistory
+        _ text: String, for kind: Prompt.Kind, history: inout SnapshotHistory
     ) -> ViewAction {
         switch kind {
         case .sort: table.sortWord = text
@@ -43,6 +46,7 @@ extension ViewState {
             lastFind = text
             find(forward: true, history: history)
         case .interval: return setInterval(text)
+        case .jump: return jump(to: text, &history)
         }
         return .redraw
     }

@@ -20,8 +20,12 @@ extension ViewState {
             default: far
             }
         if screen == .help {
-            helpTop = max(0, min(helpTop + step, HelpText.lineCount(snapshot, size) - page))
-        } else {
+            let lines = HelpText.lineCount(snapshot, size, isReplay: replay != nil)
+            helpTop = max(0, min(helpTop + step, lines - page))
+        } else if screen == .compare {
+            let count = max(markA?.luns.count ?? 0, markB?.luns.count ?? 0)
+            compareTop = max(0, min(compareTop + step, count - 1))
+        } else if screen != .timeline {
             table.select(table.selected + step)
         }
     }

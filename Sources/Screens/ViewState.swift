@@ -14,6 +14,12 @@ public struct ViewState: Sendable {
     /// Whose words the headings use.
     public internal(set) var words: Words = .iostat
 
+    /// The recording that is played; `nil` when live. The owner sets and updates it, keys change
+    /// its speed and whether it plays.
+    public var replay: ReplayState?
+    /// What this program records; `nil` where it cannot. The owner sets and updates it.
+    public var recorder: RecorderState?
+
     private var tables: [Screen: TableState] = [:]
     var hidesIdle = false
     var nameForm: NameForm = .id
@@ -23,6 +29,14 @@ public struct ViewState: Sendable {
     var helpTop = 0
     /// The screen that help goes back to.
     var screenBeforeHelp: Screen = .luns
+    /// The screen that timeline and comparison go back to.
+    var screenBeforeTime: Screen = .luns
+    /// What was marked to be compared.
+    var markA: MarkedStretch?
+    var markB: MarkedStretch?
+    /// `CLOCK_MONOTONIC` time of the timeline's cursor; `nil` follows the sample shown.
+    var timeCursor: Nanoseconds?
+    var compareTop = 0
     var prompt: Prompt?
     var lastFind = ""
     /// Told in the last line until the next key.
@@ -39,6 +53,7 @@ public struct ViewState: Sendable {
     /// Takes in the sample `history` shows now: call it after every new sample.
     public mutating func observe(_ history: SnapshotHistory) {
         if let snapshot = history.shown { observe(snapshot) }
+        extendMarks(history)
     }
 
     mutating func observe(_ snapshot: Snapshot) {
@@ -101,6 +116,16 @@ public enum ViewAction: Sendable, Equatable {
     case intervalChanged(Double)
     /// Use the theme's colours, or attributes alone, and redraw.
     case colorChanged(isOn: Bool)
+    /// Show another time of the recording: hand its samples to the history.
+    case seek(Seek)
+    /// Let the recording run at this speed from the sample shown, and redraw.
+    case play(PlaySpeed)
+    /// Let the recording stand still at the sample shown, and redraw.
+    case pause
+    /// Begin or end recording to a file.
+    case record(isOn: Bool)
+    /// Write the flight recorder's memory to a file.
+    case dumpFlightRecorder
     /// End the program.
     case quit
 }

@@ -110,6 +110,8 @@ struct ScreenSession {
         case .intervalChanged(let seconds): sampler.change(interval: seconds)
         case .colorChanged(let isOn):
             terminal.use(theme.palette, colors: isOn ? colors : .never)
+        // Only a recording is played, and only a recorder asked for: neither is here.
+        case .seek, .play, .pause, .record, .dumpFlightRecorder: break
         case .quit: return true
         }
         sampler.enableTracepoints(state.screen.wantsTracepoints)
