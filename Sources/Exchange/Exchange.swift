@@ -17,8 +17,30 @@ public protocol TraceImporter {
     mutating func take(_ bytes: ArraySlice<UInt8>, into sink: inout some TraceSink) throws
     /// The file is at its end: hands over the rest.
     mutating func finish(into sink: inout some TraceSink) throws
-    /// What could not be read.
-    var faults: Faults { get }
+    /// What the trace said and what could not be read, so far.
+    var report: ImportReport { get }
+}
+
+/// What an import came to.
+public struct ImportReport: Sendable, Equatable {
+    /// Requests handed over.
+    public internal(set) var requests: UInt64 = 0
+    /// Of these, requests that were handed over without their completion although the format has
+    /// one: the trace ended first, or too many were in flight.
+    public internal(set) var unfinished: UInt64 = 0
+    /// Lines or records that are well formed and are no request: comments, other events, plugs.
+    public internal(set) var skipped: UInt64 = 0
+    /// Requests merged into others before they went to the device.
+    public internal(set) var merges: UInt64 = 0
+    /// Records that the trace itself shows to be missing (a gap in its numbering).
+    public internal(set) var lost: UInt64 = 0
+    /// Wall clock at monotonic time 0 of the requests, nanoseconds since 1970-01-01 UTC; `nil`
+    /// where the format has none.
+    public internal(set) var origin: Int64?
+    /// Lines or records that could not be read.
+    public internal(set) var faults = Faults()
+
+    init() {}
 }
 
 /// Lines or records that could not be read: all are counted, the first are named.

@@ -1,0 +1,155 @@
+internal import Telemetry
+
+/// What one LUN's requests came to in the second that is open.
+struct LUNAccount {
+    var name: String
+    private var counters = LUNCounters(monotonic: 0)
+    /// Buckets of the latencies, one entry for each request: a second of few requests takes little.
+    private var readBuckets: [UInt16] = []
+    private var writeBuckets: [UInt16] = []
+    private var stageSums = [UInt64](repeating: 0, count: StageTimes.Stage.allCases.count)
+    private var stageCounts = [UInt64](repeating: 0, count: StageTimes.Stage.allCases.count)
+    /// Requests in flight, and since when they are that many.
+    private var depth = 0
+    private var depthSince: Nanoseconds
+    /// Nanoseconds at each depth.
+    private var depthTimes: [Int: UInt64] = [:]
+
+    init(name: String, since: Nanoseconds) {
+        self.name = name
+        depthSince = since
+    }
+
+    /// A second begins; what is in flight stays so.
+    mutating func start(at time: Nanoseconds) {
+        depthSince = time
+        if counters.requests > 0 || counters.errors > 0 {
+            counters = LUNCounters(monotonic: 0)
+            readBuckets.removeAll(keepingCapacity: readBuckets.count < 1024)
+            writeBuckets.removeAll(keepingCapacity: writeBuckets.count < 1024)
+            for index in stageSums.indices { (stageSums[index], stageCounts[index]) = (0, 0) }
+        }
+        if !depthTimes.isEmpty { depthTimes.removeAll(keepingCapacity: depthTimes.count < 64) }
+    }
+
+    mutating func begin(_ event: IOEvent, at time: Nanoseconds) {
+        pass(to: time)
+        depth += 1
+    }
+
+    mutating func end(_ event: IOEvent, at time: Nanoseconds) {
+        pass(to: time)
+        depth -= 1
+        count(event)
+    }
+
+    /// Time goes on at the present depth.
+    mutating func pass(to time: Nanoseconds) {
+        guard time > depthSince else { return }
+        depthTimes[depth, default: 0] &+= time - depthSince
+        depthSince = time
+    }
+
+    private mutating func count(_ event: IOEvent) {
+        let latency = event.end == 0 ? nil : event.latency
+        switch event.type {
+        case 0:
+            counters.reads += 1
+            counters.readBytes += UInt64(event.byteCount)
+            Self.add(latency, to: &readBuckets, &counters.readLatencySum)
+        case 1:
+            counters.writes += 1
+            counters.writeBytes += UInt64(event.byteCount)
+            Self.add(latency, to: &writeBuckets, &counters.writeLatencySum)
+        case 4: counters.flushes += 1
+        case 11: counters.discards += 1
+        case 13: counters.writeZeroes += 1
+        default: counters.others += 1
+        }
+        if event.status != 0, event.status != IOEvent.unknownStatus { counters.errors += 1 }
+        for stage in StageTimes.Stage.allCases {
+            guard let time = event.time(in: stage) else { continue }
+            Self.add(time, to: &stageSums[stage.rawValue])
+            stageCounts[stage.rawValue] += 1
+        }
+    }
+
+    private static func add(
+        _ latency: Nanoseconds?, to buckets: inout [UInt16], _ sum: inout UInt64
+    ) {
+        guard let latency else { return }
+        buckets.append(UInt16(LatencyBuckets.index(of: latency)))
+        add(latency, to: &sum)
+    }
+
+    /// Sums of nonsense stop at the largest number.
+    private static func add(_ value: UInt64, to sum: inout UInt64) {
+        let (total, isOver) = sum.addingReportingOverflow(value)
+        sum = isOver ? .max : total
+    }
+
+    // MARK: The LUN
+
+    /// The LUN as a live source would show it at `end`. `oldest` is the age of the oldest request
+    /// in flight.
+    func lun(
+        from begin: Nanoseconds, to end: Nanoseconds, oldest: Nanoseconds?, hasCompletions: Bool,
+        hasStatus: Bool
+    ) -> LUN {
+        var before = LUNCounters(monotonic: begin)
+        var now = counters
+        now.monotonic = end
+        if hasCompletions {
+            before.readLatencyBuckets = Self.noBuckets
+            before.writeLatencyBuckets = Self.noBuckets
+            now.readLatencyBuckets = Self.buckets(readBuckets)
+            now.writeLatencyBuckets = Self.buckets(writeBuckets)
+            now.oldest = oldest
+        }
+        var lun = LUN(id: name, device: "trace")
+        lun.derive(from: before, to: now)
+        // A trace of requests does not tell of these.
+        lun.rates.kicks = nil
+        lun.rates.interrupts = nil
+        if !hasStatus { lun.rates.errors = nil }
+        lun.rates.queueDepth = hasCompletions ? queueDepth : nil
+        lun.rates.stages = stages
+        return lun
+    }
+
+    private static let noBuckets = [UInt64](repeating: 0, count: LatencyBuckets.count)
+
+    private static func buckets(_ indexes: [UInt16]) -> [UInt64] {
+        var buckets = noBuckets
+        for index in indexes { buckets[Int(index)] += 1 }
+        return buckets
+    }
+
+    private var queueDepth: QueueDepth? {
+        let times = depthTimes.sorted { $0.key < $1.key }
+        let whole = times.reduce(0.0) { $0 + Double($1.value) }
+        guard whole > 0 else { return nil }
+        let mean = times.reduce(0.0) { $0 + Double($1.key) * Double($1.value) } / whole
+        func depth(at share: Double) -> Int? {
+            var seen = 0.0
+            return times.first {
+                seen += Double($0.value)
+                return seen >= share * whole
+            }?.key
+        }
+        return QueueDepth(
+            now: self.depth, mean: mean, p50: depth(at: 0.5), p99: depth(at: 0.99),
+            max: times.last?.key)
+    }
+
+    private var stages: StageTimes? {
+        var stages = StageTimes()
+        var isKnown = false
+        for stage in StageTimes.Stage.allCases where stageCounts[stage.rawValue] > 0 {
+            let count = Double(stageCounts[stage.rawValue])
+            stages[stage] = Double(stageSums[stage.rawValue]) / count / 1000
+            isKnown = true
+        }
+        return isKnown ? stages : nil
+    }
+}
