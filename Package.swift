@@ -185,7 +185,8 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(
-            name: "ExchangeTests", dependencies: ["Exchange", "Telemetry", "Libraries"],
+            name: "ExchangeTests",
+            dependencies: ["Exchange", "Telemetry", "Libraries", "GuestHarness"],
             swiftSettings: swift),
         .testTarget(
             name: "AnalysisTests", dependencies: ["Analysis", "Telemetry"], swiftSettings: swift),

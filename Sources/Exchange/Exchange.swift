@@ -72,10 +72,46 @@ public struct Faults: Sendable, Equatable {
     }
 }
 
-/// Writes a trace of one format.
+/// Writes a trace of one format, batch by batch, in memory that does not grow with the trace.
 public protocol TraceExporter {
+    /// The name of LUN number `index`; given before its first request. A LUN without a name is
+    /// called `lun` and its index.
+    mutating func name(_ name: String, ofLUN index: UInt16)
+    /// `count` requests were lost before those that follow.
+    mutating func lost(_ count: UInt64)
     /// The bytes that `events`, in the order of their start, add to the file.
     mutating func bytes(for events: [IOEvent]) throws -> [UInt8]
+    /// The bytes that end the file.
+    mutating func finish() throws -> [UInt8]
+    /// Requests that the format has no form for, and that were left out.
+    var omitted: UInt64 { get }
+    /// Small files that belong beside the trace; whole after `finish`.
+    var companions: [CompanionFile] { get }
+}
+
+extension TraceExporter {
+    /// A format that cannot tell of losses says nothing of them.
+    public mutating func lost(_ count: UInt64) {}
+    /// Most formats are one file.
+    public var companions: [CompanionFile] { [] }
+}
+
+/// A file that belongs beside a trace, as CTF's metadata does.
+public struct CompanionFile: Sendable, Equatable {
+    /// Its name in the folder of the trace.
+    public var name: String
+    public var bytes: [UInt8]
+
+    public init(name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+    }
+}
+
+/// Writes a series of samples in one format.
+public protocol SampleExporter {
+    /// The bytes that `sample` adds to the file.
+    mutating func bytes(for sample: Snapshot) throws -> [UInt8]
     /// The bytes that end the file.
     mutating func finish() throws -> [UInt8]
 }
