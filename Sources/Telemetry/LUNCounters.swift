@@ -232,7 +232,8 @@ extension QueueDepth {
             }?.depth
         }
         self.init(
-            now: current.depth, mean: mean.roundedToThousandths, p50: depth(at: 0.5), p99: depth(at: 0.99),
+            now: current.depth, mean: mean.roundedToThousandths, p50: depth(at: 0.5),
+            p99: depth(at: 0.99),
             max: times.last?.depth)
     }
 }
