@@ -28,9 +28,11 @@ enum KVMStats {
             guard let now = current.counts[name], let before = previous.counts[name] else {
                 return nil
             }
-            return EventCount(
+            var count = EventCount(
                 kind: name.hasSuffix("injections") ? .injection : .exit, name: name,
                 rate: interval.rate(before, now), source: "QMP query-stats")
+            count.span = interval.span
+            return count
         }
     }
 }

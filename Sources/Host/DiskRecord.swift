@@ -94,6 +94,7 @@ extension HostDisk {
     mutating func derive(
         from old: DiskCounters, to new: DiskCounters, over interval: RateInterval
     ) {
+        span = interval.span
         iops = interval.rate(old.requests, new.requests)
         reads = interval.rate(old.reads, new.reads)
         writes = interval.rate(old.writes, new.writes)
@@ -110,12 +111,14 @@ extension HostDisk {
         let milliseconds = interval.seconds * 1000
         queueDepth =
             isSame
-            ? Self.growth(old.weightedTime, new.weightedTime).map { Double($0) / milliseconds }
+            ? Self.growth(old.weightedTime, new.weightedTime).map {
+                (Double($0) / milliseconds).roundedToThousandths
+            }
             : nil
         utilPercent =
             isSame
             ? Self.growth(old.busyTime, new.busyTime)
-                .map { min(Double($0) / milliseconds * 100, 100) }
+                .map { min(Double($0) / milliseconds * 100, 100).roundedToThousandths }
             : nil
     }
 
@@ -144,7 +147,7 @@ extension HostDisk {
         guard requests.new > requests.old,
             let time = growth(milliseconds.old, milliseconds.new)
         else { return nil }
-        return Double(time) * 1000 / Double(requests.new - requests.old)
+        return (Double(time) * 1000 / Double(requests.new - requests.old)).roundedToThousandths
     }
 
     /// How much a counter of 32 bits grew, which may have started again from 0; `nil` for what is

@@ -108,10 +108,12 @@ private struct EventFile: Sendable {
                 interval.rate(
                     previous.counts[old * width + column], table.counts[line * width + column])
             }
-            return EventCount(
+            var count = EventCount(
                 kind: kind, name: table.name(line), detail: device(in: table.detail(line)),
                 rate: interval.rate(0, growth), perCPU: table.isPerCPU(line) ? perCPU : [],
                 source: path)
+            count.span = interval.span
+            return count
         }
     }
 

@@ -102,9 +102,11 @@ struct ThreadRecord: Sendable {
     private mutating func deriveSwitches(_ switches: ThreadStatus?, at now: Nanoseconds) {
         activity.voluntarySwitches = nil
         activity.involuntarySwitches = nil
+        activity.span = nil
         if let switches, let last = lastSwitches,
             let interval = RateInterval(from: last.at, to: now)
         {
+            activity.span = interval.span
             activity.voluntarySwitches = interval.rate(
                 last.reading.voluntarySwitches, switches.voluntarySwitches)
             activity.involuntarySwitches = interval.rate(

@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// A table of numbers that may be missing, column after column, each in the shortest form that
 /// gives every one of them back bit for bit.
 ///
@@ -12,7 +14,7 @@ struct PackedColumns: Sendable {
     /// Bytes on the heap.
     var byteCount: Int { bytes.isEmpty ? 0 : 32 + bytes.count }
 
-    /// Packs `bits` as a `NumberTaker` took them, the same number from each of `rowCount` rows.
+    /// Packs `bits` as a `NumberWalker` took them, the same number from each of `rowCount` rows.
     init(_ bits: [UInt64], rowCount: Int) {
         let columnCount = rowCount > 0 ? bits.count / rowCount : 0
         self.rowCount = rowCount
@@ -27,7 +29,7 @@ struct PackedColumns: Sendable {
 
     /// The numbers' bits, row by row, as they were taken.
     var bits: [UInt64] {
-        var result = [UInt64](repeating: NumberTaker.nothing, count: rowCount * columnCount)
+        var result = [UInt64](repeating: NumberWalker.nothing, count: rowCount * columnCount)
         var start = 0
         for column in 0..<columnCount {
             let head = ColumnHead(bytes[start])
@@ -118,7 +120,7 @@ private struct ColumnHead {
     }
 
     /// The bits of a row that is left out.
-    var left: UInt64 { rest == .zero ? 0 : NumberTaker.nothing }
+    var left: UInt64 { rest == .zero ? 0 : NumberWalker.nothing }
 
     /// Bytes from one number to the next.
     var step: Int { form == .constant ? 0 : width }
@@ -183,7 +185,7 @@ private struct ColumnPacker {
         for row in 0..<rowCount {
             let word = word(row)
             column.append(word)
-            if word == NumberTaker.nothing { missing += 1 }
+            if word == NumberWalker.nothing { missing += 1 }
             if word == 0 { zeros += 1 }
             isConstant = isConstant && word == first
         }

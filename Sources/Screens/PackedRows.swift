@@ -1,29 +1,7 @@
 internal import Telemetry
 
-/// A row of a sample: what it is, which seldom changes, and the numbers it has this time.
-protocol PackedRow: Sendable {
-    /// Whether all but the numbers is the same in `other`.
-    func isSame(as other: Self) -> Bool
-    /// Visits the numbers, as many in every row.
-    mutating func walk<Walker: NumberWalker>(_ walker: inout Walker)
-    /// Visits the numbers of which rows can have more or fewer, a multiple of `tailWidth`.
-    mutating func walkTail<Walker: NumberWalker>(_ walker: inout Walker)
-    static var tailWidth: Int { get }
-}
-
-extension PackedRow {
-    static var tailWidth: Int { 1 }
-    mutating func walkTail<Walker: NumberWalker>(_ walker: inout Walker) {}
-}
-
-/// A row without numbers.
-extension PackedRow where Self: Equatable {
-    func isSame(as other: Self) -> Bool { self == other }
-    mutating func walk<Walker: NumberWalker>(_ walker: inout Walker) {}
-}
-
 /// What the rows of a sample are, shared with the sample before as far as they are the same.
-struct SharedRows<Row: PackedRow>: Sendable {
+struct SharedRows<Row: NumberedRow>: Sendable {
     /// A row with the numbers it had when it was seen first; only what it is counts.
     final class Box: Sendable {
         let row: Row
@@ -63,7 +41,7 @@ struct SharedRows<Row: PackedRow>: Sendable {
 }
 
 /// The rows of a sample, packed.
-struct PackedTable<Row: PackedRow>: Sendable {
+struct PackedTable<Row: NumberedRow>: Sendable {
     let boxes: [SharedRows<Row>.Box]
     let numbers: PackedColumns
     private let tails: PackedColumns
@@ -73,24 +51,25 @@ struct PackedTable<Row: PackedRow>: Sendable {
     /// Packs `rows`; what is the same in the sample before is shared with it.
     init(_ rows: [Row], like previous: PackedTable?) {
         let shared = SharedRows(rows, like: previous?.boxes ?? [])
-        var (taker, tailTaker) = (NumberTaker(), NumberTaker())
-        taker.reserve((previous?.numbers.columnCount ?? 0) * rows.count)
+        var taker = NumberWalker(
+            .takeDoubles, room: (previous?.numbers.columnCount ?? 0) * rows.count)
+        var tailTaker = NumberWalker(.takeDoubles)
         for row in rows {
             var row = row
             row.walk(&taker)
             row.walkTail(&tailTaker)
         }
         boxes = shared.boxes
-        numbers = PackedColumns(taker.bits, rowCount: rows.count)
+        numbers = PackedColumns(taker.words, rowCount: rows.count)
         tails = PackedColumns(
-            tailTaker.bits, rowCount: tailTaker.bits.count / max(1, Row.tailWidth))
+            tailTaker.words, rowCount: tailTaker.words.count / max(1, Row.tailWidth))
         byteCount = shared.byteCount + numbers.byteCount + tails.byteCount
     }
 
     /// The rows as they were.
     var rows: [Row] {
-        var restorer = NumberRestorer(numbers.bits)
-        var tailRestorer = NumberRestorer(tails.bits)
+        var restorer = NumberWalker(restoring: numbers.bits)
+        var tailRestorer = NumberWalker(restoring: tails.bits)
         return boxes.map { box in
             var row = box.row
             row.walk(&restorer)

@@ -39,7 +39,9 @@ struct RateTrail {
                 values.append(nil)
                 continue
             }
-            var reader = RowReader(past.table.numbers, past.starts, row: place)
+            let numbers = past.table.numbers
+            var reader = NumberWalker(
+                restoring: past.starts.map { numbers.word(row: place, start: $0) })
             reading.rates.walk(&reader)
             values.append(value(reading))
         }
@@ -48,27 +50,5 @@ struct RateTrail {
 
     private static func isSame(_ left: LUN, _ right: LUN) -> Bool {
         left.id == right.id && left.vm == right.vm
-    }
-}
-
-/// Puts the numbers of one packed row back.
-private struct RowReader: NumberWalker {
-    static var restores: Bool { true }
-    private let numbers: PackedColumns
-    private let starts: [Int]
-    private let row: Int
-    private var column = 0
-
-    init(_ numbers: PackedColumns, _ starts: [Int], row: Int) {
-        self.numbers = numbers
-        self.starts = starts
-        self.row = row
-    }
-
-    mutating func visit(_ number: inout Double?) {
-        guard column < starts.count else { return number = nil }
-        let word = numbers.word(row: row, start: starts[column])
-        number = word == NumberTaker.nothing ? nil : Double(bitPattern: word)
-        column += 1
     }
 }

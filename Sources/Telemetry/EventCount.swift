@@ -25,6 +25,9 @@ public struct EventCount: Sendable, Equatable {
     public var perCPU: [Double]
     /// The file, event or QMP command that counted.
     public var source: String
+    /// Nanoseconds between the two readings its rates are made of; `nil` where there are none, or
+    /// they come from elsewhere.
+    public var span: Nanoseconds?
 
     /// A count of `kind` called `name`.
     public init(

@@ -45,6 +45,9 @@ public struct HostDisk: Sendable, Equatable {
     /// Share of the interval with at least one request in flight, 0…100; a parallel device at 100
     /// may still have room.
     public var utilPercent: Double?
+    /// Nanoseconds between the two readings its rates are made of; `nil` where there are none, or
+    /// they come from elsewhere.
+    public var span: Nanoseconds?
 
     /// A disk called `name`, nothing measured.
     public init(name: String) { self.name = name }

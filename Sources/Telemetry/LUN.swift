@@ -43,6 +43,9 @@ public struct LUN: Sendable, Equatable {
     public var readLatencies: LatencyHistogram?
     /// Writes, likewise.
     public var writeLatencies: LatencyHistogram?
+    /// Nanoseconds between the two readings its rates are made of; `nil` where there are none, or
+    /// they come from elsewhere.
+    public var span: Nanoseconds?
 
     /// Unique over all VMs watched: `VM/id` where there are several, else the id.
     public var qualifiedID: String { vm.map { $0 + "/" + id } ?? id }

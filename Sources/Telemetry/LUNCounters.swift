@@ -61,6 +61,8 @@ public struct RateInterval: Sendable {
     public static let shortest = 0.001
     /// Length in seconds, at least `shortest`.
     public let seconds: Double
+    /// The same in nanoseconds.
+    public let span: Nanoseconds
 
     /// The interval between two readings, or `nil` if it is too short or runs backwards.
     public init?(from previous: Nanoseconds, to current: Nanoseconds) {
@@ -68,6 +70,7 @@ public struct RateInterval: Sendable {
         let seconds = Double(current - previous) / 1e9
         guard seconds >= Self.shortest else { return nil }
         self.seconds = seconds
+        span = current - previous
     }
 
     /// Growth per second, or `nil` if the counter went down.
@@ -75,10 +78,17 @@ public struct RateInterval: Sendable {
         current >= previous ? Double(current - previous) / seconds : nil
     }
 
-    /// Growth of a nanosecond counter as percent of the interval, or `nil` if it went down.
+    /// Growth of a nanosecond counter as percent of the interval to three decimals, or `nil` if it
+    /// went down.
     public func percent(_ previous: UInt64, _ current: UInt64) -> Double? {
-        rate(previous, current).map { $0 / 1e7 }
+        rate(previous, current).map { ($0 / 1e7).roundedToThousandths }
     }
+}
+
+extension Double {
+    /// To three decimals: what a mean, a share or a depth has beyond is noise, and takes room in
+    /// every recording. Microseconds become whole nanoseconds.
+    public var roundedToThousandths: Double { (self * 1000).rounded() / 1000 }
 }
 
 /// The share of `part` in `part + rest`, percent, of what two counters grew by; `nil` without
@@ -87,7 +97,7 @@ func sharePercent(_ part: (UInt64, UInt64), rest: (UInt64, UInt64)) -> Double? {
     guard part.1 >= part.0, rest.1 >= rest.0 else { return nil }
     let part = Double(part.1 - part.0)
     let whole = part + Double(rest.1 - rest.0)
-    return whole > 0 ? part / whole * 100 : nil
+    return whole > 0 ? (part / whole * 100).roundedToThousandths : nil
 }
 
 extension LUN {
@@ -101,6 +111,7 @@ extension LUN {
         guard let previous,
             let interval = RateInterval(from: previous.monotonic, to: current.monotonic)
         else { return }
+        span = interval.span
         rates.reads = interval.rate(previous.reads, current.reads)
         rates.writes = interval.rate(previous.writes, current.writes)
         rates.flushes = interval.rate(previous.flushes, current.flushes)
@@ -147,6 +158,7 @@ extension LUN {
         rates = BlockRates()
         readLatencies = nil
         writeLatencies = nil
+        span = nil
         if virtqueues.count == 1 { virtqueues[0].forgetRates() }
     }
 }
@@ -183,7 +195,9 @@ extension LatencySummary {
     /// of their latencies are known; `nil` if there were none.
     init?(of requests: (UInt64, UInt64), sum: (UInt64, UInt64)) {
         guard requests.1 > requests.0, sum.1 > sum.0 else { return nil }
-        self.init(mean: Double(sum.1 - sum.0) / Double(requests.1 - requests.0) / 1000)
+        self.init(
+            mean: (Double(sum.1 - sum.0) / Double(requests.1 - requests.0) / 1000)
+                .roundedToThousandths)
     }
 }
 
@@ -194,7 +208,9 @@ extension QueueDepth {
         guard let before = previous.latencySum, let now = current.latencySum, now >= before else {
             return nil
         }
-        self.init(now: nil, mean: Double(now - before) / 1e9 / interval.seconds)
+        self.init(
+            now: nil,
+            mean: (Double(now - before) / 1e9 / interval.seconds).roundedToThousandths)
     }
 
     /// The time-weighted depth between two readings, or `nil` where it is not known.
@@ -216,7 +232,8 @@ extension QueueDepth {
             }?.depth
         }
         self.init(
-            now: current.depth, mean: mean, p50: depth(at: 0.5), p99: depth(at: 0.99),
+            now: current.depth, mean: mean.roundedToThousandths, p50: depth(at: 0.5),
+            p99: depth(at: 0.99),
             max: times.last?.depth)
     }
 }
@@ -234,7 +251,9 @@ extension StageTimes {
             let (before, now) = (
                 previous.stageSums[stage.rawValue], current.stageSums[stage.rawValue]
             )
-            self[stage] = now >= before ? Double(now - before) / count / 1000 : nil
+            self[stage] =
+                now >= before
+                ? (Double(now - before) / count / 1000).roundedToThousandths : nil
         }
     }
 }
@@ -265,8 +284,8 @@ extension Virtqueue {
         fullPercent = interval.percent(previous.fullTime, current.fullTime).map { min($0, 100) }
         if current.turns > previous.turns, current.requests >= previous.requests {
             batch =
-                Double(current.requests - previous.requests)
-                / Double(current.turns - previous.turns)
+                (Double(current.requests - previous.requests)
+                / Double(current.turns - previous.turns)).roundedToThousandths
         }
     }
 }

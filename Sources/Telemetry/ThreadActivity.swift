@@ -34,6 +34,9 @@ public struct ThreadActivity: Sendable, Equatable {
     public var pollPercent: Double?
     /// Values of the probes opened on it, in the order of `Snapshot.probeColumns`.
     public var probes: [ProbeValue] = []
+    /// Nanoseconds between the two readings its switches per second are made of; `nil` where
+    /// there are none.
+    public var span: Nanoseconds?
 
     /// A thread with nothing measured yet.
     public init(tid: Int, role: Role, name: String, luns: [String] = []) {

@@ -34,18 +34,18 @@ struct PackingTests {
     @Test("no field is forgotten")
     func fields() {
         func count(_ value: Any) -> Int { Mirror(reflecting: value).children.count }
-        #expect(count(LUN(id: "", device: "")) == 22)
+        #expect(count(LUN(id: "", device: "")) == 23)
         #expect(count(BlockRates()) == 17)
         #expect(count(StageTimes()) == 5)
         #expect(count(QueueDepth(now: 0, mean: 0)) == 5)
         #expect(count(LatencySummary(mean: 0)) == 5)
         let queue = Virtqueue(index: 0, size: 0, availIndex: 0, usedIndex: 0, inFlight: 0)
         #expect(count(queue) == 12)
-        #expect(count(ThreadActivity(tid: 0, role: .main, name: "")) == 16)
+        #expect(count(ThreadActivity(tid: 0, role: .main, name: "")) == 17)
         let lock = LockActivity(name: "", waits: 0, waitPercent: 0, longest: 0, waiters: [])
         #expect(count(lock) == 7)
-        #expect(count(HostDisk(name: "")) == 19)
-        #expect(count(EventCount(kind: .exit, name: "", source: "")) == 7)
+        #expect(count(HostDisk(name: "")) == 20)
+        #expect(count(EventCount(kind: .exit, name: "", source: "")) == 8)
         #expect(count(SourceStatus(name: "", state: .ok)) == 7)
         let start = Snapshot(
             source: Source(kind: .qmp, name: ""), sequence: 0, monotonic: 0, wallClock: 0)
@@ -117,17 +117,17 @@ struct PackingTests {
                 Int.random(in: 0..<kinds.count, using: &random)
             }
         }
-        var taker = NumberTaker()
+        var taker = NumberWalker(.takeDoubles)
         for _ in 0..<rows {
             for mix in mixes {
                 var number = kinds[mix.randomElement(using: &random) ?? 0](&random)
                 taker.visit(&number)
             }
         }
-        let packed = PackedColumns(taker.bits, rowCount: rows)
-        #expect(packed.bits == taker.bits, "seed \(seed)")
+        let packed = PackedColumns(taker.words, rowCount: rows)
+        #expect(packed.bits == taker.words, "seed \(seed)")
         let starts = packed.starts(ofFirst: mixes.count)
-        for (index, word) in taker.bits.enumerated() {
+        for (index, word) in taker.words.enumerated() {
             let (row, column) = index.quotientAndRemainder(dividingBy: mixes.count)
             #expect(packed.word(row: row, start: starts[column]) == word, "seed \(seed)")
         }

@@ -1,0 +1,148 @@
+internal import Telemetry
+
+/// Numbers of rows, row after row, as a `NumberWalker` takes them.
+struct NumberTable {
+    var rowCount = 0
+    var columnCount = 0
+    var words: [UInt64] = []
+    var isThere: [Bool] = []
+
+    /// Takes what `walker` took from `rowCount` rows.
+    init(_ walker: NumberWalker, rowCount: Int) {
+        self.rowCount = rowCount
+        columnCount = rowCount > 0 ? walker.words.count / rowCount : 0
+        words = walker.words
+        isThere = walker.isThere
+    }
+
+    /// Nothing there yet.
+    init(rowCount: Int, columnCount: Int) {
+        self.rowCount = rowCount
+        self.columnCount = columnCount
+        words = [UInt64](repeating: 0, count: rowCount * columnCount)
+        isThere = [Bool](repeating: false, count: rowCount * columnCount)
+    }
+
+    @inline(__always)
+    func place(_ row: Int, _ column: Int) -> Int { row &* columnCount &+ column }
+
+    /// The word at `row` and `column`, `nil` where there is no number.
+    @inline(__always)
+    func word(_ row: Int, _ column: Int) -> UInt64? {
+        guard row < rowCount, column < columnCount else { return nil }
+        let place = place(row, column)
+        return isThere[place] ? words[place] : nil
+    }
+
+    /// The duration in `column` of a row, 0 where it is not known.
+    func span(_ row: Int, _ column: Int?) -> Nanoseconds {
+        column.flatMap { word(row, $0) } ?? 0
+    }
+}
+
+/// Numbers as small whole ones, if they come back bit for bit.
+enum CompactNumber {
+    /// Beyond this not every whole number is a double.
+    private static let limit = 9_007_199_254_740_992.0
+
+    /// The whole number that stands for `word`; `nil` if none gives it back.
+    @inline(__always)
+    static func compact(
+        _ word: UInt64, _ form: NumberForm, isInteger: Bool, span: Nanoseconds
+    ) -> Int64? {
+        if isInteger { return Int64(bitPattern: word) }
+        let value = Double(bitPattern: word)
+        let scaled: Double =
+            switch form {
+            case .whole: value
+            case .thousandths: value * 1000
+            case .billionths: value * 1e9
+            case .rate: span > 0 ? value * (Double(span) / 1e9) : value * 1000
+            }
+        guard abs(scaled) < limit else { return nil }
+        let number = Int64(scaled.rounded())
+        return expand(number, form, isInteger: false, span: span) == word ? number : nil
+    }
+
+    /// The word that `number` stands for.
+    @inline(__always)
+    static func expand(
+        _ number: Int64, _ form: NumberForm, isInteger: Bool, span: Nanoseconds
+    ) -> UInt64 {
+        if isInteger { return UInt64(bitPattern: number) }
+        let value = Double(number)
+        return
+            switch form
+        {
+        case .whole: value.bitPattern
+        case .thousandths: (value / 1000).bitPattern
+        case .billionths: (value / 1e9).bitPattern
+        case .rate: (span > 0 ? value / (Double(span) / 1e9) : value / 1000).bitPattern
+        }
+    }
+}
+
+/// What is known of a column's numbers before they are read, row by row.
+struct ColumnGuess {
+    /// Exactly this number, or exactly none.
+    enum Exact {
+        case unknown, missing
+        case word(UInt64)
+    }
+    /// Empty where nothing is known.
+    var exact: [Exact] = []
+    /// About this, as the compact whole number; the key's number where it is empty or `nil`.
+    var about: [Int64?] = []
+}
+
+/// What guesses numbers of a table from those read before; both sides ask the same.
+protocol ColumnGuesser {
+    /// Called before `column` is written or read; `done` holds the columns before it in order.
+    func guess(_ column: Int, done: TableState) -> ColumnGuess?
+}
+
+/// No guesses but the key's numbers.
+struct PlainGuesser: ColumnGuesser {
+    func guess(_ column: Int, done: TableState) -> ColumnGuess? { nil }
+}
+
+/// What is known of a table while its columns are written or read.
+struct TableState {
+    var table: NumberTable
+    /// The key's numbers, and which of its rows each row was.
+    let base: NumberTable
+    let baseRows: [Int?]
+    /// The column with the duration that rates of the row are over.
+    let spanColumn: Int?
+    /// Or these durations, where they belong to other rows: this table's, and the key's.
+    var spans: [Nanoseconds] = []
+    var baseSpans: [Nanoseconds] = []
+
+    @inline(__always)
+    func span(_ row: Int) -> Nanoseconds {
+        row < spans.count ? spans[row] : table.span(row, spanColumn)
+    }
+
+    @inline(__always)
+    func baseSpan(_ key: Int) -> Nanoseconds {
+        key < baseSpans.count ? baseSpans[key] : base.span(key, spanColumn)
+    }
+
+    @inline(__always)
+    func baseWord(_ row: Int, _ column: Int) -> UInt64? {
+        baseRows[row].flatMap { base.word($0, column) }
+    }
+
+    /// A number of the rate column `column`, as a count.
+    func count(_ row: Int, _ column: Int) -> Int64? {
+        table.word(row, column).flatMap {
+            CompactNumber.compact($0, .rate, isInteger: false, span: span(row))
+        }
+    }
+
+    /// The same of the key.
+    func baseCount(_ row: Int, _ column: Int) -> Int64? {
+        guard let key = baseRows[row], let word = base.word(key, column) else { return nil }
+        return CompactNumber.compact(word, .rate, isInteger: false, span: baseSpan(key))
+    }
+}

@@ -1,0 +1,162 @@
+/// How likely a binary decision is 0, learnt from the decisions made so far: the upper 12 bits of 16
+/// are the probability, the lower 4 count decisions, so that the first ones teach most.
+struct BitModel: Sendable {
+    private var state: UInt16 = 0x8000
+
+    /// The probability of 0 in 4096ths, 1…4095.
+    @inline(__always)
+    var probability: UInt32 { UInt32(state >> 4) }
+
+    /// Learns that the decision was `bit`.
+    @inline(__always)
+    mutating func learn(_ bit: Bool) {
+        let count = state & 15
+        let probability = Int32(state >> 4)
+        let target: Int32 = bit ? 0 : 4095
+        let step = (target &- probability) &* Self.weight(count) / 65_536
+        let learnt = min(max(probability &+ step, 31), 4064)
+        state = UInt16(truncatingIfNeeded: learnt) << 4 | min(count &+ 1, 15)
+    }
+
+    /// 65,536 / (count + 1.6), no less than a 24th.
+    @inline(__always)
+    private static func weight(_ count: UInt16) -> Int32 {
+        max(2731, 655_360 / (Int32(count) &* 10 &+ 16))
+    }
+}
+
+/// Writes binary decisions in as many bits as they are surprising (a range coder, as described by
+/// Martin 1979, with carries as in LZMA).
+struct RangeEncoder {
+    private(set) var bytes: [UInt8] = []
+    private var low: UInt64 = 0
+    private var range: UInt32 = .max
+    private var cache: UInt8 = 0
+    private var pending = 0
+    private var isFirst = true
+
+    /// Writes `bit` as `model` expects it, and lets the model learn.
+    @inline(__always)
+    mutating func put(_ bit: Bool, _ model: inout BitModel) {
+        let bound = (range >> 12) &* model.probability
+        if bit {
+            low &+= UInt64(bound)
+            range &-= bound
+        } else {
+            range = bound
+        }
+        model.learn(bit)
+        while range < 1 << 24 {
+            range <<= 8
+            shift()
+        }
+    }
+
+    /// Writes the lowest `count` bits of `value`, of which nothing is expected.
+    @inline(__always)
+    mutating func putBits(_ value: UInt64, count: Int) {
+        var left = count
+        while left > 0 {
+            let width = min(left, 8)
+            left -= width
+            range >>= UInt32(width)
+            low &+= UInt64(range) &* ((value >> UInt64(left)) & (1 << UInt64(width) - 1))
+            while range < 1 << 24 {
+                range <<= 8
+                shift()
+            }
+        }
+    }
+
+    private mutating func shift() {
+        if low < 0xFF00_0000 || low > 0xFFFF_FFFF {
+            let carry = UInt8(truncatingIfNeeded: low >> 32)
+            if !isFirst { bytes.append(cache &+ carry) }
+            isFirst = false
+            while pending > 0 {
+                bytes.append(0xFF &+ carry)
+                pending -= 1
+            }
+            cache = UInt8(truncatingIfNeeded: low >> 24)
+        } else {
+            pending += 1
+        }
+        low = (low & 0x00FF_FFFF) << 8
+    }
+
+    /// Ends the stream. A reader takes what lies beyond its end for zeros, so that they are not
+    /// written.
+    mutating func finish() -> [UInt8] {
+        // Any number in low..<low + range will do: the one with most zeros at its end.
+        for bits in stride(from: UInt64(24), through: 0, by: -8) {
+            let mask = UInt64(1) << bits - 1
+            let rounded = (low &+ mask) & ~mask
+            if rounded < low &+ UInt64(range) {
+                low = rounded
+                break
+            }
+        }
+        for _ in 0..<5 { shift() }
+        while bytes.last == 0 { bytes.removeLast() }
+        return bytes
+    }
+}
+
+/// Reads what a `RangeEncoder` wrote. Any bytes give some decisions: who reads must bound their
+/// number.
+struct RangeDecoder {
+    private let bytes: ArraySlice<UInt8>
+    private var next: Int
+    private var code: UInt32 = 0
+    private var range: UInt32 = .max
+
+    init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        next = bytes.startIndex
+        for _ in 0..<4 { code = code << 8 | UInt32(byte()) }
+    }
+
+    @inline(__always)
+    private mutating func byte() -> UInt8 {
+        guard next < bytes.endIndex else { return 0 }
+        next &+= 1
+        return bytes[next &- 1]
+    }
+
+    @inline(__always)
+    mutating func bit(_ model: inout BitModel) -> Bool {
+        let bound = (range >> 12) &* model.probability
+        let bit = code >= bound
+        if bit {
+            code &-= bound
+            range &-= bound
+        } else {
+            range = bound
+        }
+        model.learn(bit)
+        while range < 1 << 24 {
+            range <<= 8
+            code = code << 8 | UInt32(byte())
+        }
+        return bit
+    }
+
+    @inline(__always)
+    mutating func bits(count: Int) -> UInt64 {
+        var (left, value): (Int, UInt64) = (count, 0)
+        while left > 0 {
+            let width = min(left, 8)
+            left -= width
+            range >>= UInt32(width)
+            // Bytes nobody wrote may lead beyond the range.
+            let part = min(code / range, 1 << UInt32(width) - 1)
+            code &-= part &* range
+            value = value << UInt64(width) | UInt64(part)
+            while range < 1 << 24 {
+                range <<= 8
+                code = code << 8 | UInt32(byte())
+            }
+        }
+        return value
+    }
+}

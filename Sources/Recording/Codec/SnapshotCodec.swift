@@ -1,0 +1,92 @@
+internal import Libraries
+public import Telemetry
+
+/// Names the sample that others are compared with.
+public struct SnapshotKey: Sendable, Hashable {
+    /// Its time, `CLOCK_MONOTONIC` nanoseconds: the time of its chunk.
+    public var monotonic: Nanoseconds
+    /// Its number in the source's count.
+    public var sequence: UInt64
+    /// CRC-32C of its content, so that another sample of the same name is never taken for it.
+    public var checksum: UInt32
+}
+
+/// What a chunk of kind `snapshots` is to a reader.
+public enum SnapshotRole: Sendable, Equatable {
+    /// It can be read by itself, and others are compared with it.
+    case key(SnapshotKey)
+    /// The key once more, for when its chunk is damaged: no further sample.
+    case copy(SnapshotKey)
+    /// It needs the key with this name.
+    case difference(SnapshotKey)
+}
+
+extension Chunk {
+    /// What this chunk of kind `snapshots` is; throws `malformed` if it is none.
+    public func snapshotRole() throws(RecordingError) -> SnapshotRole {
+        var reader = ByteReader(payload[...])
+        return try SnapshotHead.read(&reader)
+    }
+}
+
+/// The beginning of a snapshot's payload, which is never compressed.
+enum SnapshotHead {
+    private static let (key, difference, copy): (UInt8, UInt8, UInt8) = (1, 2, 3)
+
+    static func write(_ role: SnapshotRole, to writer: inout ByteWriter) {
+        let name: SnapshotKey
+        switch role {
+        case .key(let key): (name, _) = (key, writer.byte(Self.key))
+        case .copy(let key): (name, _) = (key, writer.byte(copy))
+        case .difference(let key): (name, _) = (key, writer.byte(difference))
+        }
+        writer.number(name.monotonic)
+        writer.number(name.sequence)
+        writer.word32(name.checksum)
+    }
+
+    static func read(_ reader: inout ByteReader) throws(RecordingError) -> SnapshotRole {
+        let kind = reader.byte()
+        let key = SnapshotKey(
+            monotonic: reader.number(), sequence: reader.number(), checksum: reader.word32())
+        guard !reader.isBroken else { throw malformed("a sample's head is cut short") }
+        switch kind {
+        case Self.key: return .key(key)
+        case difference: return .difference(key)
+        case copy: return .copy(key)
+        default: throw malformed("a sample is of kind \(kind), which this version does not know")
+        }
+    }
+}
+
+/// A payload's head and its body, which is compressed where that makes it shorter.
+enum PackedBody {
+    /// The most bytes that a body can have.
+    static let limit = 64 << 20
+
+    /// `bytes` is the head and the body after it.
+    static func unpack(
+        _ chunk: Chunk, headLength: Int, _ zstd: inout ZstdDecompressor
+    ) throws(RecordingError) -> ArraySlice<UInt8> {
+        let packed = chunk.payload.dropFirst(headLength)
+        switch chunk.codec {
+        case .columns: return packed
+        case .plain: throw malformed("a payload is packed in an unexpected way")
+        case .columnsZstd:
+            let count = Int(chunk.plainByteCount) - headLength
+            guard count >= 0, count <= limit else {
+                throw malformed("a payload says that it is \(count) bytes long")
+            }
+            do {
+                return try zstd.decompress(packed, count: count)[...]
+            } catch {
+                throw malformed(error.description)
+            }
+        }
+    }
+}
+
+extension RecordingError {
+    /// A library's refusal to pack.
+    init(_ error: LibraryError) { self.init(.system, reason: error.description) }
+}

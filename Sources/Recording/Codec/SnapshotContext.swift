@@ -1,0 +1,98 @@
+internal import Telemetry
+
+/// A sample with its numbers taken out: what is written, and what the samples after it are compared
+/// with.
+struct SnapshotContext: Sendable {
+    var snapshot: Snapshot
+    var vms: RowTable<VirtualMachine>
+    var luns: RowTable<LUN>
+    var threads: RowTable<ThreadActivity>
+    var locks: RowTable<LockActivity>
+    var disks: RowTable<HostDisk>
+    var eventCounts: RowTable<EventCount>
+    var probeColumns: RowTable<ProbeColumn>
+    var findings: RowTable<Finding>
+    var notices: RowTable<Notice>
+    var sources: RowTable<SourceStatus>
+    var unavailable: RowTable<Unavailable>
+    var frame: NumberTable
+
+    init(_ snapshot: Snapshot) {
+        self.snapshot = snapshot
+        vms = RowTable(snapshot.vms)
+        luns = RowTable(snapshot.luns)
+        threads = RowTable(snapshot.threads)
+        locks = RowTable(snapshot.locks)
+        disks = RowTable(snapshot.host.disks)
+        eventCounts = RowTable(snapshot.eventCounts)
+        probeColumns = RowTable(snapshot.probeColumns)
+        findings = RowTable(snapshot.findings)
+        notices = RowTable(snapshot.notices)
+        sources = RowTable(snapshot.sources)
+        unavailable = RowTable(snapshot.unavailable)
+        var walker = NumberWalker(.takeWords, room: 48)
+        var row = FrameNumbers(snapshot)
+        row.walk(&walker)
+        frame = NumberTable(walker, rowCount: 1)
+    }
+}
+
+/// The numbers of a sample that belong to no row.
+struct FrameNumbers: Sendable {
+    var sequence: UInt64?
+    var monotonic: UInt64?
+    /// Wall clock less monotonic, which hardly changes.
+    var offset: Int?
+    var interval: Double?
+    var hostCPU: Double?
+    var cost: OwnCost
+    var total: BlockRates
+
+    /// Where `total` begins.
+    static let totalColumn = 9
+
+    init(_ snapshot: Snapshot) {
+        sequence = snapshot.sequence
+        monotonic = snapshot.monotonic
+        offset = Int(snapshot.wallClock &- Int64(bitPattern: snapshot.monotonic))
+        interval = snapshot.interval
+        hostCPU = snapshot.host.cpuPercent
+        cost = snapshot.ownCost
+        total = snapshot.total
+    }
+
+    mutating func walk(_ walker: inout NumberWalker) {
+        walker.visit(&sequence)
+        walker.visit(&monotonic)
+        walker.visit(&offset)
+        walker.visit(&interval, .billionths)
+        walker.visit(&hostCPU)
+        walker.visit(&cost.cpuPercent)
+        walker.visit(&cost.residentBytes)
+        walker.visit(&cost.skew)
+        var lost: UInt64? = cost.lostEvents
+        walker.visit(&lost)
+        if walker.restores { cost.lostEvents = lost ?? 0 }
+        total.walk(&walker)
+    }
+
+    /// Puts the numbers into `snapshot`.
+    func restore(_ snapshot: inout Snapshot) {
+        snapshot.sequence = sequence ?? 0
+        snapshot.monotonic = monotonic ?? 0
+        snapshot.wallClock = Int64(offset ?? 0) &+ Int64(bitPattern: snapshot.monotonic)
+        snapshot.interval = interval
+        snapshot.host.cpuPercent = hostCPU
+        snapshot.ownCost = cost
+        snapshot.total = total
+    }
+
+    static var kinds: [ColumnKind] {
+        var walker = NumberWalker(.describe)
+        var row = FrameNumbers(
+            Snapshot(
+                source: Source(kind: .replay, name: ""), sequence: 0, monotonic: 0, wallClock: 0))
+        row.walk(&walker)
+        return walker.columns
+    }
+}

@@ -1,0 +1,162 @@
+internal import Libraries
+public import Telemetry
+
+/// Packs samples into chunks: every so often one that stands for itself, the others as differences
+/// from it. One damaged chunk costs one sample at most, and reading any takes two chunks.
+public struct SnapshotEncoder: ~Copyable {
+    /// Samples from one key to the next.
+    public static let keyInterval = 60
+    /// A difference whose lists of rows take more than this share of the key begins a new one.
+    private static let rowShare = 4
+    /// Zstd is tried where lists of rows take at least so many bytes.
+    private static let worthCompressing = 128
+
+    private var zstd: ZstdCompressor
+    private var key: SnapshotContext?
+    private var name = SnapshotKey(monotonic: 0, sequence: 0, checksum: 0)
+    private var keyByteCount = 0
+    /// Samples since the key, itself included.
+    private var age = 0
+    private var copy: Chunk?
+
+    /// An encoder that begins with a key. Throws `system` where there is no memory for zstd.
+    public init() throws(RecordingError) {
+        do { zstd = try ZstdCompressor(level: 3) } catch { throw RecordingError(error) }
+    }
+
+    /// The chunks of one sample: its own, and after a key the copy of it, which counts no records.
+    /// Throws `malformed` for a sample of more than 65,536 rows of a kind, and `system` from zstd.
+    public mutating func encode(_ snapshot: Snapshot) throws(RecordingError) -> [Chunk] {
+        let context = SnapshotContext(snapshot)
+        if let key, age < Self.keyInterval {
+            var parts = SnapshotPartWriter(context, key: key)
+            try parts.write()
+            if parts.rowBytes <= keyByteCount / Self.rowShare {
+                age += 1
+                let chunk = try pack(
+                    .difference(name), parts.writer.bytes, snapshot,
+                    isCompressed: parts.rowBytes >= Self.worthCompressing)
+                return flush() + [chunk]
+            }
+        }
+        var parts = SnapshotPartWriter(context, key: nil)
+        try parts.write()
+        let before = flush()
+        name = SnapshotKey(
+            monotonic: snapshot.monotonic, sequence: snapshot.sequence,
+            checksum: crc32c(parts.writer.bytes))
+        key = context
+        keyByteCount = parts.writer.bytes.count
+        age = 1
+        let chunk = try pack(.key(name), parts.writer.bytes, snapshot, isCompressed: true)
+        // The copy differs in the first byte alone, which is never compressed.
+        copy = chunk
+        var head = ByteWriter()
+        SnapshotHead.write(.copy(name), to: &head)
+        copy?.payload.replaceSubrange(0..<1, with: head.bytes.prefix(1))
+        copy?.count = 0
+        return before + [chunk]
+    }
+
+    /// What is left to be written before the file is closed: the copy of a key that no sample
+    /// followed, or nothing.
+    public mutating func flush() -> [Chunk] {
+        defer { copy = nil }
+        return copy.map { [$0] } ?? []
+    }
+
+    /// Makes the next sample a key, as after chunks that could not be written.
+    public mutating func restart() {
+        key = nil
+        copy = nil
+    }
+
+    private mutating func pack(
+        _ role: SnapshotRole, _ body: [UInt8], _ snapshot: Snapshot, isCompressed: Bool
+    ) throws(RecordingError) -> Chunk {
+        var writer = ByteWriter()
+        SnapshotHead.write(role, to: &writer)
+        let plainByteCount = writer.bytes.count + body.count
+        guard plainByteCount <= PackedBody.limit else {
+            throw RecordingError(.malformed, reason: "a sample takes \(plainByteCount) bytes")
+        }
+        var codec = ChunkCodec.columns
+        var packed = body
+        if isCompressed {
+            do {
+                let smaller = try zstd.compress(body)
+                if smaller.count < body.count { (codec, packed) = (.columnsZstd, smaller) }
+            } catch {
+                throw RecordingError(error)
+            }
+        }
+        writer.append(packed)
+        return Chunk(
+            kind: .snapshots, codec: codec, first: snapshot.monotonic, last: snapshot.monotonic,
+            count: 1, plainByteCount: UInt32(clamping: plainByteCount), payload: writer.bytes)
+    }
+}
+
+/// Reads the samples that a `SnapshotEncoder` packed, in any order.
+public struct SnapshotDecoder: ~Copyable {
+    private var zstd: ZstdDecompressor
+    /// The key that was used last.
+    private var known: (name: SnapshotKey, context: SnapshotContext)?
+
+    /// Throws `system` where there is no memory for zstd.
+    public init() throws(RecordingError) {
+        do { zstd = try ZstdDecompressor() } catch { throw RecordingError(error) }
+    }
+
+    /// The sample in `chunk`. `key` gives the chunk of a key, or its copy, by name, and is asked only
+    /// for another key than the last one used; where it has none this throws `empty`. Bytes that no
+    /// encoder writes throw `malformed`.
+    public mutating func decode(
+        _ chunk: Chunk, key: (SnapshotKey) -> Chunk?
+    ) throws(RecordingError) -> Snapshot {
+        switch try role(of: chunk) {
+        case (.key(let name), let head), (.copy(let name), let head):
+            return try readKey(chunk, name, head).snapshot
+        case (.difference(let name), let head):
+            if known?.name != name {
+                guard let chunk = key(name) else {
+                    throw RecordingError(
+                        .empty, reason: "the sample that this one is compared with is missing")
+                }
+                try learn(chunk, name)
+            }
+            guard let known else { throw malformed("a key that is none") }
+            let body = try PackedBody.unpack(chunk, headLength: head, &zstd)
+            return try SnapshotPartReader(body, key: known.context).read()
+        }
+    }
+
+    private func role(of chunk: Chunk) throws(RecordingError) -> (SnapshotRole, Int) {
+        guard chunk.kind == .snapshots else { throw malformed("a chunk holds no sample") }
+        var reader = ByteReader(chunk.payload[...])
+        let role = try SnapshotHead.read(&reader)
+        return (role, chunk.payload.count - reader.left)
+    }
+
+    /// Makes `chunk` the key called `name`.
+    private mutating func learn(_ chunk: Chunk, _ name: SnapshotKey) throws(RecordingError) {
+        switch try role(of: chunk) {
+        case (.key(let its), let head) where its == name: _ = try readKey(chunk, its, head)
+        case (.copy(let its), let head) where its == name: _ = try readKey(chunk, its, head)
+        default: throw malformed("a sample is not the key that it was taken for")
+        }
+    }
+
+    private mutating func readKey(
+        _ chunk: Chunk, _ name: SnapshotKey, _ head: Int
+    ) throws(RecordingError) -> SnapshotContext {
+        if let known, known.name == name { return known.context }
+        let body = try PackedBody.unpack(chunk, headLength: head, &zstd)
+        guard crc32c(body) == name.checksum else {
+            throw malformed("a key is not what its name says")
+        }
+        let context = SnapshotContext(try SnapshotPartReader(body, key: nil).read())
+        known = (name, context)
+        return context
+    }
+}

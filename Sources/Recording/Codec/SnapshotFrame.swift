@@ -1,0 +1,159 @@
+internal import Libraries
+internal import Telemetry
+
+/// The parts of a sample in a payload. Numbers of a kind of row are at its id and `numbers`, those of
+/// the tails at its id and `tails`.
+enum SnapshotPart {
+    static let frame: UInt64 = 1
+    static let source: UInt64 = 2
+    static let histograms: UInt64 = 3
+    static let vms: UInt64 = 10
+    static let luns: UInt64 = 11
+    static let threads: UInt64 = 12
+    static let locks: UInt64 = 13
+    static let disks: UInt64 = 14
+    static let eventCounts: UInt64 = 15
+    static let probeColumns: UInt64 = 16
+    static let findings: UInt64 = 17
+    static let notices: UInt64 = 18
+    static let sources: UInt64 = 19
+    static let unavailable: UInt64 = 20
+    static let numbers: UInt64 = 20
+    static let tails: UInt64 = 40
+
+    /// The only form there is of each part.
+    static let form: UInt8 = 1
+}
+
+/// Writes the parts of one sample, compared with `key`.
+struct SnapshotPartWriter {
+    private(set) var writer = ByteWriter()
+    /// Bytes that lists of rows take.
+    private(set) var rowBytes = 0
+    private let sample: SnapshotContext
+    private let key: SnapshotContext?
+
+    init(_ sample: SnapshotContext, key: SnapshotContext?) {
+        self.sample = sample
+        self.key = key
+    }
+
+    mutating func write() throws(RecordingError) {
+        if sample.snapshot.source != key?.snapshot.source {
+            var walker = FieldWalker()
+            var source = sample.snapshot.source
+            source.walkFields(&walker)
+            put(SnapshotPart.source, walker.writer.bytes)
+        }
+        let luns = try rows(SnapshotPart.luns, sample.luns, key?.luns)
+        histograms(luns)
+        numbers(
+            SnapshotPart.luns, sample.luns, key?.luns, luns, guesser: LUNGuesser(sample.luns.rows))
+        queues(luns)
+        try table(SnapshotPart.vms, sample.vms, key?.vms)
+        try table(SnapshotPart.threads, sample.threads, key?.threads)
+        try table(SnapshotPart.locks, sample.locks, key?.locks)
+        try table(SnapshotPart.disks, sample.disks, key?.disks)
+        try table(SnapshotPart.eventCounts, sample.eventCounts, key?.eventCounts)
+        try table(SnapshotPart.probeColumns, sample.probeColumns, key?.probeColumns)
+        try table(SnapshotPart.findings, sample.findings, key?.findings)
+        try table(SnapshotPart.notices, sample.notices, key?.notices)
+        try table(SnapshotPart.sources, sample.sources, key?.sources)
+        try table(SnapshotPart.unavailable, sample.unavailable, key?.unavailable)
+        frame()
+    }
+
+    private mutating func put(_ id: UInt64, _ bytes: [UInt8]) {
+        Section.write(id, form: SnapshotPart.form, bytes, to: &writer)
+    }
+
+    private mutating func rows<Row>(
+        _ id: UInt64, _ table: RowTable<Row>, _ key: RowTable<Row>?
+    ) throws(RecordingError) -> [Int?] {
+        let (places, bytes) = try RowList.encode(table.rows, key: key?.rows ?? [])
+        guard table.tails.rowCount <= RowList.tailLimit else {
+            throw RecordingError(.malformed, reason: "a sample has too many queues or CPUs")
+        }
+        if let bytes {
+            rowBytes += bytes.count
+            put(id, bytes)
+        }
+        return places
+    }
+
+    private mutating func numbers<Row>(
+        _ id: UInt64, _ table: RowTable<Row>, _ key: RowTable<Row>?, _ places: [Int?],
+        guesser: some ColumnGuesser
+    ) {
+        let layout = RowLayout<Row>()
+        guard table.numbers.columnCount > 0 else { return }
+        var encoder = ColumnEncoder(layout.state(table.numbers, key, places))
+        put(
+            id + SnapshotPart.numbers,
+            encoder.encode(layout.kinds, order: layout.order, guesser: guesser))
+    }
+
+    private mutating func table<Row>(
+        _ id: UInt64, _ table: RowTable<Row>, _ key: RowTable<Row>?
+    ) throws(RecordingError) {
+        let places = try rows(id, table, key)
+        numbers(id, table, key, places, guesser: PlainGuesser())
+        guard table.tails.rowCount > 0 else { return }
+        let layout = RowLayout<Row>()
+        var encoder = ColumnEncoder(
+            layout.tailState(table.tails, table.tailStarts, numbers: table.numbers, key, places))
+        let kinds = layout.tailKinds
+        put(
+            id + SnapshotPart.tails,
+            encoder.encode(kinds, order: Array(kinds.indices), guesser: PlainGuesser()))
+    }
+
+    private mutating func histograms(_ places: [Int?]) {
+        let luns = sample.luns.rows
+        guard luns.contains(where: { $0.readLatencies != nil || $0.writeLatencies != nil }) else {
+            return
+        }
+        var (coder, models) = (RangeEncoder(), HistogramModels())
+        for (lun, place) in zip(luns, places) {
+            let base = place.flatMap { key?.luns.rows[$0] }
+            models.put(lun.readLatencies, base: base?.readLatencies, to: &coder)
+            models.put(lun.writeLatencies, base: base?.writeLatencies, to: &coder)
+        }
+        put(SnapshotPart.histograms, coder.finish())
+    }
+
+    private mutating func queues(_ places: [Int?]) {
+        let table = sample.luns
+        guard table.tails.rowCount > 0 else { return }
+        let layout = RowLayout<LUN>()
+        var encoder = ColumnEncoder(
+            layout.tailState(
+                table.tails, table.tailStarts, numbers: table.numbers, key?.luns, places))
+        put(
+            SnapshotPart.luns + SnapshotPart.tails,
+            encoder.encode(
+                layout.tailKinds, order: QueueColumn.order,
+                guesser: QueueGuesser(
+                    luns: table.numbers, owners: QueueGuesser.owners(table.tailStarts))))
+    }
+
+    private mutating func frame() {
+        let state = TableState(
+            table: sample.frame, base: key?.frame ?? NumberTable(rowCount: 0, columnCount: 0),
+            baseRows: [key == nil ? nil : 0], spanColumn: nil)
+        var encoder = ColumnEncoder(state)
+        let kinds = FrameNumbers.kinds
+        put(
+            SnapshotPart.frame,
+            encoder.encode(
+                kinds, order: Array(kinds.indices), guesser: FrameGuesser(sample.luns.rows)))
+    }
+}
+
+extension Source {
+    /// Visits both fields.
+    mutating func walkFields(_ walker: inout FieldWalker) {
+        walker.visit(&kind, else: .replay)
+        walker.visit(&name)
+    }
+}

@@ -1,0 +1,173 @@
+internal import Telemetry
+
+/// Places of a LUN's numbers, as `LUN.walk` visits them.
+enum LUNColumn {
+    static let reads = 0
+    static let writes = 1
+    /// Reads, writes, flushes, discards, writes of zeros.
+    static let types = 0..<5
+    static let iops = 5
+    static let readBytes = 6
+    static let writeBytes = 7
+    static let depthMean = 9
+    static let depthNow = 10
+    static let readLatency = 14..<19
+    static let writeLatency = 19..<24
+    static let kicks = 30
+    static let interrupts = 31
+    static let span = 34
+}
+
+/// Places of a virtqueue's numbers.
+enum QueueColumn {
+    static let available = 0
+    static let used = 1
+    static let inFlight = 2
+    static let kicks = 4
+    static let interrupts = 5
+}
+
+/// What a LUN's histograms and counts say of its other numbers.
+struct LUNGuesser: ColumnGuesser {
+    private let luns: [LUN]
+    private let readWords: [[UInt64?]]
+    private let writeWords: [[UInt64?]]
+
+    /// `luns` with their histograms.
+    init(_ luns: [LUN]) {
+        self.luns = luns
+        readWords = luns.map { Self.words($0.readLatencies) }
+        writeWords = luns.map { Self.words($0.writeLatencies) }
+    }
+
+    /// The numbers of a summary; none where there is no histogram to make it of.
+    private static func words(_ histogram: LatencyHistogram?) -> [UInt64?] {
+        guard let histogram else { return [] }
+        guard let summary = LatencySummary(of: histogram) else {
+            return [nil, nil, nil, nil, nil]
+        }
+        return [
+            summary.mean.bitPattern, summary.p50?.bitPattern, summary.p99?.bitPattern,
+            summary.p999?.bitPattern, summary.max?.bitPattern,
+        ]
+    }
+
+    func guess(_ column: Int, done: TableState) -> ColumnGuess? {
+        switch column {
+        case LUNColumn.iops:
+            ColumnGuess(
+                about: rows(done) { row in
+                    LUNColumn.types.reduce(0) { $0 &+ (done.count(row, $1) ?? 0) }
+                })
+        case LUNColumn.readBytes: scaled(column, by: LUNColumn.reads, done)
+        case LUNColumn.writeBytes: scaled(column, by: LUNColumn.writes, done)
+        case LUNColumn.kicks, LUNColumn.interrupts: scaled(column, by: LUNColumn.iops, done)
+        case LUNColumn.depthMean: ColumnGuess(about: rows(done) { depth($0, done) })
+        case LUNColumn.readLatency:
+            summary(readWords, column - LUNColumn.readLatency.lowerBound)
+        case LUNColumn.writeLatency:
+            summary(writeWords, column - LUNColumn.writeLatency.lowerBound)
+        default: nil
+        }
+    }
+
+    private func rows(_ done: TableState, _ body: (Int) -> Int64?) -> [Int64?] {
+        (0..<done.table.rowCount).map(body)
+    }
+
+    /// As many for each of `other` as in the key.
+    private func scaled(_ column: Int, by other: Int, _ done: TableState) -> ColumnGuess {
+        ColumnGuess(
+            about: rows(done) { row in
+                guard let mine = done.baseCount(row, column), mine != 0,
+                    let theirs = done.baseCount(row, other), theirs > 0,
+                    let count = done.count(row, other)
+                else { return nil }
+                let value = Double(mine) * Double(count) / Double(theirs)
+                return Int64(exactly: value.rounded())
+            })
+    }
+
+    /// Little's law, in thousandths.
+    private func depth(_ row: Int, _ done: TableState) -> Int64? {
+        let span = done.span(row)
+        guard span > 0, let reads = luns[row].readLatencies, let writes = luns[row].writeLatencies
+        else { return nil }
+        let value = (Double(reads.sum) + Double(writes.sum)) / Double(span) * 1000
+        return Int64(exactly: value.rounded())
+    }
+
+    private func summary(_ words: [[UInt64?]], _ index: Int) -> ColumnGuess {
+        ColumnGuess(
+            exact: words.map { words in
+                guard index < words.count else { return .unknown }
+                return words[index].map { .word($0) } ?? .missing
+            })
+    }
+}
+
+/// What a LUN's numbers say of its only queue's.
+struct QueueGuesser: ColumnGuesser {
+    /// The numbers of the LUNs.
+    let luns: NumberTable
+    /// The LUN whose only queue this is.
+    let owners: [Int?]
+
+    func guess(_ column: Int, done: TableState) -> ColumnGuess? {
+        switch column {
+        case QueueColumn.inFlight:
+            ColumnGuess(
+                about: owners.map { owner in
+                    owner.flatMap { luns.word($0, LUNColumn.depthNow) }
+                        .map { Int64(bitPattern: $0) }
+                })
+        case QueueColumn.used:
+            ColumnGuess(
+                about: owners.indices.map { row in
+                    guard let available = done.table.word(row, QueueColumn.available),
+                        let inFlight = done.table.word(row, QueueColumn.inFlight)
+                    else { return nil }
+                    return Int64(truncatingIfNeeded: (available &- inFlight) & 0xFFFF)
+                })
+        case QueueColumn.kicks: sameAsLUN(LUNColumn.kicks)
+        case QueueColumn.interrupts: sameAsLUN(LUNColumn.interrupts)
+        default: nil
+        }
+    }
+
+    private func sameAsLUN(_ column: Int) -> ColumnGuess {
+        ColumnGuess(
+            exact: owners.map { owner in
+                guard let owner else { return .unknown }
+                return luns.word(owner, column).map { .word($0) } ?? .missing
+            })
+    }
+}
+
+/// What the LUNs say of the totals, and the key of the time.
+struct FrameGuesser: ColumnGuesser {
+    private let total: [UInt64]
+    private let isThere: [Bool]
+
+    init(_ luns: [LUN]) {
+        var walker = NumberWalker(.takeWords, room: BlockRates.numberCount)
+        var rates = BlockRates(summing: luns)
+        rates.walk(&walker)
+        total = walker.words
+        isThere = walker.isThere
+    }
+
+    func guess(_ column: Int, done: TableState) -> ColumnGuess? {
+        if column == 1 {
+            guard let sequence = done.table.word(0, 0), let before = done.baseWord(0, 0),
+                let time = done.baseWord(0, 1)
+            else { return nil }
+            let seconds = sequence &- before
+            return ColumnGuess(
+                about: [Int64(bitPattern: time &+ seconds &* 1_000_000_000)])
+        }
+        let index = column - FrameNumbers.totalColumn
+        guard total.indices.contains(index) else { return nil }
+        return ColumnGuess(exact: [isThere[index] ? .word(total[index]) : .missing])
+    }
+}

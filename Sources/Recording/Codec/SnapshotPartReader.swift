@@ -1,0 +1,151 @@
+internal import Telemetry
+
+/// Reads the parts of one sample, compared with `key`.
+struct SnapshotPartReader {
+    private var parts: [UInt64: ArraySlice<UInt8>] = [:]
+    private let key: SnapshotContext?
+
+    init(_ bytes: ArraySlice<UInt8>, key: SnapshotContext?) throws(RecordingError) {
+        self.key = key
+        var reader = ByteReader(bytes)
+        for section in try Section.all(&reader) where section.form == SnapshotPart.form {
+            parts[section.id] = section.bytes
+        }
+    }
+
+    func read() throws(RecordingError) -> Snapshot {
+        var source = key?.snapshot.source ?? Source(kind: .replay, name: "")
+        if let bytes = parts[SnapshotPart.source] {
+            var walker = FieldWalker(reading: bytes)
+            source.walkFields(&walker)
+            guard !walker.isBroken else { throw malformed("the source's name is cut short") }
+        }
+        var snapshot = Snapshot(source: source, sequence: 0, monotonic: 0, wallClock: 0)
+        snapshot.luns = try luns()
+        snapshot.vms = try rows(SnapshotPart.vms, key?.vms)
+        snapshot.threads = try rows(SnapshotPart.threads, key?.threads)
+        snapshot.locks = try rows(SnapshotPart.locks, key?.locks)
+        snapshot.host.disks = try rows(SnapshotPart.disks, key?.disks)
+        snapshot.eventCounts = try rows(SnapshotPart.eventCounts, key?.eventCounts)
+        snapshot.probeColumns = try rows(SnapshotPart.probeColumns, key?.probeColumns)
+        snapshot.findings = try rows(SnapshotPart.findings, key?.findings)
+        snapshot.notices = try rows(SnapshotPart.notices, key?.notices)
+        snapshot.sources = try rows(SnapshotPart.sources, key?.sources)
+        snapshot.unavailable = try rows(SnapshotPart.unavailable, key?.unavailable)
+        try readFrame(into: &snapshot)
+        return snapshot
+    }
+
+    /// Rows of a kind with their numbers.
+    private func rows<Row>(
+        _ id: UInt64, _ key: RowTable<Row>?
+    ) throws(RecordingError) -> [Row] {
+        var (rows, places) = try RowList.decode(parts[id], key: key?.rows ?? [])
+        let layout = RowLayout<Row>()
+        let table = numbers(id, rows.count, key, places, layout, guesser: PlainGuesser())
+        var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
+        for index in rows.indices { rows[index].walk(&walker) }
+        let starts = try tailStarts(of: rows)
+        guard let count = starts.last, count > 0 else { return rows }
+        let kinds = layout.tailKinds
+        let tails = tails(
+            id, starts, table, key, places, layout, order: Array(kinds.indices),
+            guesser: PlainGuesser())
+        var tailWalker = NumberWalker(restoring: tails.words, isThere: tails.isThere)
+        for index in rows.indices { rows[index].walkTail(&tailWalker) }
+        return rows
+    }
+
+    private func numbers<Row>(
+        _ id: UInt64, _ count: Int, _ key: RowTable<Row>?, _ places: [Int?],
+        _ layout: RowLayout<Row>, guesser: some ColumnGuesser
+    ) -> NumberTable {
+        let empty = NumberTable(rowCount: count, columnCount: layout.kinds.count)
+        guard count > 0, let bytes = parts[id + SnapshotPart.numbers] else { return empty }
+        var decoder = ColumnDecoder(bytes, layout.state(empty, key, places))
+        return decoder.decode(layout.kinds, order: layout.order, guesser: guesser)
+    }
+
+    /// Where the tail of each row begins. What rows name more than once is counted each time.
+    private func tailStarts<Row: RecordedRow>(of rows: [Row]) throws(RecordingError) -> [Int] {
+        var starts = [0]
+        starts.reserveCapacity(rows.count + 1)
+        for row in rows {
+            let next = (starts.last ?? 0) + row.tailCount
+            guard next <= RowList.tailLimit else {
+                throw malformed("a sample has too many queues or CPUs")
+            }
+            starts.append(next)
+        }
+        return starts
+    }
+
+    private func tails<Row>(
+        _ id: UInt64, _ starts: [Int], _ numbers: NumberTable, _ key: RowTable<Row>?,
+        _ places: [Int?], _ layout: RowLayout<Row>, order: [Int], guesser: some ColumnGuesser
+    ) -> NumberTable {
+        let kinds = layout.tailKinds
+        let empty = NumberTable(rowCount: starts.last ?? 0, columnCount: kinds.count)
+        guard let bytes = parts[id + SnapshotPart.tails] else { return empty }
+        var decoder = ColumnDecoder(
+            bytes, layout.tailState(empty, starts, numbers: numbers, key, places))
+        return decoder.decode(kinds, order: order, guesser: guesser)
+    }
+
+    private func luns() throws(RecordingError) -> [LUN] {
+        var (luns, places) = try RowList.decode(parts[SnapshotPart.luns], key: key?.luns.rows ?? [])
+        let starts = try tailStarts(of: luns)
+        try readHistograms(into: &luns, places)
+        let layout = RowLayout<LUN>()
+        let table = numbers(
+            SnapshotPart.luns, luns.count, key?.luns, places, layout, guesser: LUNGuesser(luns))
+        var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
+        for index in luns.indices { luns[index].walk(&walker) }
+        let guesser = QueueGuesser(luns: table, owners: QueueGuesser.owners(starts))
+        let tails = tails(
+            SnapshotPart.luns, starts, table, key?.luns, places, layout, order: QueueColumn.order,
+            guesser: guesser)
+        var tailWalker = NumberWalker(restoring: tails.words, isThere: tails.isThere)
+        for index in luns.indices { luns[index].walkTail(&tailWalker) }
+        return luns
+    }
+
+    private func readHistograms(
+        into luns: inout [LUN], _ places: [Int?]
+    ) throws(RecordingError) {
+        guard let bytes = parts[SnapshotPart.histograms] else {
+            for index in luns.indices {
+                luns[index].readLatencies = nil
+                luns[index].writeLatencies = nil
+            }
+            return
+        }
+        var (coder, models) = (RangeDecoder(bytes), HistogramModels())
+        var room = HistogramModels.bucketLimit
+        for index in luns.indices {
+            let base = places[index].flatMap { key?.luns.rows[$0] }
+            luns[index].readLatencies = try models.take(
+                base: base?.readLatencies, room: &room, from: &coder)
+            luns[index].writeLatencies = try models.take(
+                base: base?.writeLatencies, room: &room, from: &coder)
+        }
+    }
+
+    private func readFrame(into snapshot: inout Snapshot) throws(RecordingError) {
+        guard let bytes = parts[SnapshotPart.frame] else {
+            throw malformed("a sample has no time")
+        }
+        let kinds = FrameNumbers.kinds
+        let state = TableState(
+            table: NumberTable(rowCount: 1, columnCount: kinds.count),
+            base: key?.frame ?? NumberTable(rowCount: 0, columnCount: 0),
+            baseRows: [key == nil ? nil : 0], spanColumn: nil)
+        var decoder = ColumnDecoder(bytes, state)
+        let table = decoder.decode(
+            kinds, order: Array(kinds.indices), guesser: FrameGuesser(snapshot.luns))
+        var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
+        var numbers = FrameNumbers(snapshot)
+        numbers.walk(&walker)
+        numbers.restore(&snapshot)
+    }
+}
