@@ -22,6 +22,9 @@ public struct Chunk: Sendable, Equatable {
     public var stream: UInt32 = 0
     /// The version of the payload's layout.
     public var schema: UInt16 = 1
+    /// The lowest version of the file format that a reader must know to make sense of it; raised
+    /// only by a change that an older reader would misread.
+    public var minReader: UInt16 = 1
     /// Time of its first and last record, `CLOCK_MONOTONIC` nanoseconds.
     public var first: Nanoseconds
     public var last: Nanoseconds

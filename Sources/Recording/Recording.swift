@@ -10,6 +10,8 @@ public struct RecordingError: Error, Equatable, CustomStringConvertible {
         case notARecording
         /// It needs a newer vblktop.
         case tooNew
+        /// Bytes of a chunk are not those that were written.
+        case damaged
         /// A chunk's content makes no sense although its checksum holds.
         case malformed
         /// The file system refused.
@@ -21,6 +23,8 @@ public struct RecordingError: Error, Equatable, CustomStringConvertible {
     /// The file, or `nil` where only its content is known.
     public var path: String?
     public var reason: String
+    /// Whether free space on the file system can help.
+    var isOutOfSpace = false
 
     /// `kind` of trouble with `path`, because of `reason`.
     public init(_ kind: Kind, path: String? = nil, reason: String) {
