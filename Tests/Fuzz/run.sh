@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes: the virtqueue and virtio-blk requests (Virtio), QMP conversations (QMP).
+# it fuzzes: the virtqueue and virtio-blk requests (Virtio), QMP conversations (QMP), traces of
+# other tools (Exchange, with the fold of requests into samples behind it).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -21,7 +22,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio QMP"
+targets="Virtio QMP Exchange"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -54,10 +55,20 @@ objects_but() {
 
 build() {
     mkdir -p "$out/$1/corpus" "$out/$1/crashes"
-    swift build -c release --scratch-path "$out/build" --target "$1" -Xswiftc -sanitize=fuzzer
+    for room in "$1" $(behind "$1"); do
+        swift build -c release --scratch-path "$out/build" --target "$room" \
+            -Xswiftc -sanitize=fuzzer
+    done
 }
 
-# The room with a defect: a chain may walk out of its table; a long number overflows.
+# behind TARGET: rooms that it does not need and its fuzzer does.
+behind() {
+    case $1 in
+        Exchange) echo Analysis ;;
+    esac
+}
+
+# The room with a defect: a chain may walk out of its table; a long number overflows (twice).
 plant() {
     case $1 in
         Virtio)
@@ -66,6 +77,10 @@ plant() {
             ;;
         QMP)
             file=JSONValue.swift
+            defect='s/value.multipliedReportingOverflow(by: 10)/(value * 10, false)/'
+            ;;
+        Exchange)
+            file=Import/Fields.swift
             defect='s/value.multipliedReportingOverflow(by: 10)/(value * 10, false)/'
             ;;
     esac
@@ -79,10 +94,11 @@ plant() {
 canary() {
     room=$1 copy=$out/$1/canary
     rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
-    cp "Sources/$room"/*.swift "$copy"
+    cp -r "Sources/$room/." "$copy"
     plant "$room" "$copy"
+    # shellcheck disable=SC2046
     $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
-        "$copy/$room.swiftmodule" -c "$copy"/*.swift -o "$copy/$room.o"
+        "$copy/$room.swiftmodule" -c $(find "$copy" -name '*.swift') -o "$copy/$room.o"
     # shellcheck disable=SC2046
     link "$room" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
     "$out/$room/canary.fuzz" -max_total_time=20 -max_len="$(longest "$room")" \

@@ -41,7 +41,8 @@ struct BlktraceReader {
     private var at = 0
     private var isBigEndian = false
     private var isSynchronized = false
-    private var wasSynchronized = false
+    /// Whether what was passed last is no record, which is told once.
+    private var isAstray = false
     private var number: UInt64 = 0
     /// Sequence numbers seen last, by device and CPU.
     private var sequences: [UInt64: UInt32] = [:]
@@ -79,7 +80,7 @@ struct BlktraceReader {
 
     /// The file is at its end.
     mutating func finish(faults: inout Faults) {
-        if buffer.count > at, wasSynchronized || number == 0 {
+        if buffer.count > at, !isAstray {
             faults.add(line: number &+ 1, "the record is cut off")
         }
         buffer = []
@@ -97,13 +98,13 @@ struct BlktraceReader {
             if big == Self.magic || big == Self.magic.byteSwapped {
                 isBigEndian = big == Self.magic
                 isSynchronized = true
-                wasSynchronized = true
+                isAstray = false
                 return true
             }
-            if wasSynchronized || (number == 0 && at == 0) {
+            if !isAstray {
                 faults.add(line: number &+ 1, "no record of blktrace, version 7")
             }
-            wasSynchronized = false
+            isAstray = true
             at += 1
         }
         return false
