@@ -1,0 +1,121 @@
+internal import Telemetry
+
+/// Time cut into equal cells whose number is bounded: when the times outgrow them, cells become
+/// twice as long.
+///
+/// Cells are whole powers of two of a nanosecond and begin at whole multiples of their length, so
+/// what is counted in them does not depend on the order in which the times come.
+struct TimeAxis: Sendable {
+    /// Cells at most; at least half are in use once the first doubling happened.
+    static let cells = 16_384
+    /// A cell is 2^shift nanoseconds long.
+    private(set) var shift: UInt64 = 10
+    /// Number of the first cell, counted from time 0.
+    private(set) var base: UInt64 = 0
+    /// The earliest and latest time seen; none while `low` exceeds `high`.
+    private(set) var low: Nanoseconds = .max
+    private(set) var high: Nanoseconds = 0
+
+    /// How cells counted on the axis move when it is fitted anew.
+    struct Move: Sendable {
+        var doublings: UInt64
+        var oldBase: UInt64
+        var newBase: UInt64
+    }
+
+    var isEmpty: Bool { low > high }
+
+    /// Length of a cell, nanoseconds.
+    var cellLength: UInt64 { 1 << shift }
+
+    /// Index of the cell that holds `time`, which has been noted.
+    @inline(__always)
+    func cell(of time: Nanoseconds) -> Int {
+        Int(truncatingIfNeeded: (time &>> shift) &- base)
+    }
+
+    /// Index of the first border between cells at or after `time`, which has been noted.
+    @inline(__always)
+    func border(after time: Nanoseconds) -> Int {
+        time == 0 ? 0 : Int(truncatingIfNeeded: ((time &- 1) &>> shift) &+ 1 &- base)
+    }
+
+    /// Takes note of the span from `start` to `end`; what to do with the cells if they moved.
+    @inline(__always)
+    mutating func note(_ start: Nanoseconds, _ end: Nanoseconds) -> Move? {
+        if start >= low, end <= high { return nil }
+        low = min(low, start)
+        high = max(high, end)
+        let top = (high &>> shift) &+ 1
+        if low &>> shift >= base, top &- base < UInt64(Self.cells) { return nil }
+        return fit()
+    }
+
+    private mutating func fit() -> Move {
+        let (oldShift, oldBase) = (shift, base)
+        while used > UInt64(Self.cells) { shift += 1 }
+        // Room is left on both sides, so that times that come in descending order do not move
+        // everything each time.
+        let room = (UInt64(Self.cells) - used) / 2
+        let first = low &>> shift
+        base = first > room ? first - room : 0
+        return Move(doublings: shift - oldShift, oldBase: oldBase, newBase: base)
+    }
+
+    /// Cells and the border after the last of them.
+    private var used: UInt64 { (high &>> shift) &- (low &>> shift) &+ 2 }
+}
+
+extension TimeAxis.Move {
+    /// `counts` of cells, each counting from its border on, at their new places.
+    func apply<Count: AdditiveArithmetic>(toCells counts: [Count]) -> [Count] {
+        move(counts) { $0 >> doublings }
+    }
+
+    /// `counts` at borders, each counting what happened since the border before.
+    func apply<Count: AdditiveArithmetic>(toBorders counts: [Count]) -> [Count] {
+        move(counts) { $0 == 0 ? 0 : (($0 - 1) >> doublings) + 1 }
+    }
+
+    private func move<Count: AdditiveArithmetic>(
+        _ counts: [Count], _ place: (UInt64) -> UInt64
+    ) -> [Count] {
+        var moved = [Count](repeating: .zero, count: counts.count)
+        for (index, count) in counts.enumerated() where count != .zero {
+            let place = place(oldBase &+ UInt64(index))
+            guard place >= newBase, place - newBase < UInt64(moved.count) else { continue }
+            moved[Int(place - newBase)] += count
+        }
+        return moved
+    }
+}
+
+/// What completed in one cell of time.
+struct Activity: Sendable, Equatable, AdditiveArithmetic {
+    var reads: UInt64 = 0
+    var writes: UInt64 = 0
+    var others: UInt64 = 0
+    var readBytes: UInt64 = 0
+    var writeBytes: UInt64 = 0
+    /// Requests with a known latency, and the sum of these, nanoseconds.
+    var timed: UInt64 = 0
+    var latencySum: UInt64 = 0
+
+    static let zero = Activity()
+
+    static func + (left: Activity, right: Activity) -> Activity {
+        Activity(
+            reads: left.reads &+ right.reads, writes: left.writes &+ right.writes,
+            others: left.others &+ right.others, readBytes: left.readBytes &+ right.readBytes,
+            writeBytes: left.writeBytes &+ right.writeBytes, timed: left.timed &+ right.timed,
+            latencySum: left.latencySum &+ right.latencySum)
+    }
+
+    static func - (left: Activity, right: Activity) -> Activity {
+        Activity(
+            reads: left.reads &- right.reads, writes: left.writes &- right.writes,
+            others: left.others &- right.others, readBytes: left.readBytes &- right.readBytes,
+            writeBytes: left.writeBytes &- right.writeBytes, timed: left.timed &- right.timed,
+            latencySum: left.latencySum &- right.latencySum)
+    }
+}
