@@ -25,7 +25,7 @@ func powerBars(
 }
 
 /// Request sizes, index n for sizes of at most 2^n bytes.
-func sizeBars(_ reads: [UInt64], _ writes: [UInt64]) -> [Report.Bar] {
+func sizeBars(_ reads: ArraySlice<UInt64>, _ writes: ArraySlice<UInt64>) -> [Report.Bar] {
     trimmed(
         zip(reads, writes).enumerated().map { power, counts in
             Report.Bar(upTo: Double(UInt64(1) << power), reads: counts.0, writes: counts.1)

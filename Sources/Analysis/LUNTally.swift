@@ -13,17 +13,20 @@ struct LUNTally: Sendable {
         var offset: Int { rawValue * LatencyBuckets.count }
     }
 
+    /// Where in `cells` the counters stand that follow the histograms.
+    private enum Place {
+        // Constants the compiler knows: a request passes them.
+        static var counts: Int { 9 * LatencyBuckets.count }
+        static var sums: Int { counts + 6 }
+        static var largest: Int { sums + 9 }
+        static var readSizes: Int { largest + 9 }
+        static var writeSizes: Int { readSizes + 33 }
+        static var end: Int { writeSizes + 33 }
+    }
+
     let name: String
-    /// Requests by `RequestKind`.
-    var counts = [UInt64](repeating: 0, count: RequestKind.allCases.count)
-    var buckets = [UInt64](
-        repeating: 0, count: Histogram.allCases.count * LatencyBuckets.count)
-    /// Sums of the values in the histograms, nanoseconds; the largest of them.
-    var sums = [UInt64](repeating: 0, count: Histogram.allCases.count)
-    var largest = [UInt64](repeating: 0, count: Histogram.allCases.count)
-    /// Requests by size: index n counts sizes of at most 2^n bytes and more than half of that.
-    var readSizes = [UInt64](repeating: 0, count: 33)
-    var writeSizes = [UInt64](repeating: 0, count: 33)
+    /// All histograms and counters in one piece, so that a request reaches them at once.
+    private(set) var cells = [UInt64](repeating: 0, count: Place.end)
     var readBytes: UInt64 = 0
     var writeBytes: UInt64 = 0
     var errors: UInt64 = 0
@@ -40,13 +43,26 @@ struct LUNTally: Sendable {
 
     init(name: String) { self.name = name }
 
+    /// Requests by `RequestKind`.
+    var counts: ArraySlice<UInt64> { cells[Place.counts..<Place.sums] }
+    /// Index n counts sizes of at most 2^n bytes and more than half of that.
+    var readSizes: ArraySlice<UInt64> { cells[Place.readSizes..<Place.writeSizes] }
+    var writeSizes: ArraySlice<UInt64> { cells[Place.writeSizes..<Place.end] }
+
+    func histogram(_ histogram: Histogram) -> ArraySlice<UInt64> {
+        cells[histogram.offset..<(histogram.offset + LatencyBuckets.count)]
+    }
+
+    /// The sum of a histogram's values, and the largest of them.
+    func sum(_ histogram: Histogram) -> UInt64 { cells[Place.sums + histogram.rawValue] }
+    func largest(_ histogram: Histogram) -> UInt64 { cells[Place.largest + histogram.rawValue] }
+
     /// Counts one request. `end` is its begin where its end is not known.
     @inline(__always)
     mutating func count(
-        _ event: IOEvent, _ kind: RequestKind, _ start: Nanoseconds, _ end: Nanoseconds,
-        latency: Nanoseconds?, axis: TimeAxis
+        _ event: borrowing IOEvent, _ kind: RequestKind, _ start: Nanoseconds,
+        _ end: Nanoseconds, latency: Nanoseconds?, axis: TimeAxis
     ) {
-        counts[kind.rawValue] &+= 1
         if event.status != IOEvent.unknownStatus {
             judged &+= 1
             if event.status != 0 { errors &+= 1 }
@@ -54,56 +70,100 @@ struct LUNTally: Sendable {
         if let latency {
             timed &+= 1
             latencySum = latencySum.addingClamped(latency)
-            switch kind {
-            case .read: record(latency, .read)
-            case .write: record(latency, .write)
-            case .flush: record(latency, .flush)
-            default: break
-            }
-            depthSteps[axis.border(after: start)] &+= 1
-            depthSteps[axis.border(after: end)] &-= 1
+            Self.step(&depthSteps, axis.border(after: start), axis.border(after: end))
         }
-        countStages(event)
-        guard kind == .read || kind == .write else { return }
+        var distance: UInt64?
+        if kind.rawValue <= RequestKind.write.rawValue {
+            if kind == .read {
+                readBytes &+= UInt64(event.byteCount)
+            } else {
+                writeBytes &+= UInt64(event.byteCount)
+            }
+            distance = seeks.add(
+                start: start, sector: event.sector, byteCount: event.byteCount,
+                isWrite: kind == .write)
+        }
+        Self.count(event, kind, latency, distance, &cells)
+    }
+
+    @inline(__always)
+    private static func step(_ steps: inout [Int32], _ up: Int, _ down: Int) {
+        var span = steps.mutableSpan
+        span[up] &+= 1
+        span[down] &-= 1
+    }
+
+    @inline(__always)
+    private static func count(
+        _ event: borrowing IOEvent, _ kind: RequestKind, _ latency: Nanoseconds?,
+        _ distance: UInt64?, _ cells: inout [UInt64]
+    ) {
+        var span = cells.mutableSpan
+        span[Place.counts &+ kind.rawValue] &+= 1
+        // The first three histograms are in the order of the kinds.
+        if let latency, kind.rawValue <= RequestKind.flush.rawValue {
+            record(latency, kind.rawValue, &span)
+        }
+        let first = Histogram.ringWait.rawValue
+        stage(event.queued, event.popped, first, &span)
+        stage(event.popped, event.submitted, first &+ 1, &span)
+        stage(event.submitted, event.completed, first &+ 2, &span)
+        stage(event.completed, event.published, first &+ 3, &span)
+        stage(event.published, event.reaped, first &+ 4, &span)
+        guard kind.rawValue <= RequestKind.write.rawValue else { return }
         let bytes = event.byteCount
         let size = bytes < 2 ? 0 : 32 &- (bytes &- 1).leadingZeroBitCount
-        if kind == .read {
-            readBytes &+= UInt64(bytes)
-            readSizes[size] &+= 1
-        } else {
-            writeBytes &+= UInt64(bytes)
-            writeSizes[size] &+= 1
-        }
-        seeks.add(
-            start: start, sector: event.sector, byteCount: bytes, isWrite: kind == .write,
-            buckets: &buckets, offset: Histogram.seek.offset)
+        let sizes = kind == .read ? Place.readSizes : Place.writeSizes
+        span[sizes &+ size] &+= 1
+        if let distance { span[seekBucket(distance)] &+= 1 }
     }
 
     /// Judges what still waits.
     mutating func finish() {
-        seeks.finish(buckets: &buckets, offset: Histogram.seek.offset)
+        var distances: [UInt64] = []
+        seeks.finish { distances.append($0) }
+        for distance in distances { cells[Self.seekBucket(distance)] &+= 1 }
+    }
+
+    /// Adds the counters of `other`; depths and seeks, which do not add up so, apart.
+    mutating func add(_ other: LUNTally) {
+        for index in cells.indices {
+            let isLargest = index >= Place.largest && index < Place.readSizes
+            cells[index] =
+                isLargest
+                ? max(cells[index], other.cells[index])
+                : cells[index].addingClamped(other.cells[index])
+        }
+        readBytes &+= other.readBytes
+        writeBytes &+= other.writeBytes
+        errors &+= other.errors
+        judged &+= other.judged
+        timed &+= other.timed
+        latencySum = latencySum.addingClamped(other.latencySum)
     }
 
     @inline(__always)
-    private mutating func countStages(_ event: IOEvent) {
-        stage(event.queued, event.popped, .ringWait)
-        stage(event.popped, event.submitted, .submit)
-        stage(event.submitted, event.completed, .storage)
-        stage(event.completed, event.published, .complete)
-        stage(event.published, event.reaped, .notify)
+    private static func seekBucket(_ distance: UInt64) -> Int {
+        Histogram.seek.offset &+ LatencyBuckets.index(of: distance)
     }
 
     @inline(__always)
-    private mutating func stage(_ from: Nanoseconds, _ to: Nanoseconds, _ histogram: Histogram) {
-        if from != 0, to >= from { record(to &- from, histogram) }
+    private static func stage(
+        _ from: Nanoseconds, _ to: Nanoseconds, _ index: Int, _ span: inout MutableSpan<UInt64>
+    ) {
+        if from != 0, to >= from { record(to &- from, index, &span) }
     }
 
     @inline(__always)
-    private mutating func record(_ nanoseconds: Nanoseconds, _ histogram: Histogram) {
-        let index = histogram.rawValue
-        buckets[histogram.offset &+ LatencyBuckets.index(of: nanoseconds)] &+= 1
-        sums[index] = sums[index].addingClamped(nanoseconds)
-        if nanoseconds > largest[index] { largest[index] = nanoseconds }
+    private static func record(
+        _ nanoseconds: Nanoseconds, _ index: Int, _ span: inout MutableSpan<UInt64>
+    ) {
+        let bucket = index &* LatencyBuckets.count &+ LatencyBuckets.index(of: nanoseconds)
+        span[bucket] &+= 1
+        span[Place.sums &+ index] = span[Place.sums &+ index].addingClamped(nanoseconds)
+        if nanoseconds > span[Place.largest &+ index] {
+            span[Place.largest &+ index] = nanoseconds
+        }
     }
 }
 

@@ -62,34 +62,13 @@ extension LUNTally {
     /// All of `tallies` together; depths and seeks, which do not add up so, apart.
     init(summing tallies: [LUNTally]) {
         self.init(name: "total")
-        for tally in tallies {
-            for index in buckets.indices { buckets[index] &+= tally.buckets[index] }
-            for index in counts.indices { counts[index] &+= tally.counts[index] }
-            for index in sums.indices {
-                sums[index] = sums[index].addingClamped(tally.sums[index])
-                largest[index] = max(largest[index], tally.largest[index])
-            }
-            for index in readSizes.indices {
-                readSizes[index] &+= tally.readSizes[index]
-                writeSizes[index] &+= tally.writeSizes[index]
-            }
-            readBytes &+= tally.readBytes
-            writeBytes &+= tally.writeBytes
-            errors &+= tally.errors
-            judged &+= tally.judged
-            timed &+= tally.timed
-            latencySum = latencySum.addingClamped(tally.latencySum)
-        }
-    }
-
-    func histogram(_ histogram: Histogram) -> ArraySlice<UInt64> {
-        buckets[histogram.offset..<(histogram.offset + LatencyBuckets.count)]
+        for tally in tallies { add(tally) }
     }
 
     private func latency(_ histogram: Histogram) -> Report.Latency? {
         Report.Latency(
-            buckets: self.histogram(histogram), sum: sums[histogram.rawValue],
-            largest: largest[histogram.rawValue])
+            buckets: self.histogram(histogram), sum: sum(histogram),
+            largest: largest(histogram))
     }
 
     func report(

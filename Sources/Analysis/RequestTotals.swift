@@ -79,18 +79,19 @@ struct RequestTotals: Sendable {
     private mutating func countActivity(
         _ cell: Int, _ kind: RequestKind, _ bytes: UInt32, _ latency: Nanoseconds?
     ) {
+        var cells = activity.mutableSpan
         switch kind {
         case .read:
-            activity[cell].reads &+= 1
-            activity[cell].readBytes &+= UInt64(bytes)
+            cells[cell].reads &+= 1
+            cells[cell].readBytes &+= UInt64(bytes)
         case .write:
-            activity[cell].writes &+= 1
-            activity[cell].writeBytes &+= UInt64(bytes)
-        default: activity[cell].others &+= 1
+            cells[cell].writes &+= 1
+            cells[cell].writeBytes &+= UInt64(bytes)
+        default: cells[cell].others &+= 1
         }
         if let latency {
-            activity[cell].timed &+= 1
-            activity[cell].latencySum = activity[cell].latencySum.addingClamped(latency)
+            cells[cell].timed &+= 1
+            cells[cell].latencySum = cells[cell].latencySum.addingClamped(latency)
         }
     }
 

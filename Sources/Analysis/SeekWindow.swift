@@ -19,7 +19,8 @@ struct SeekWindow: Sendable {
         var isWrite: Bool
     }
 
-    private var waiting: [Request] = []
+    private var waiting = InlineArray<64, Request>(
+        repeating: Request(start: 0, sector: 0, end: 0, isWrite: false))
     private var head = 0
     private var count = 0
     /// Sector after the last request of any direction, of reads, and of writes.
@@ -32,70 +33,62 @@ struct SeekWindow: Sendable {
     private(set) var distanceSum = 0.0
     private(set) var distances: UInt64 = 0
 
-    /// Takes one more read or write; what it pushes out is counted in `buckets` from `offset` on.
+    /// Takes one more read or write. The distance of the one it pushes out to the one before that;
+    /// `nil` if it pushes none out, or that is the first.
     @inline(__always)
     mutating func add(
-        start: Nanoseconds, sector: UInt64, byteCount: UInt32, isWrite: Bool,
-        buckets: inout [UInt64], offset: Int
-    ) {
+        start: Nanoseconds, sector: UInt64, byteCount: UInt32, isWrite: Bool
+    ) -> UInt64? {
         let sectors = (UInt64(byteCount) &+ 511) / 512
         let request = Request(
             start: start, sector: sector, end: sector &+ sectors, isWrite: isWrite)
-        if waiting.count < Self.room {
-            waiting.append(request)
-            // Until the ring is full its head is 0, and it is as long as its count.
-            var place = count
-            while place > 0, waiting[place - 1].start > start {
-                waiting[place] = waiting[place - 1]
-                place -= 1
-            }
-            waiting[place] = request
-            count += 1
-            return
-        }
         let mask = Self.room - 1
-        if start < waiting[head].start {
-            judge(request, &buckets, offset)
-            return
+        var distance: UInt64?
+        if count == Self.room {
+            if start < waiting[head].start { return judge(request) }
+            distance = judge(waiting[head])
+            head = (head &+ 1) & mask
+            count &-= 1
         }
-        judge(waiting[head], &buckets, offset)
-        let first = head &+ 1
-        var place = head &+ Self.room
-        head = first & mask
-        while place > first, waiting[(place &- 1) & mask].start > start {
+        var place = head &+ count
+        while place > head, waiting[(place &- 1) & mask].start > start {
             waiting[place & mask] = waiting[(place &- 1) & mask]
             place &-= 1
         }
         waiting[place & mask] = request
+        count &+= 1
+        return distance
     }
 
     /// Judges all that wait.
-    mutating func finish(buckets: inout [UInt64], offset: Int) {
+    mutating func finish(_ body: (UInt64) -> Void) {
         for index in 0..<count {
-            judge(waiting[(head + index) & (Self.room - 1)], &buckets, offset)
+            if let distance = judge(waiting[(head + index) & (Self.room - 1)]) { body(distance) }
         }
-        waiting = []
         (head, count) = (0, 0)
     }
 
+    /// The distance of `request` to the one judged before.
     @inline(__always)
-    private mutating func judge(_ request: Request, _ buckets: inout [UInt64], _ offset: Int) {
+    private mutating func judge(_ request: Request) -> UInt64? {
+        var distance: UInt64?
         if let end = ends.any {
-            let distance = request.sector > end ? request.sector - end : end - request.sector
-            distanceSum += Double(distance)
+            let sectors = request.sector > end ? request.sector - end : end - request.sector
+            distanceSum += Double(sectors)
             distances &+= 1
-            buckets[offset &+ LatencyBuckets.index(of: distance)] &+= 1
+            distance = sectors
         }
         if let end = request.isWrite ? ends.write : ends.read {
             judged &+= 1
-            let distance = request.sector > end ? request.sector - end : end - request.sector
-            if distance == 0 {
+            let sectors = request.sector > end ? request.sector - end : end - request.sector
+            if sectors == 0 {
                 sequential &+= 1
-            } else if distance <= Self.near {
+            } else if sectors <= Self.near {
                 near &+= 1
             }
         }
         ends.any = request.end
         if request.isWrite { ends.write = request.end } else { ends.read = request.end }
+        return distance
     }
 }

@@ -54,11 +54,12 @@ struct TimeAxis: Sendable {
     private mutating func fit() -> Move {
         let (oldShift, oldBase) = (shift, base)
         while used > UInt64(Self.cells) { shift += 1 }
-        // Room is left on both sides, so that times that come in descending order do not move
-        // everything each time.
-        let room = (UInt64(Self.cells) - used) / 2
+        // Time runs forwards, so most of the room is left after the last cell. Some is left before
+        // the first, so that times in descending order do not move everything each time.
+        let room = UInt64(Self.cells) - used
         let first = low &>> shift
-        base = first > room ? first - room : 0
+        let isDescending = (oldBase >> (shift - oldShift)) > first
+        base = first - min(first, isDescending ? room / 2 : min(512, room / 2))
         return Move(doublings: shift - oldShift, oldBase: oldBase, newBase: base)
     }
 
