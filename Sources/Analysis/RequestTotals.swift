@@ -9,7 +9,12 @@ struct RequestTotals: Sendable {
     private let options: Report.Options
     private(set) var tallies: [LUNTally] = []
     private var slotOfName: [String: Int] = [:]
-    /// The names of the last batch, and the slot of each: -1 not wanted, -2 no room.
+    // In the place of a slot: the LUN is not looked at; had no request yet; came too late.
+    private static let notWanted = -1
+    private static let unseen = -2
+    private static let noRoom = -3
+
+    /// The names of the last batch, and the slot of each.
     private var names: [String] = []
     private var slotOfIndex: [Int] = []
     private(set) var axis = TimeAxis()
@@ -40,10 +45,11 @@ struct RequestTotals: Sendable {
                 continue
             }
             guard start >= from, start <= to else { continue }
-            let slot = slotOfIndex[Int(requests[index].lun)]
-            guard slot >= 0 else {
-                if slot == -2 { crowdedOut &+= 1 }
-                continue
+            var slot = slotOfIndex[Int(requests[index].lun)]
+            if slot < 0 {
+                if slot == Self.unseen { slot = makeSlot(Int(requests[index].lun)) }
+                if slot == Self.noRoom { crowdedOut &+= 1 }
+                guard slot >= 0 else { continue }
             }
             add(requests[index], slot: slot, start)
         }
@@ -114,12 +120,21 @@ struct RequestTotals: Sendable {
         guard names != self.names || slotOfIndex.isEmpty else { return }
         self.names = names
         slotOfIndex = names.map { name in
-            if let wanted = options.luns, !wanted.contains(name) { return -1 }
-            if let slot = slotOfName[name] { return slot }
-            guard tallies.count < Self.slots else { return -2 }
-            tallies.append(LUNTally(name: name))
-            slotOfName[name] = tallies.count - 1
-            return tallies.count - 1
+            if let wanted = options.luns, !wanted.contains(name) { return Self.notWanted }
+            return slotOfName[name] ?? Self.unseen
         }
+    }
+
+    /// A slot for the LUN `index` of the batch, of which this is the first request.
+    private mutating func makeSlot(_ index: Int) -> Int {
+        let name = names[index]
+        var slot = slotOfName[name] ?? Self.noRoom
+        if slot == Self.noRoom, tallies.count < Self.slots {
+            slot = tallies.count
+            tallies.append(LUNTally(name: name))
+            slotOfName[name] = slot
+        }
+        slotOfIndex[index] = slot
+        return slot
     }
 }
