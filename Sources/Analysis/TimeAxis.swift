@@ -68,26 +68,32 @@ struct TimeAxis: Sendable {
 }
 
 extension TimeAxis.Move {
-    /// `counts` of cells, each counting from its border on, at their new places.
-    func apply<Count: AdditiveArithmetic>(toCells counts: [Count]) -> [Count] {
-        move(counts) { $0 >> doublings }
-    }
-
-    /// `counts` at borders, each counting what happened since the border before.
-    func apply<Count: AdditiveArithmetic>(toBorders counts: [Count]) -> [Count] {
-        move(counts) { $0 == 0 ? 0 : (($0 - 1) >> doublings) + 1 }
-    }
-
-    private func move<Count: AdditiveArithmetic>(
-        _ counts: [Count], _ place: (UInt64) -> UInt64
-    ) -> [Count] {
-        var moved = [Count](repeating: .zero, count: counts.count)
-        for (index, count) in counts.enumerated() where count != .zero {
-            let place = place(oldBase &+ UInt64(index))
-            guard place >= newBase, place - newBase < UInt64(moved.count) else { continue }
-            moved[Int(place - newBase)] += count
+    /// What completed in each cell, at its new place.
+    func apply(toCells counts: [Activity]) -> [Activity] {
+        var moved = [Activity](repeating: .zero, count: counts.count)
+        for index in counts.indices where counts[index] != .zero {
+            if let place = place((oldBase &+ UInt64(index)) >> doublings) {
+                moved[place] += counts[index]
+            }
         }
         return moved
+    }
+
+    /// What changed at each border since the one before, at its new place.
+    func apply(toBorders counts: [Int32]) -> [Int32] {
+        var moved = [Int32](repeating: 0, count: counts.count)
+        for index in counts.indices where counts[index] != 0 {
+            let border = oldBase &+ UInt64(index)
+            if let place = place(border == 0 ? 0 : ((border - 1) >> doublings) + 1) {
+                moved[place] &+= counts[index]
+            }
+        }
+        return moved
+    }
+
+    private func place(_ number: UInt64) -> Int? {
+        guard number >= newBase, number - newBase < UInt64(TimeAxis.cells) else { return nil }
+        return Int(number - newBase)
     }
 }
 
