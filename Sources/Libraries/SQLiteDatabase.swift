@@ -12,7 +12,7 @@ public enum SQLiteValue: Sendable, Equatable {
 /// One thread at a time.
 @safe public final class SQLiteDatabase {
     // SAFETY: opened in `init`, closed in `deinit` after its statements, which keep it alive.
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
 
     /// An empty database. Throws SQLite's words.
     public init() throws(LibraryError) {
@@ -93,7 +93,7 @@ public enum SQLiteValue: Sendable, Equatable {
         _ values: [SQLiteValue] = [], _ body: ([SQLiteValue]) throws -> Void = { _ in }
     ) throws {
         defer { unsafe sqlite3_reset(handle) }
-        for (index, value) in values.enumerated() { try bind(value, at: Int32(index + 1)) }
+        for (index, value) in values.enumerated() { try bind(value, at: index + 1) }
         while true {
             switch unsafe sqlite3_step(handle) {
             case SQLITE_ROW: try body(row)
@@ -103,13 +103,15 @@ public enum SQLiteValue: Sendable, Equatable {
         }
     }
 
-    private func bind(_ value: SQLiteValue, at index: Int32) throws(LibraryError) {
+    /// Gives the `?` number `index`, from 1, a value that stays until it is given another.
+    public func bind(_ value: SQLiteValue, at index: Int) throws(LibraryError) {
+        let index = Int32(clamping: index)
         let status =
             switch value {
             case .null: unsafe sqlite3_bind_null(handle, index)
             case .integer(let number): unsafe sqlite3_bind_int64(handle, index, number)
             case .real(let number): unsafe sqlite3_bind_double(handle, index, number)
-            case .text(let text): unsafe cl_bind_text(handle, index, text, Int32(text.utf8.count))
+            case .text(let text): unsafe cl_bind_text(handle, index, text, Int32(clamping: text.utf8.count))
             }
         guard status == SQLITE_OK else { throw database.refusal }
     }
