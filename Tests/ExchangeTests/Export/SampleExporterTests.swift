@@ -13,7 +13,7 @@ import Testing
         #expect(lines[0].hasPrefix("time,monotonic_ns,interval_s,sequence,vm,lun,node,io_thread,"))
         #expect(
             lines[1].hasPrefix(
-                "2023-11-14T22:13:20.500Z,9000000000,1,7,\"a,\"\"b\"\"\",vd00,\"node\n0\","
+                "2023-11-14T22:13:20.500Z,9000000000,1,7,\"a,\"\"b\"\"\",vd00,node0,"
                     + "\"io0,io1\",1000.25,1000.25,,,,,4096000,,,,,0,250,3,2.5,2,9,12,"))
         #expect(lines[1].hasSuffix(",,,61.5,,"))
         #expect(
@@ -54,7 +54,7 @@ import Testing
         for (series, value) in expected { #expect(checker.values[series] == value, "\(series)") }
         // Nothing is known of the other LUN.
         #expect(checker.values.keys.allSatisfy { !$0.contains("vd01") })
-        #expect(text.contains(#"name="de\"mo\\\n""#))
+        #expect(text.contains(#"name="de\"mo\\""#))
     }
 
     @Test func theCheckerFindsWhatIsWrong() {

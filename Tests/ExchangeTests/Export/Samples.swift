@@ -9,7 +9,7 @@ enum Samples {
             wallClock: 1_700_000_000_500_000_000, interval: 1)
         var busy = LUN(id: "vd00", device: "virtio-blk-pci")
         busy.vm = "a,\"b\""
-        busy.node = "node\n0"
+        busy.node = "no\u{1B}de\n0"
         busy.ioThread = "io0,io1"
         busy.rates.reads = 1000.25
         busy.rates.iops = 1000.25
