@@ -88,20 +88,24 @@ public struct BlktraceExporter: TraceExporter {
         }
     }
 
-    /// The file's first record says what the wall clock shows.
+    /// The file's first records say what the wall clock shows, and what process 0 is called.
     private mutating func begin(at first: IOEvent, into bytes: inout [UInt8]) {
         if isBegun { return }
         isBegun = true
-        let start = first.start != 0 ? first.start : origin.monotonic
-        let time = min(start, origin.monotonic)
-        guard let wallClock = origin.wallClock(at: time), wallClock >= 0 else { return }
-        let (seconds, nanoseconds) = wallClock.quotientAndRemainder(dividingBy: 1_000_000_000)
-        let record = Record(
+        let start = first.start != 0 ? first.start : first.end
+        let time = start != 0 ? min(start, origin.monotonic) : origin.monotonic
+        var record = Record(
             sector: 0, bytes: 0, action: Action.timestamp,
             device: Self.device(ofLUN: first.lun))
-        write(record, at: time, dataCount: 8, into: &bytes)
-        bytes.appendLittleEndian(UInt32(clamping: seconds))
-        bytes.appendLittleEndian(UInt32(clamping: nanoseconds))
+        if let wallClock = origin.wallClock(at: time), wallClock >= 0 {
+            let (seconds, rest) = wallClock.quotientAndRemainder(dividingBy: 1_000_000_000)
+            write(record, at: time, dataCount: 8, into: &bytes)
+            bytes.appendLittleEndian(UInt32(clamping: seconds))
+            bytes.appendLittleEndian(UInt32(clamping: rest))
+        }
+        record.action = Action.process
+        write(record, at: time, dataCount: 16, into: &bytes)
+        bytes += Array("vblktop".utf8) + [UInt8](repeating: 0, count: 9)
     }
 
     /// `struct blk_io_trace`, version 7. All is written as if by CPU 0 and process 0.
@@ -127,9 +131,10 @@ extension BlktraceExporter {
     /// Actions with the category that belongs to them.
     private enum Action {
         static let queue: UInt32 = 1 | 1 << 20
-        static let insert: UInt32 = 11 | 1 << 20
+        static let insert: UInt32 = 12 | 1 << 20
         static let issue: UInt32 = 7 | 1 << 22
         static let complete: UInt32 = 8 | 1 << 23
+        static let process: UInt32 = 0 | 1 << 26
         static let timestamp: UInt32 = 1 | 1 << 26
     }
 

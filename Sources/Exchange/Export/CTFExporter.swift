@@ -4,8 +4,9 @@ public import Telemetry
 /// babeltrace2 and Trace Compass.
 ///
 /// Each request is an event `request` at its start, with everything that a request has. A start
-/// that is not known, or lies before that of the event before, is shown as the time of that event;
-/// the stamps in the event's fields stay what they are. Requests lost are the packets'
+/// that is not known, or lies before that of the event before, is shown as the time of that event,
+/// and one that no 64-bit clock can show as the last that it can; the stamps in the event's fields
+/// stay what they are. Requests lost are the packets'
 /// `events_discarded`. Names of LUNs, operations and answers are enumerations.
 public struct CTFExporter: TraceExporter {
     /// Requests of one packet.
@@ -15,6 +16,8 @@ public struct CTFExporter: TraceExporter {
     private let origin: ExportOrigin
     private var names = ExportNames()
     private var time: Nanoseconds = 0
+    /// The last time that, with the clock's offset, is a 64-bit number of nanoseconds.
+    private let lastTime: Nanoseconds
     private var discarded: UInt64 = 0
     /// Losses that no packet has told of yet.
     private var hasNews = true
@@ -24,7 +27,10 @@ public struct CTFExporter: TraceExporter {
     public static let streamName = "requests"
 
     /// Ties the clocks together by `origin`.
-    public init(origin: ExportOrigin) { self.origin = origin }
+    public init(origin: ExportOrigin) {
+        self.origin = origin
+        lastTime = UInt64(Int64.max - max(origin.wallClock(at: 0) ?? 0, 0))
+    }
 
     public mutating func name(_ name: String, ofLUN index: UInt16) { names.name(name, index) }
 
@@ -58,10 +64,13 @@ public struct CTFExporter: TraceExporter {
 
     private mutating func packet(_ events: ArraySlice<IOEvent>, into bytes: inout [UInt8]) {
         hasNews = false
-        if time == 0 { time = events.first { $0.start != 0 }?.start ?? origin.monotonic }
+        if time == 0 {
+            let start = events.first { $0.start != 0 }?.start ?? origin.monotonic
+            time = min(start, lastTime)
+        }
         var content: [UInt8] = []
         content.reserveCapacity(events.count &* 96)
-        let first = max(time, events.first?.start ?? 0)
+        let first = max(time, min(events.first?.start ?? 0, lastTime))
         for event in events { add(event, to: &content) }
         let bits = UInt64(content.count + Self.headerBytes) &* 8
         bytes.appendLittleEndian(UInt32(0xC1FC_1FC1))
@@ -76,7 +85,7 @@ public struct CTFExporter: TraceExporter {
 
     /// One event, field by field as the metadata has them.
     private mutating func add(_ event: IOEvent, to bytes: inout [UInt8]) {
-        time = max(time, event.start)
+        time = max(time, min(event.start, lastTime))
         bytes.appendLittleEndian(time)
         bytes.appendLittleEndian(event.lun)
         bytes.appendLittleEndian(event.type)

@@ -12,13 +12,20 @@ extension [UInt8] {
 
     /// Appends a number in decimal digits.
     mutating func append(decimal value: UInt64) {
+        var digits = 1
+        var bound: UInt64 = 10
+        while digits < 20, value >= bound {
+            digits += 1
+            bound = bound.multipliedReportingOverflow(by: 10).partialValue
+        }
+        append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits))
         var rest = value
-        let first = count
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+        var at = count
+        while rest > 0 {
+            at -= 1
+            self[at] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
-        } while rest > 0
-        self[first...].reverse()
+        }
     }
 
     /// Appends a number in decimal digits.
@@ -72,4 +79,13 @@ func exported(_ value: Double?) -> String? {
     guard rounded.isFinite else { return value.description }
     if let whole = Int64(exactly: rounded) { return whole.description }
     return rounded.description
+}
+
+/// A name from outside, without the control characters that a terminal would obey.
+func withoutControls(_ name: String) -> String {
+    var kept = ""
+    for scalar in name.unicodeScalars where scalar.properties.generalCategory != .control {
+        kept.unicodeScalars.append(scalar)
+    }
+    return kept
 }

@@ -41,9 +41,9 @@ struct ExportNames: Sendable {
     static let limit = 200
 
     mutating func name(_ name: String, _ index: UInt16) {
-        let kept = name.unicodeScalars.filter { $0.properties.generalCategory != .control }
         var cleaned = ""
-        cleaned.unicodeScalars.append(contentsOf: kept.prefix(Self.limit))
+        let kept = withoutControls(name).unicodeScalars.prefix(Self.limit)
+        cleaned.unicodeScalars.append(contentsOf: kept)
         while names.count <= Int(index) { names.append(nil) }
         names[Int(index)] = cleaned.isEmpty ? nil : cleaned
     }

@@ -2,10 +2,11 @@ public import Telemetry
 
 /// Writes an I/O log of fio, version 3, which fio replays (`--read_iolog`).
 ///
-/// A line says what begins and when: microseconds since the trace's begin, rounded down (fio 3.33
-/// takes them so, whatever its manual says), the LUN as the name of a file, the operation, offset
-/// and size in bytes. Flushes are `sync`, discards and secure erasures `trim`, writes of zeroes
-/// `write`. fio 3.33 reads `trim` lines and leaves them out of the replay.
+/// A line says what begins and when: microseconds (fio 3.33 takes them so), the LUN as the name of
+/// a file, the operation, offset and size in bytes. The trace begins at microsecond 1, since fio
+/// 3.33 forgets the pause after a request at 0; times are rounded down. Flushes are `sync`,
+/// discards and secure erasures `trim`, writes of zeroes `write`. fio 3.33 reads `trim` lines and
+/// leaves them out of the replay.
 ///
 /// Not carried: when a request was over and how it ended, the stages, virtqueue and head. Left out
 /// and counted in `omitted`: requests without a start, reads, writes and discards of no bytes,
@@ -53,7 +54,7 @@ public struct FioLogExporter: TraceExporter {
             omitted &+= 1
             return
         }
-        last = max(last, origin.elapsed(at: event.start) / 1000)
+        last = max(last, origin.elapsed(at: event.start) / 1000 + 1)
         let file = file(of: event.lun, into: &bytes)
         bytes.append(decimal: last)
         bytes.append(UInt8(ascii: " "))

@@ -31,14 +31,13 @@ struct OpenMetricsText {
         text += " \(value)\n"
     }
 
-    /// A backslash before what would end a text; line ends become `\n`.
+    /// A backslash before what would end a text, and no control characters.
     static func escaped(_ text: String) -> String {
         var escaped = ""
-        for scalar in text.unicodeScalars {
+        for scalar in withoutControls(text).unicodeScalars {
             switch scalar {
             case "\\": escaped += "\\\\"
             case "\"": escaped += "\\\""
-            case "\n": escaped += "\\n"
             default: escaped.unicodeScalars.append(scalar)
             }
         }

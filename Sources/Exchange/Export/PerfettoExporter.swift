@@ -13,6 +13,7 @@ public import Telemetry
 public struct PerfettoExporter: TraceExporter {
     /// A LUN's places in flight.
     private struct Places {
+        var isOpen = false
         /// When each is free again.
         var ends: [Nanoseconds] = []
         var depth: UInt64 = 0
@@ -23,7 +24,8 @@ public struct PerfettoExporter: TraceExporter {
     private let origin: ExportOrigin
     private var names = ExportNames()
     private var packets = PerfettoPackets()
-    private var places: [UInt16: Places] = [:]
+    /// By the index of the LUN.
+    private var places: [Places] = []
     private var ends = TimeOrder<UInt16>()
     private var isBegun = false
     public private(set) var omitted: UInt64 = 0
@@ -62,7 +64,7 @@ public struct PerfettoExporter: TraceExporter {
             omitted &+= 1
             return
         }
-        if places[event.lun] == nil { open(event.lun) }
+        open(event.lun)
         guard event.latency != nil, let track = place(for: event) else {
             let track = Self.track(of: event.lun)
             packets.event(.instant, at: start != 0 ? start : end, on: track) {
@@ -108,7 +110,9 @@ public struct PerfettoExporter: TraceExporter {
     private static func counter(of lun: UInt16) -> UInt64 { track(of: lun) | 0xFFFF_FFFF }
 
     private mutating func open(_ lun: UInt16) {
-        places[lun] = Places()
+        while places.count <= Int(lun) { places.append(Places()) }
+        if places[Int(lun)].isOpen { return }
+        places[Int(lun)].isOpen = true
         let track = Self.track(of: lun)
         packets.track(track, name: names[lun], parent: nil)
         packets.track(
@@ -117,20 +121,17 @@ public struct PerfettoExporter: TraceExporter {
 
     /// The track of the first place that is free at the request's start; `nil` if there is none.
     private mutating func place(for event: IOEvent) -> UInt64? {
-        var mine = places[event.lun] ?? Places()
-        places[event.lun] = nil
-        defer { places[event.lun] = mine }
-        let free = mine.ends.firstIndex { $0 <= event.start }
-        let track = Self.track(of: event.lun) | UInt64(free ?? mine.ends.count) + 1
-        if let free {
-            mine.ends[free] = event.end
-        } else {
-            guard mine.ends.count < Self.placeLimit else { return nil }
-            mine.ends.append(event.end)
-            packets.track(
-                track, name: "\(names[event.lun]) \(mine.ends.count)",
-                parent: Self.track(of: event.lun))
+        let lun = Int(event.lun)
+        let parent = Self.track(of: event.lun)
+        if let free = places[lun].ends.firstIndex(where: { $0 <= event.start }) {
+            places[lun].ends[free] = event.end
+            return parent | UInt64(free + 1)
         }
+        let number = places[lun].ends.count + 1
+        guard number <= Self.placeLimit else { return nil }
+        places[lun].ends.append(event.end)
+        let track = parent | UInt64(number)
+        packets.track(track, name: "\(names[event.lun]) \(number)", parent: parent)
         return track
     }
 
@@ -145,8 +146,8 @@ public struct PerfettoExporter: TraceExporter {
     private mutating func count(
         _ lun: UInt16, at time: Nanoseconds, _ change: (UInt64) -> UInt64
     ) {
-        let depth = change(places[lun]?.depth ?? 0)
-        places[lun]?.depth = depth
+        let depth = change(places[Int(lun)].depth)
+        places[Int(lun)].depth = depth
         packets.event(.counter, at: time, on: Self.counter(of: lun)) { $0.number(30, depth) }
     }
 }

@@ -11,13 +11,15 @@ struct PerfettoPackets {
         static let all =
             RequestType.allCases.map(\.word) + StageTimes.Stage.allCases.map(\.key) + ["other"]
 
+        private static let operations = RequestType.allCases
+
         static func operation(_ type: UInt32) -> UInt64 {
-            let known = RequestType.allCases.firstIndex { $0.rawValue == type }
+            let known = operations.firstIndex { $0.rawValue == type }
             return UInt64(known ?? all.count - 1) + 1
         }
 
         static func stage(_ stage: StageTimes.Stage) -> UInt64 {
-            UInt64(RequestType.allCases.count + stage.rawValue) + 1
+            UInt64(operations.count + stage.rawValue) + 1
         }
     }
 
@@ -25,6 +27,9 @@ struct PerfettoPackets {
     enum Argument: UInt64, CaseIterable {
         case sector = 1
         case bytes, status, queue, head, type
+
+        /// In their order.
+        static let all = allCases
 
         var key: String {
             switch self {
@@ -138,7 +143,7 @@ struct PerfettoPackets {
     static func describe(_ request: IOEvent, in event: inout ProtobufMessage) {
         event.number(3, 1)
         event.number(10, Name.operation(request.type))
-        for argument in Argument.allCases {
+        for argument in Argument.all {
             event.message(4) { annotation in
                 annotation.number(1, argument.rawValue)
                 switch argument {

@@ -9,20 +9,26 @@ struct ProtobufMessage: Sendable {
     }
 
     mutating func text(_ field: UInt32, _ value: String) {
-        delimited(field, Array(value.utf8))
-    }
-
-    /// A message within this one, built by `build`.
-    mutating func message(_ field: UInt32, _ build: (inout ProtobufMessage) -> Void) {
-        var inner = ProtobufMessage()
-        build(&inner)
-        delimited(field, inner.bytes)
-    }
-
-    private mutating func delimited(_ field: UInt32, _ content: [UInt8]) {
         varint(UInt64(field) << 3 | 2)
-        varint(UInt64(content.count))
-        bytes += content
+        varint(UInt64(value.utf8.count))
+        bytes.append(contentsOf: value.utf8)
+    }
+
+    /// A message within this one, built by `build`. It is built in place: its length, one byte as a
+    /// rule, is set when it is known.
+    mutating func message(_ field: UInt32, _ build: (inout ProtobufMessage) -> Void) {
+        varint(UInt64(field) << 3 | 2)
+        let at = bytes.count
+        bytes.append(0)
+        build(&self)
+        let length = UInt64(bytes.count - at - 1)
+        if length < 0x80 {
+            bytes[at] = UInt8(truncatingIfNeeded: length)
+        } else {
+            var prefix = ProtobufMessage()
+            prefix.varint(length)
+            bytes.replaceSubrange(at...at, with: prefix.bytes)
+        }
     }
 
     private mutating func varint(_ value: UInt64) {

@@ -24,6 +24,9 @@ enum RequestColumn: String, CaseIterable {
     case notified = "notified_ns"
     case reaped = "reaped_ns"
 
+    /// In their order.
+    static let all = allCases
+
     enum Value {
         case unsigned(UInt64)
         case signed(Int64)

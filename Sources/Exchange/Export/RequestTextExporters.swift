@@ -19,7 +19,7 @@ public struct RequestCSVExporter: TraceExporter {
         var bytes = begin()
         bytes.reserveCapacity(events.count &* 224)
         for event in events {
-            for column in RequestColumn.allCases {
+            for column in RequestColumn.all {
                 if column != .startUnix { bytes.append(UInt8(ascii: ",")) }
                 switch column.value(of: event, origin: origin) {
                 case .unsigned(let number): bytes.append(decimal: number)
@@ -76,7 +76,11 @@ public struct RequestJSONExporter: TraceExporter {
                 switch column.value(of: event, origin: origin) {
                 case .unsigned(let number): bytes.append(decimal: number)
                 case .signed(let number): bytes.append(decimal: number)
-                case .word(let word): bytes.append(quoted: word)
+                case .word(let word):
+                    // Words have nothing to escape.
+                    bytes.append(UInt8(ascii: "\""))
+                    bytes.append(text: word)
+                    bytes.append(UInt8(ascii: "\""))
                 case .lunName: bytes.append(quoted: names[event.lun])
                 case .unknown: bytes.append(text: "null")
                 }

@@ -1,6 +1,5 @@
-public import Telemetry
-
 internal import FoundationEssentials
+public import Telemetry
 
 /// Writes samples as JSON Lines: the JSON form of each, all that a sample has.
 public struct SampleJSONExporter: SampleExporter {

@@ -25,7 +25,7 @@ struct TimeOrder<Record: Sendable>: Sendable {
     private(set) var displaced: UInt64 = 0
 
     /// Holds at most `limit` records; then the earliest goes, whatever may still come.
-    init(limit: Int = 1 << 18) { self.limit = max(limit, 0) }
+    init(limit: Int = 1 << 16) { self.limit = max(limit, 0) }
 
     mutating func add(_ record: Record, at time: Nanoseconds) {
         heap.append(Entry(time: time, number: added, record: record))
