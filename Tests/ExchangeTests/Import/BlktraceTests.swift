@@ -161,9 +161,11 @@ import Testing
     @Test func aSectorWithTooManyRequestsAndTooManyRequestsGiveTheOldestUp() throws {
         var crowd = Bytes()
         for time in 1...40 { crowd.add("Q", Bytes.read, at: UInt64(time), sector: 9, bytes: 512) }
+        crowd.add("C", Bytes.read, at: 50, sector: 9, bytes: 512)
         let crowded = try Imported(.blktrace, crowd.bytes)
         #expect(crowded.events.map(\.queued) == Array(1...40))
-        #expect(crowded.report.unfinished == 40)
+        #expect(crowded.events.firstIndex { $0.completed == 50 } == 8, "32 wait")
+        #expect(crowded.report.unfinished == 39)
         var many = Bytes()
         for index in 1...66_000 as ClosedRange<UInt64> {
             many.add("Q", Bytes.read, at: index, sector: index, bytes: 512)
