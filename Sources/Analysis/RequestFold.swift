@@ -30,9 +30,12 @@ public struct RequestFold {
     /// Stamps beyond are taken for nonsense, nanoseconds: 292 years.
     static let latest = Nanoseconds(Int64.max)
 
+    /// Wall clock at monotonic time 0, nanoseconds since 1970-01-01 UTC, `nil` while it is not
+    /// known: some traces tell it after their begin.
+    public var origin: Int64?
     private let name: String
-    private let origin: Int64?
     private let hasCompletions: Bool
+    private let limit: Int
     private var accounts: [LUNAccount] = []
     private var requests = RequestHeap()
     /// The latest start seen.
@@ -50,12 +53,14 @@ public struct RequestFold {
     /// how long they were in flight.
     public private(set) var unfinished: UInt64 = 0
 
-    /// A fold of the trace `name`. `origin` is the wall clock at monotonic time 0, nanoseconds since
-    /// 1970-01-01 UTC, `nil` where it is not known.
-    public init(name: String, origin: Int64?, hasCompletions: Bool) {
+    /// A fold of the trace `name`, which holds at most `limit` requests at once.
+    public init(
+        name: String, origin: Int64?, hasCompletions: Bool, limit: Int = Self.requestLimit
+    ) {
         self.name = name
         self.origin = origin
         self.hasCompletions = hasCompletions
+        self.limit = max(limit, 1)
     }
 
     /// The LUN `index` is called `name`.
@@ -103,7 +108,7 @@ public struct RequestFold {
             guard begin + Self.interval + Self.window <= watermark else { break }
             try close(open(next), emit)
         }
-        while requests.count >= Self.requestLimit, let next = requests.nextTime {
+        while requests.count >= limit, let next = requests.nextTime {
             let begin = open(next)
             if next >= begin + Self.interval {
                 try close(begin, emit)

@@ -18,9 +18,11 @@ import Testing
     }
 
     private func fold(
-        _ events: [IOEvent], origin: Int64? = 0, hasCompletions: Bool = true
+        _ events: [IOEvent], origin: Int64? = 0, hasCompletions: Bool = true,
+        limit: Int = RequestFold.requestLimit
     ) -> (samples: [Snapshot], marks: [Mark], fold: RequestFold) {
-        var fold = RequestFold(name: "t", origin: origin, hasCompletions: hasCompletions)
+        var fold = RequestFold(
+            name: "t", origin: origin, hasCompletions: hasCompletions, limit: limit)
         var (samples, marks): ([Snapshot], [Mark]) = ([], [])
         let emit: (Folded) -> Void = {
             switch $0 {
@@ -197,11 +199,11 @@ import Testing
 
     @Test func moreRequestsThanAreHeldAreFoldedEarlier() {
         var random = FoldRandom(seed: 9)
-        let count = RequestFold.requestLimit + 50_000
+        let count = 3000
         let events = (0..<count).map { _ in
             io(0, from: .random(in: 1_000...3_000, using: &random), to: 4_000)
         }.sorted { $0.start < $1.start }
-        let (samples, _, fold) = fold(events)
+        let (samples, _, fold) = fold(events, limit: 500)
         let reads = samples.reduce(0) { $0 + ($1.total.reads ?? 0) }
         #expect(UInt64(reads) + fold.lost == UInt64(count))
         #expect(fold.lost == 0)

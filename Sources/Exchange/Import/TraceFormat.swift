@@ -82,7 +82,8 @@ public enum TraceFormat: String, Sendable, CaseIterable {
             if report.requests > best?.requests ?? 0 { best = (format, report.requests) }
         }
         if let best { return best.format }
-        let name = fileName.lowercased()
+        var name = fileName.lowercased()
+        if name.hasSuffix(".gz") { name.removeLast(3) }
         if name.contains(".blktrace.") { return .blktrace }
         return allCases.first { format in
             format.fileExtensions.count == 1 && format.fileExtensions[0] != "csv"

@@ -98,6 +98,23 @@ import Testing
         #expect(imported.report.faults.count == 0)
     }
 
+    @Test func flushesThatTheBlockLayerCombinesEndWithTheirOwnBios() throws {
+        var trace = Bytes()
+        trace.add("Q", Bytes.flush | Bytes.write, at: 100)
+        trace.add("Q", Bytes.flush | Bytes.write, at: 150)
+        trace.add("D", Bytes.flush | Bytes.read, at: 200)
+        trace.add("C", Bytes.flush | Bytes.read, at: 300)
+        trace.add("C", Bytes.write, at: 310, sector: 5000)
+        trace.add("C", Bytes.write, at: 320, sector: 6000)
+        let imported = try Imported(.blktrace, trace.bytes)
+        #expect(
+            imported.events == [
+                request(4, 0, 0, queued: 100, submitted: 200, completed: 300, status: 0),
+                request(4, 0, 0, queued: 150, submitted: 0, completed: 320, status: 0),
+            ])
+        #expect(imported.report.faults.count == 0)
+    }
+
     @Test func aDeviceThatTakesBiosHasNoIssue() throws {
         var trace = Bytes()
         trace.add("Q", Bytes.write, at: 100, sector: 8, bytes: 512, device: 253 << 20 | 7)
@@ -144,9 +161,11 @@ import Testing
     @Test func aSectorWithTooManyRequestsAndTooManyRequestsGiveTheOldestUp() throws {
         var crowd = Bytes()
         for time in 1...40 { crowd.add("Q", Bytes.read, at: UInt64(time), sector: 9, bytes: 512) }
+        crowd.add("C", Bytes.read, at: 50, sector: 9, bytes: 512)
         let crowded = try Imported(.blktrace, crowd.bytes)
         #expect(crowded.events.map(\.queued) == Array(1...40))
-        #expect(crowded.report.unfinished == 40)
+        #expect(crowded.events.firstIndex { $0.completed == 50 } == 8, "32 wait")
+        #expect(crowded.report.unfinished == 39)
         var many = Bytes()
         for index in 1...66_000 as ClosedRange<UInt64> {
             many.add("Q", Bytes.read, at: index, sector: index, bytes: 512)

@@ -90,7 +90,8 @@ import Testing
             10226432 + 248 0x2,0,4 [perf-exec]
               my disk app 15815 [001]  1172.691547:    block:block_rq_issue: 254,0 RA 126976 () \
             10226432 + 248 0x2,0,4 [perf-exec]
-              swapper     0 [001]  1172.692372: block:block_rq_complete: 254,0 RA () 10226432 + 248 \
+              swapper     0 [001]  1172.692372: block:block_rq_complete: \
+            254,0 RA () 10226432 + 248 \
             0x2,0,4 [0]
                         ffffffff81000000 blk_update_request+0x1 ([kernel.kallsyms])
 

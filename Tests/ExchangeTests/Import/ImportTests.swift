@@ -87,7 +87,7 @@ import Testing
 
     @Test func withoutHelpfulBytesTheNameDecides() {
         #expect(TraceFormat.guess([], fileName: "sda.blktrace.0") == .blktrace)
-        #expect(TraceFormat.guess([], fileName: "Natural.LOAD") == .blkreplay)
+        #expect(TraceFormat.guess([], fileName: "Natural.LOAD.gz") == .blkreplay)
         #expect(TraceFormat.guess([], fileName: "letter.txt") == nil)
         #expect(TraceFormat.guess(Array("Dear all,\n".utf8)[...], fileName: "letter") == nil)
     }

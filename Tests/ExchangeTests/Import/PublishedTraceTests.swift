@@ -126,7 +126,11 @@ import Testing
     @Test func linesOfAlibabaAndTencent() throws {
         let alibaba = try Imported(
             .alibaba,
-            "419,W,8792731648,16384,1577808144360767\n725,R,59110326272,4096,1577808144360813\n1,X,0,0,1"
+            """
+            419,W,8792731648,16384,1577808144360767
+            725,R,59110326272,4096,1577808144360813
+            1,X,0,0,1
+            """
         )
         #expect(
             alibaba.events == [
