@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes: the virtqueue and virtio-blk requests (Virtio), QMP conversations (QMP), traces of
-# other tools (Exchange, with the fold of requests into samples behind it).
+# it fuzzes: the virtqueue and virtio-blk requests (Virtio), QMP conversations (QMP),
+# the file of a recording (Recording).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -22,7 +22,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio QMP Exchange"
+targets="Virtio QMP Exchange Recording"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -31,7 +31,9 @@ strict="-swift-version 6 -strict-memory-safety -warnings-as-errors
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault
     -enable-upcoming-feature MemberImportVisibility"
 compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
-    -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap"
+    -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap
+    -Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap"
+libraries="-lzstd -lz -lsqlite3 -laio"
 
 # longest TARGET: bytes of an input.
 longest() {
@@ -46,7 +48,7 @@ link() {
     target=$1 name=$2 where=$3
     shift 3
     $compile -module-name Fuzz -I "$where" -I "$modules" "Tests/Fuzz/$target"/*.swift "$@" \
-        -o "$out/$target/$name"
+        -o "$out/$target/$name" $libraries
 }
 
 objects_but() {
@@ -68,7 +70,8 @@ behind() {
     esac
 }
 
-# The room with a defect: a chain may walk out of its table; a long number overflows (twice).
+# The room with a defect: a chain may walk out of its table; a long number overflows (twice); an
+# index may point in front of its file.
 plant() {
     case $1 in
         Virtio)
@@ -83,6 +86,10 @@ plant() {
             file=Import/Fields.swift
             defect='s/value.multipliedReportingOverflow(by: 10)/(value * 10, false)/'
             ;;
+        Recording)
+            file=File/IndexPayload.swift
+            defect='s/guard entry.distance <= offset else { return nil }//'
+            ;;
     esac
     sed -i "$defect" "$2/$file"
     if cmp -s "Sources/$1/$file" "$2/$file"; then
@@ -94,11 +101,19 @@ plant() {
 canary() {
     room=$1 copy=$out/$1/canary
     rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
+<<<<<<< HEAD
     cp -r "Sources/$room/." "$copy"
     plant "$room" "$copy"
     # shellcheck disable=SC2046
     $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
         "$copy/$room.swiftmodule" -c $(find "$copy" -name '*.swift') -o "$copy/$room.o"
+=======
+    cp -R "Sources/$room/." "$copy/source"
+    plant "$room" "$copy/source"
+    # shellcheck disable=SC2046
+    $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
+        "$copy/$room.swiftmodule" -c $(find "$copy/source" -name '*.swift') -o "$copy/$room.o"
+>>>>>>> container
     # shellcheck disable=SC2046
     link "$room" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
     "$out/$room/canary.fuzz" -max_total_time=20 -max_len="$(longest "$room")" \

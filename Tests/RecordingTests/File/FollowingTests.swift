@@ -20,7 +20,7 @@ import Testing
         var random = SeededNumbers(seed: 9)
         var rest = bytes[...]
         while !rest.isEmpty {
-            let piece = rest.prefix(Int(random.next(upperBound: 90)) + 1)
+            let piece = rest.prefix(Int(random.next(upperBound: 90 as UInt64)) + 1)
             rest = rest.dropFirst(piece.count)
             try folder.append(piece, to: "live")
             let before = reader.contents.count
