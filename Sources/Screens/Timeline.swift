@@ -45,7 +45,8 @@ struct Timeline {
         guard width > 0, last.monotonic > first.monotonic else { return first.monotonic }
         guard column < width - 1 else { return last.monotonic }
         let span = last.monotonic - first.monotonic
-        let share = Double(max(0, column) + 1) / Double(width)
+        let column = max(0, column)
+        let share = Double(column + 1) / Double(width)
         // A nanosecond short of the next column, whatever the rounding did.
         let offset = Nanoseconds(Double(span) * share)
         var time = first.monotonic + min(span, offset)
