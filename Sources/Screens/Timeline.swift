@@ -76,8 +76,9 @@ struct Timeline {
         return values
     }
 
-    /// What `metric` was at `time`, from the bucket it lies in.
+    /// What `metric` was at `time`: in the last bucket that had ended; `nil` in a gap.
     func value(_ metric: Metric, at time: Nanoseconds) -> Extent? {
+        if gaps.contains(where: { $0.lowerBound < time && time < $0.upperBound }) { return nil }
         guard let bucket = buckets.last(where: { $0.end <= time }) ?? buckets.first else {
             return nil
         }

@@ -91,6 +91,15 @@ struct TimelineTests {
         #expect(player.bench.state.screen == .queues)
     }
 
+    @Test("in a gap nothing is claimed")
+    func valuesInGap() {
+        var player = Night.player(at: 0, size: Size(columns: 132, rows: 43))
+        player.press(.character("0"), .right)
+        #expect(!player.bench.text.contains("  IOPS -  p99 -"))
+        for _ in 0..<5 { player.press(.pageDown) }
+        #expect(player.bench.text.contains("  IOPS -  p99 -"))
+    }
+
     @Test("live, Enter pauses at the sample under the cursor")
     func liveCursor() {
         var bench = Bench(Fixture.standard, size: Size(columns: 80, rows: 24))
