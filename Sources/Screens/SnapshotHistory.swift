@@ -160,8 +160,8 @@ public struct SnapshotHistory: Sendable {
         while isOver, countAfter > 0 { dropNewest() }
     }
 
-    /// Adds what comes after the newest sample; the oldest go, but never the one shown. The cursor
-    /// stays where it is.
+    /// Adds what comes after the newest sample; the oldest go, but never the one shown; at least
+    /// one is added. The cursor stays where it is.
     public mutating func extend(after samples: [Snapshot]) {
         guard let shownIndex else { return replace(window: samples, showing: 0) }
         show(firstNumber + shownIndex)
@@ -177,7 +177,7 @@ public struct SnapshotHistory: Sendable {
     }
 
     /// Adds what came before the oldest sample, the oldest of it first; the newest go, but never
-    /// the one shown. The cursor stays where it is.
+    /// the one shown; at least one is added. The cursor stays where it is.
     public mutating func extend(before samples: [Snapshot]) {
         guard let shownIndex else {
             return replace(window: samples, showing: samples.count - 1)

@@ -45,7 +45,8 @@ struct Timeline {
         guard width > 0, last.monotonic > first.monotonic else { return first.monotonic }
         guard column < width - 1 else { return last.monotonic }
         let span = last.monotonic - first.monotonic
-        let share = Double(max(0, column) + 1) / Double(width)
+        let column = max(0, column)
+        let share = Double(column + 1) / Double(width)
         // A nanosecond short of the next column, whatever the rounding did.
         let offset = Nanoseconds(Double(span) * share)
         var time = first.monotonic + min(span, offset)
@@ -75,8 +76,9 @@ struct Timeline {
         return values
     }
 
-    /// What `metric` was at `time`, from the bucket it lies in.
+    /// What `metric` was at `time`: in the last bucket that had ended; `nil` in a gap.
     func value(_ metric: Metric, at time: Nanoseconds) -> Extent? {
+        if gaps.contains(where: { $0.lowerBound < time && time < $0.upperBound }) { return nil }
         guard let bucket = buckets.last(where: { $0.end <= time }) ?? buckets.first else {
             return nil
         }

@@ -109,17 +109,21 @@ extension Painter {
         _ timeline: Timeline, _ cursor: Nanoseconds, _ pen: inout Pen
     ) {
         guard !pen.isAtEnd else { return }
-        let ticks = max(2, min(8, pen.width / 20))
+        let shown = timeline.column(of: snapshot.monotonic, width: pen.width)
+        let place = timeline.column(of: cursor, width: pen.width)
+        let ticks = pen.width >= 20 ? min(8, pen.width / 20 + 1) : 1
         for tick in 0..<ticks {
-            let cell = tick * (pen.width - 1) / (ticks - 1)
-            let text = timeText(timeline.time(of: cell, width: pen.width), timeline)
+            let cell = tick * (pen.width - 1) / max(1, ticks - 1)
+            let time =
+                tick == 0
+                ? timeline.first.monotonic : timeline.time(of: cell, width: pen.width)
+            let text = timeText(time, timeline)
             let start = min(max(0, cell - text.utf8.count / 2), pen.width - text.utf8.count)
-            guard start >= 0, tick == 0 || pen.width >= 20 else { continue }
+            let cells = start..<(start + text.utf8.count)
+            guard start >= 0, !cells.contains(shown), !cells.contains(place) else { continue }
             grid.put(text, row: pen.row, column: pen.column + start, style: Style(.muted))
         }
-        let shown = timeline.column(of: snapshot.monotonic, width: pen.width)
         grid.put("|", row: pen.row, column: pen.column + shown, style: Style(.title))
-        let place = timeline.column(of: cursor, width: pen.width)
         grid.put("^", row: pen.row, column: pen.column + place, style: Style(.key))
         pen.row += 1
     }
@@ -184,7 +188,7 @@ extension Painter {
                 return extent.low == extent.high
                     ? high : valueText(extent.low, of: metric) + ".." + high
             }
-            pieces.append(Piece(metric.title + " " + (text ?? missing), weight: weight))
+            pieces.append(Piece(metric.title + " " + (text ?? "-"), weight: weight))
         }
         put(pieces, row: pen.row, column: 1)
         pen.row += 1

@@ -204,8 +204,8 @@ extension ViewState {
         let here = timeCursor ?? shown.monotonic
         let column = timeline.column(of: here, width: width)
         func move(by count: Int) {
-            timeCursor = timeline.time(
-                of: min(max(0, column + count), width - 1), width: width)
+            let next = min(max(0, column + count), width - 1)
+            if next != column { timeCursor = timeline.time(of: next, width: width) }
         }
         switch action {
         case .cursorLeft: move(by: -1)

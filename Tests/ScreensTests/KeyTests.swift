@@ -26,10 +26,14 @@ struct KeyTests {
     func helpIsComplete() {
         var bench = Bench(Fixture.standard, size: Size(columns: 132, rows: 250))
         bench.press(.function(1))
+        var replay = bench
+        replay.state.replay = Night.replay
         for action in Action.allCases {
             let binding = Keymap.bindings.first { $0.action == action }
             #expect(binding != nil, "\(action)")
-            #expect(bench.text.contains(binding?.title ?? "?"), "\(action)")
+            let title = binding?.title ?? "?"
+            #expect(bench.text.contains(title) == binding?.works(inReplay: false), "\(action)")
+            #expect(replay.text.contains(title) == binding?.works(inReplay: true), "\(action)")
         }
         for column in LUN.columns { #expect(bench.text.contains(column.meaning), "\(column.word)") }
     }
