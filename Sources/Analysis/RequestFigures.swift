@@ -125,7 +125,8 @@ extension Report.Pattern {
         let sum = tallies.reduce(0.0) { $0 + $1.seeks.distanceSum }
         let found = quantiles(of: merged.histogram(.seek), [0.5, 0.99])
         self.init(
-            sequentialPercent: tallies.reduce(0) { $0 + Double($1.seeks.sequential) } / judged * 100,
+            sequentialPercent: tallies.reduce(0) { $0 + Double($1.seeks.sequential) } / judged
+                * 100,
             nearPercent: tallies.reduce(0) { $0 + Double($1.seeks.near) } / judged * 100,
             seekMean: distances > 0 ? sum / distances : nil, seekP50: found?.values[0],
             seekP99: found?.values[1])
