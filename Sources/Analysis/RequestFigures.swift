@@ -33,7 +33,7 @@ extension RequestTotals {
             let end = min(cell + width, last + 1)
             let sum = activity[cell..<end].reduce(.zero, +)
             let begin = max(axis.low, (axis.base &+ UInt64(cell)) &<< axis.shift)
-            // The row's end, within the recording; where that is beyond 64 bits the row is the last.
+            // The row's end, within the recording; beyond 64 bits only that of the last row lies.
             let (next, overflow) = (axis.base &+ UInt64(end)).multipliedReportingOverflow(
                 by: axis.cellLength)
             let seconds = Double((overflow ? axis.high : min(next, axis.high)) - begin) / 1e9

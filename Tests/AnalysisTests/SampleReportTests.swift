@@ -171,7 +171,8 @@ import Testing
         for value in [10.0, 14, 10, 14] { right.add(value) }
         let difference = MeanDifference(from: left, to: right)
         #expect(difference?.delta == 10)
-        // Variances 4/3 and 16/3 over 4: standard error 1.29099, 4.4118 degrees of freedom, t 2.677.
+        // Variances 4/3 and 16/3 over 4: standard error 1.29099, 4.4118 degrees of freedom, t
+        // 2.677.
         let reach = (difference?.interval?.upperBound ?? 0) - 10
         #expect(abs(reach - 3.456) < 0.01)
     }

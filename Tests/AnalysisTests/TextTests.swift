@@ -3,8 +3,8 @@ import Foundation
 import Telemetry
 import Testing
 
-/// Texts as they are shown, kept beside the tests. `VBLKTOP_RECORD_GOLDENS=1` records them anew; one
-/// that is missing is recorded and fails.
+/// Texts as they are shown, kept beside the tests. `VBLKTOP_RECORD_GOLDENS=1` records them anew;
+/// one that is missing is recorded and fails.
 private func checkGolden(_ text: String, _ name: String) throws {
     let url = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("Goldens").appendingPathComponent(name + ".txt")
