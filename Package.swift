@@ -24,6 +24,7 @@ let package = Package(
         .executable(name: "vblktop", targets: ["vblktop"]),
         // What the benchmarks (a nested package) drive directly.
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
+        .library(name: "VblktopAnalysis", targets: ["Telemetry", "Analysis", "Query"]),
         // The virtual machines that tests and benchmarks watch.
         .library(name: "GuestHarness", targets: ["GuestHarness"]),
     ],
@@ -189,7 +190,8 @@ let package = Package(
             dependencies: ["Exchange", "Telemetry", "Libraries", "GuestHarness"],
             swiftSettings: swift),
         .testTarget(
-            name: "AnalysisTests", dependencies: ["Analysis", "Telemetry"], swiftSettings: swift),
+            name: "AnalysisTests", dependencies: ["Analysis", "Telemetry"], exclude: ["Goldens"],
+            swiftSettings: swift),
         .testTarget(
             name: "QueryTests", dependencies: ["Query", "Telemetry", "Libraries"],
             swiftSettings: swift),

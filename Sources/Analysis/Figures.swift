@@ -81,6 +81,11 @@ enum Figures {
         return width > 0 ? String(text.prefix(width - 1)) + "~" : ""
     }
 
+    /// Without the spaces at its end.
+    static func trimmed(_ text: String) -> String {
+        String(text.reversed().drop { $0 == " " }.reversed())
+    }
+
     static func right(_ text: String, _ width: Int) -> String {
         text.count >= width
             ? left(text, width) : String(repeating: " ", count: width - text.count) + text

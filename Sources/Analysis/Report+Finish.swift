@@ -101,6 +101,7 @@ extension Report {
             result.depths = depthShares(depths.counts)
             result.mix = requests.mix
             result.idle = requests.idleTime
+            if basis == .samples { addRequestDetails(&result, total) }
         } else {
             result.depths = depthShares(samples.total.depths)
         }
@@ -109,6 +110,25 @@ extension Report {
         let stalls = requests.count > 0 ? requests.stalls : samples.stalls
         result.stallCount = stalls.count
         result.stalls = stalls.longest
+    }
+
+    /// What samples do not tell, of the requests that were recorded beside them.
+    private func addRequestDetails(_ result: inout Result, _ total: LUNTally) {
+        let figures = total.report(over: requests.seconds, depths: ([], nil))
+        if result.total.stages.isEmpty { result.total.stages = figures.stages }
+        result.total.pattern = Pattern(of: requests.tallies, merged: total)
+        if result.latencies.isEmpty {
+            result.latencies = powerBars(
+                total.histogram(.read), total.histogram(.write), unit: 1000)
+        }
+        var tallies: [String: LUNTally] = [:]
+        for tally in requests.tallies { tallies[tally.name] = tally }
+        for index in result.luns.indices {
+            guard let tally = tallies[result.luns[index].id] else { continue }
+            let figures = tally.report(over: requests.seconds, depths: ([], nil))
+            if result.luns[index].stages.isEmpty { result.luns[index].stages = figures.stages }
+            result.luns[index].pattern = figures.pattern
+        }
     }
 
     // MARK: From samples

@@ -250,7 +250,8 @@ extension Report.Latency {
     init?(buckets: ArraySlice<UInt64>, sum: UInt64, largest: UInt64?) {
         let found = quantiles(of: buckets, [0.5, 0.95, 0.99, 0.999, 1])
         guard let found else { return nil }
-        let values = found.values.map { Double($0) / 1000 }
+        // A bucket's upper end may lie beyond the largest value, where that is known.
+        let values = found.values.map { Double(min($0, largest ?? .max)) / 1000 }
         self.init(
             count: found.count, mean: Double(sum) / Double(found.count) / 1000, p50: values[0],
             p95: values[1], p99: values[2], p999: values[3],

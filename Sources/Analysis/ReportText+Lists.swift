@@ -99,7 +99,7 @@ extension Report.Result {
     var stallLines: [String] {
         guard stallCount > 0 else { return [] }
         let limit = Figures.duration(Double(stallThreshold) / 1000)
-        return ["\(stallCount) times a LUN completed nothing it had in flight for \(limit) or more"]
+        return ["\(stallCount) of \(limit) and more with requests in flight and no completion"]
             + stalls.map {
                 time($0.start) + "  " + Figures.right(Figures.duration(Double($0.length) / 1000), 7)
                     + "  " + Figures.clean($0.lun) + ($0.isOver ? "" : ", until the end")

@@ -25,7 +25,7 @@ extension Report.Result {
         section("Notices", notices.map { time($0.monotonic) + "  " + Figures.clean($0.text) })
         section("Marks", markLines)
         section("Not known", unavailableLines)
-        return lines.map { $0.count > width ? Figures.left($0, width) : $0 }
+        return lines.map { Figures.trimmed($0.count > width ? Figures.left($0, width) : $0) }
             .joined(separator: "\n") + "\n"
     }
 

@@ -33,7 +33,7 @@ extension RequestTotals {
             let end = min(cell + width, last + 1)
             let sum = activity[cell..<end].reduce(.zero, +)
             let begin = max(axis.low, (axis.base &+ UInt64(cell)) &<< axis.shift)
-            // The row's end, within the recording; where that is beyond 64 bits the row is the last.
+            // The row's end, within the recording; beyond 64 bits only that of the last row lies.
             let (next, overflow) = (axis.base &+ UInt64(end)).multipliedReportingOverflow(
                 by: axis.cellLength)
             let seconds = Double((overflow ? axis.high : min(next, axis.high)) - begin) / 1e9
@@ -125,7 +125,8 @@ extension Report.Pattern {
         let sum = tallies.reduce(0.0) { $0 + $1.seeks.distanceSum }
         let found = quantiles(of: merged.histogram(.seek), [0.5, 0.99])
         self.init(
-            sequentialPercent: tallies.reduce(0) { $0 + Double($1.seeks.sequential) } / judged * 100,
+            sequentialPercent: tallies.reduce(0) { $0 + Double($1.seeks.sequential) } / judged
+                * 100,
             nearPercent: tallies.reduce(0) { $0 + Double($1.seeks.near) } / judged * 100,
             seekMean: distances > 0 ? sum / distances : nil, seekP50: found?.values[0],
             seekP99: found?.values[1])

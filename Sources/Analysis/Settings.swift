@@ -52,9 +52,6 @@ extension Report {
             lacks(
                 "size_histogram, seek_histogram, pattern, mix, idle, slowest",
                 "the recording has no requests in this range", "record with --events")
-        } else if result.basis == .samples {
-            lacks(
-                "pattern", "the recorded requests are too few of those that samples count")
         }
         if samples.count == 0 {
             lacks("settings, findings", "the recording has no samples in this range")

@@ -24,7 +24,7 @@ struct TextTable<Row> {
                     ? Figures.left(cell, column.width) : Figures.right(cell, column.width)
             }
             .joined(separator: " ")
-            return String(text.reversed().drop { $0 == " " }.reversed())
+            return Figures.trimmed(text)
         }
         return [line(shown.map(\.title))] + rows.map { row in line(shown.map { $0.text(row) }) }
     }

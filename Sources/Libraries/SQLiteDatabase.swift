@@ -111,7 +111,8 @@ public enum SQLiteValue: Sendable, Equatable {
             case .null: unsafe sqlite3_bind_null(handle, index)
             case .integer(let number): unsafe sqlite3_bind_int64(handle, index, number)
             case .real(let number): unsafe sqlite3_bind_double(handle, index, number)
-            case .text(let text): unsafe cl_bind_text(handle, index, text, Int32(clamping: text.utf8.count))
+            case .text(let text):
+                unsafe cl_bind_text(handle, index, text, Int32(clamping: text.utf8.count))
             }
         guard status == SQLITE_OK else { throw database.refusal }
     }

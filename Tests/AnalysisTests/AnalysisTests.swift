@@ -228,7 +228,8 @@ import Testing
             var report = Report()
             let events = (0..<100).map { _ in
                 IOEvent(
-                    type: UInt32(truncatingIfNeeded: any()), status: UInt8(truncatingIfNeeded: any()),
+                    type: UInt32(truncatingIfNeeded: any()),
+                    status: UInt8(truncatingIfNeeded: any()),
                     lun: UInt16(truncatingIfNeeded: any()) & 0x800F, head: 0, sector: any(),
                     byteCount: UInt32(truncatingIfNeeded: any()), queued: any(), kicked: any(),
                     popped: any(), submitted: any(), completed: any(), published: any(),

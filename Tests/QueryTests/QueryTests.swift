@@ -7,7 +7,8 @@ private func request(
 ) -> IOEvent {
     IOEvent(
         type: type, status: 0, lun: lun, head: 7, sector: 8, byteCount: 4096, queued: start,
-        kicked: 0, popped: start == 0 ? 0 : start + 1000, submitted: 0, completed: 0, published: 0, notified: 0,
+        kicked: 0, popped: start == 0 ? 0 : start + 1000, submitted: 0, completed: 0, published: 0,
+        notified: 0,
         reaped: start + latency)
 }
 

@@ -40,6 +40,14 @@ import Testing
         #expect(Rules.undocumentedKeys(encoder: encoder, document: document) == [])
     }
 
+    @Test(arguments: ["ReportResult+JSON.swift", "Comparison+JSON.swift"])
+    func everyKeyOfAReportIsDocumented(file: String) throws {
+        let texts = ["Sources/Analysis/" + file, "docs/report.md"].map(project.text)
+        let encoder = try #require(texts[0])
+        let document = try #require(texts[1])
+        #expect(Rules.undocumentedKeys(encoder: encoder, document: document) == [])
+    }
+
     /// Both documents have a row for every room.
     @Test(arguments: ["README.md", "docs/ARCHITECTURE.md"])
     func everyRoomIsInTheTable(document: String) throws {
