@@ -101,19 +101,11 @@ plant() {
 canary() {
     room=$1 copy=$out/$1/canary
     rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
-<<<<<<< HEAD
-    cp -r "Sources/$room/." "$copy"
-    plant "$room" "$copy"
-    # shellcheck disable=SC2046
-    $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
-        "$copy/$room.swiftmodule" -c $(find "$copy" -name '*.swift') -o "$copy/$room.o"
-=======
     cp -R "Sources/$room/." "$copy/source"
     plant "$room" "$copy/source"
     # shellcheck disable=SC2046
     $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
         "$copy/$room.swiftmodule" -c $(find "$copy/source" -name '*.swift') -o "$copy/$room.o"
->>>>>>> container
     # shellcheck disable=SC2046
     link "$room" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
     "$out/$room/canary.fuzz" -max_total_time=20 -max_len="$(longest "$room")" \
