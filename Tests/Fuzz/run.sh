@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes: the virtqueue and virtio-blk requests (Virtio), QMP conversations (QMP).
+# it fuzzes, or begins as it: the virtqueue and virtio-blk requests (Virtio), QMP conversations
+# (QMP), what chunks of a recording hold (RecordingPayloads).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -21,7 +22,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio QMP"
+targets="Virtio QMP RecordingPayloads"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -31,6 +32,24 @@ strict="-swift-version 6 -strict-memory-safety -warnings-as-errors
     -enable-upcoming-feature MemberImportVisibility"
 compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap"
+
+# room_of TARGET: the room that a target fuzzes.
+room_of() {
+    case $1 in
+        RecordingPayloads) echo Recording ;;
+        *) echo "$1" ;;
+    esac
+}
+
+# libraries_of TARGET: what else to link.
+libraries_of() {
+    case $1 in
+        RecordingPayloads)
+            echo "-Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap
+                -lzstd -lz -lsqlite3 -laio"
+            ;;
+    esac
+}
 
 # longest TARGET: bytes of an input.
 longest() {
@@ -44,8 +63,9 @@ longest() {
 link() {
     target=$1 name=$2 where=$3
     shift 3
+    # shellcheck disable=SC2046
     $compile -module-name Fuzz -I "$where" -I "$modules" "Tests/Fuzz/$target"/*.swift "$@" \
-        -o "$out/$target/$name"
+        $(libraries_of "$target") -o "$out/$target/$name"
 }
 
 objects_but() {
@@ -54,7 +74,8 @@ objects_but() {
 
 build() {
     mkdir -p "$out/$1/corpus" "$out/$1/crashes"
-    swift build -c release --scratch-path "$out/build" --target "$1" -Xswiftc -sanitize=fuzzer
+    swift build -c release --scratch-path "$out/build" --target "$(room_of "$1")" \
+        -Xswiftc -sanitize=fuzzer
 }
 
 # The room with a defect: a chain may walk out of its table; a long number overflows.
@@ -68,32 +89,36 @@ plant() {
             file=JSONValue.swift
             defect='s/value.multipliedReportingOverflow(by: 10)/(value * 10, false)/'
             ;;
+        RecordingPayloads)
+            file=Codec/MarkCodec.swift
+            defect='s/let count = list.count()/let count = Int(list.number())/'
+            ;;
     esac
-    sed -i "$defect" "$2/$file"
-    if cmp -s "Sources/$1/$file" "$2/$file"; then
+    sed -i "$defect" "$2/$(basename "$file")"
+    if cmp -s "Sources/$(room_of "$1")/$file" "$2/$(basename "$file")"; then
         echo "canary of $1: the check to take out is not where it was" >&2
         exit 1
     fi
 }
 
 canary() {
-    room=$1 copy=$out/$1/canary
+    target=$1 room=$(room_of "$1") copy=$out/$1/canary
     rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
-    cp "Sources/$room"/*.swift "$copy"
-    plant "$room" "$copy"
+    find "Sources/$room" -name '*.swift' -exec cp {} "$copy" \;
+    plant "$target" "$copy"
     $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
-        "$copy/$room.swiftmodule" -c "$copy"/*.swift -o "$copy/$room.o"
+        "$copy/$room.swiftmodule" -c "$copy"/*.swift $(libraries_of "$target") -o "$copy/$room.o"
     # shellcheck disable=SC2046
-    link "$room" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
-    "$out/$room/canary.fuzz" -max_total_time=20 -max_len="$(longest "$room")" \
-        -artifact_prefix="$copy/crashes/" "$copy/corpus" "Tests/Fuzz/$room/corpus" \
+    link "$target" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
+    "$out/$target/canary.fuzz" -max_total_time=20 -max_len="$(longest "$target")" \
+        -artifact_prefix="$copy/crashes/" "$copy/corpus" "Tests/Fuzz/$target/corpus" \
         >"$copy/log" 2>&1 || true
     # A failure to start would also look like success: only a kept input counts.
     if ! ls "$copy"/crashes/crash-* >/dev/null 2>&1; then
-        echo "canary of $room: the planted defect was not found; see $copy/log" >&2
+        echo "canary of $target: the planted defect was not found; see $copy/log" >&2
         exit 1
     fi
-    echo "canary of $room: the planted defect was found after" \
+    echo "canary of $target: the planted defect was found after" \
         "$(grep -o '^#[0-9]*' "$copy/log" | tail -1 | tr -d '#') executions or a few more"
 }
 
