@@ -9,6 +9,10 @@ package enum NumberForm: UInt8, Sendable, CaseIterable {
     case rate
     /// A whole number of thousand-millionths: nanoseconds as seconds.
     case billionths
+    /// Percent, to three decimals, of a count in itself and another.
+    case share
+    /// Another count over this one, to three decimals.
+    case quotient
 }
 
 /// Goes through the numbers of rows, always all of them and in the same order: it takes them out,

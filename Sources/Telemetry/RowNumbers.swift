@@ -148,10 +148,10 @@ extension Virtqueue {
         walker.visit(&waiting)
         walker.visit(&kicks, .rate)
         walker.visit(&interrupts, .rate)
-        walker.visit(&kicksSuppressedPercent)
-        walker.visit(&interruptsSuppressedPercent)
+        walker.visit(&kicksSuppressedPercent, .share)
+        walker.visit(&interruptsSuppressedPercent, .share)
         walker.visit(&fullPercent)
-        walker.visit(&batch)
+        walker.visit(&batch, .quotient)
     }
 }
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes: the virtqueue and virtio-blk requests (Virtio), QMP conversations (QMP),
-# the file of a recording (Recording).
+# it fuzzes, or begins as it: the virtqueue and virtio-blk requests (Virtio), QMP conversations
+# (QMP), traces of other tools (Exchange), the file of a recording (Recording) and what its chunks
+# hold (RecordingPayloads).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -22,7 +23,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio QMP Exchange Recording"
+targets="Virtio QMP Exchange Recording RecordingPayloads"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -34,6 +35,14 @@ compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap
     -Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap"
 libraries="-lzstd -lz -lsqlite3 -laio"
+
+# room_of TARGET: the room that a target fuzzes.
+room_of() {
+    case $1 in
+        RecordingPayloads) echo Recording ;;
+        *) echo "$1" ;;
+    esac
+}
 
 # longest TARGET: bytes of an input.
 longest() {
@@ -57,7 +66,7 @@ objects_but() {
 
 build() {
     mkdir -p "$out/$1/corpus" "$out/$1/crashes"
-    for room in "$1" $(behind "$1"); do
+    for room in "$(room_of "$1")" $(behind "$1"); do
         swift build -c release --scratch-path "$out/build" --target "$room" \
             -Xswiftc -sanitize=fuzzer
     done
@@ -71,7 +80,7 @@ behind() {
 }
 
 # The room with a defect: a chain may walk out of its table; a long number overflows (twice); an
-# index may point in front of its file.
+# index may point in front of its file; a list may be as long as it says.
 plant() {
     case $1 in
         Virtio)
@@ -90,33 +99,37 @@ plant() {
             file=File/IndexPayload.swift
             defect='s/guard entry.distance <= offset else { return nil }//'
             ;;
+        RecordingPayloads)
+            file=Codec/MarkCodec.swift
+            defect='s/let count = list.count()/let count = Int(list.number())/'
+            ;;
     esac
     sed -i "$defect" "$2/$file"
-    if cmp -s "Sources/$1/$file" "$2/$file"; then
+    if cmp -s "Sources/$(room_of "$1")/$file" "$2/$file"; then
         echo "canary of $1: the check to take out is not where it was" >&2
         exit 1
     fi
 }
 
 canary() {
-    room=$1 copy=$out/$1/canary
+    target=$1 room=$(room_of "$1") copy=$out/$1/canary
     rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
     cp -R "Sources/$room/." "$copy/source"
-    plant "$room" "$copy/source"
+    plant "$target" "$copy/source"
     # shellcheck disable=SC2046
     $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
         "$copy/$room.swiftmodule" -c $(find "$copy/source" -name '*.swift') -o "$copy/$room.o"
     # shellcheck disable=SC2046
-    link "$room" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
-    "$out/$room/canary.fuzz" -max_total_time=20 -max_len="$(longest "$room")" \
-        -artifact_prefix="$copy/crashes/" "$copy/corpus" "Tests/Fuzz/$room/corpus" \
+    link "$target" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
+    "$out/$target/canary.fuzz" -max_total_time=20 -max_len="$(longest "$target")" \
+        -artifact_prefix="$copy/crashes/" "$copy/corpus" "Tests/Fuzz/$target/corpus" \
         >"$copy/log" 2>&1 || true
     # A failure to start would also look like success: only a kept input counts.
     if ! ls "$copy"/crashes/crash-* >/dev/null 2>&1; then
-        echo "canary of $room: the planted defect was not found; see $copy/log" >&2
+        echo "canary of $target: the planted defect was not found; see $copy/log" >&2
         exit 1
     fi
-    echo "canary of $room: the planted defect was found after" \
+    echo "canary of $target: the planted defect was found after" \
         "$(grep -o '^#[0-9]*' "$copy/log" | tail -1 | tr -d '#') executions or a few more"
 }
 
@@ -132,7 +145,7 @@ fuzz() {
     sed -n "s/^stat::number_of_executed_units: */$1: executions: /p" "$here/log"
 }
 
-link_room() {
+link_target() {
     build "$1"
     # shellcheck disable=SC2046
     link "$1" fuzz "$modules" $(objects_but none)
@@ -141,12 +154,12 @@ link_room() {
 # shellcheck disable=SC2086
 set -- "${1:-120}" ${2:+"$2"}
 if [ $# -eq 2 ]; then
-    link_room "$1"
+    link_target "$1"
     exec "$out/$1/fuzz" "$2"
 fi
-for room in $targets; do link_room "$room"; done
-for room in $targets; do canary "$room"; done
+for target in $targets; do link_target "$target"; done
+for target in $targets; do canary "$target"; done
 [ "$1" = --canary ] && exit
 # shellcheck disable=SC2086
 count=$(echo $targets | wc -w)
-for room in $targets; do fuzz "$room" $(($1 / count)); done
+for target in $targets; do fuzz "$target" $(($1 / count)); done

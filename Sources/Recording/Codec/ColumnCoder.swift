@@ -51,7 +51,7 @@ struct ColumnEncoder {
         let form = kind.isInteger ? .whole : bestForm(column, kind.form, guess)
         if !kind.isInteger {
             coder.put(form != kind.form, &head.isUsual)
-            if form != kind.form { coder.putBits(UInt64(form.rawValue), count: 2) }
+            if form != kind.form { coder.putBits(UInt64(form.rawValue), count: 3) }
         }
         var (context, wasExact, wasThere) = (0, 0, 0)
         for row in 0..<state.table.rowCount {
@@ -66,17 +66,16 @@ struct ColumnEncoder {
             coder.put(word == nil, &models.isThere[thereContext])
             wasThere = word == nil ? 1 : 0
             guard let word else { continue }
-            let span = state.span(row)
-            guard
-                let number = CompactNumber.compact(
-                    word, form, isInteger: kind.isInteger, span: span)
-            else {
+            let compact = CompactNumber(
+                form: form, isInteger: kind.isInteger, span: state.span(row),
+                other: guess.other(row))
+            guard let number = compact.compact(word) else {
                 coder.put(true, &models.isRaw)
                 coder.putBits(word, count: 64)
                 continue
             }
             coder.put(false, &models.isRaw)
-            let residual = number &- state.prediction(row, column, (form, kind.isInteger), guess)
+            let residual = number &- state.prediction(row, column, compact, guess)
             models.numbers.put(residual, context: context, to: &coder)
             context = (context << 1 | (residual == 0 ? 0 : 1)) & 3
         }
@@ -114,10 +113,9 @@ struct ColumnEncoder {
                 guard let word = state.table.word(row, column),
                     Self.isExact(word, guess, row) != true
                 else { continue }
-                let span = state.span(row)
-                if CompactNumber.compact(word, form, isInteger: false, span: span) == nil {
-                    raw += 1
-                }
+                let compact = CompactNumber(
+                    form: form, isInteger: false, span: state.span(row), other: guess.other(row))
+                if compact.compact(word) == nil { raw += 1 }
             }
             if raw < best.raw { best = (form, raw) }
         }
@@ -129,12 +127,13 @@ extension TableState {
     /// What a number is compared with: the guess, else the key's number, else 0.
     @inline(__always)
     fileprivate func prediction(
-        _ row: Int, _ column: Int, _ kind: ColumnKind, _ guess: ColumnGuess
+        _ row: Int, _ column: Int, _ number: CompactNumber, _ guess: ColumnGuess
     ) -> Int64 {
         if row < guess.about.count, let about = guess.about[row] { return about }
         guard let key = baseRows[row], let word = base.word(key, column) else { return 0 }
-        return CompactNumber.compact(
-            word, kind.form, isInteger: kind.isInteger, span: baseSpan(key)) ?? 0
+        if number.form == .share || number.form == .quotient { return 0 }
+        return CompactNumber(form: number.form, isInteger: number.isInteger, span: baseSpan(key))
+            .compact(word) ?? 0
     }
 }
 
@@ -182,7 +181,7 @@ struct ColumnDecoder {
         var models = ColumnModels()
         var form = kind.isInteger ? NumberForm.whole : kind.form
         if !kind.isInteger, coder.bit(&head.isUsual) {
-            form = NumberForm(rawValue: UInt8(coder.bits(count: 2))) ?? .whole
+            form = NumberForm(rawValue: UInt8(coder.bits(count: 3))) ?? .whole
         }
         var (context, wasExact, wasThere) = (0, 0, 0)
         for row in 0..<state.table.rowCount {
@@ -203,11 +202,11 @@ struct ColumnDecoder {
             }
             let residual = models.numbers.take(context: context, from: &coder)
             context = (context << 1 | (residual == 0 ? 0 : 1)) & 3
-            let number = residual &+ state.prediction(row, column, (form, kind.isInteger), guess)
-            let span = state.span(row)
-            set(
-                CompactNumber.expand(number, form, isInteger: kind.isInteger, span: span), row,
-                column)
+            let compact = CompactNumber(
+                form: form, isInteger: kind.isInteger, span: state.span(row),
+                other: guess.other(row))
+            let number = residual &+ state.prediction(row, column, compact, guess)
+            set(compact.expand(number), row, column)
         }
     }
 

@@ -1,77 +1,196 @@
 internal import Telemetry
 
 /// Models for the histograms of a sample.
+///
+/// Where the key has a histogram of the same LUN, each count is written as what it adds to the
+/// expectation: the requests not yet placed times the share that the key, smoothed, gives the
+/// bucket. Small expectations go by what similar ones turned out to be, so that an empty bucket
+/// costs next to nothing.
 struct HistogramModels {
     private var isThere = NumberModels()
-    private var size = NumberModels()
+    private var total = NumberModels()
     private var gap = NumberModels()
-    /// By how large the key's count is around there, in powers of two.
-    private var count = [NumberModels](repeating: NumberModels(), count: 10)
+    private var count = NumberModels()
     private var sum = NumberModels()
+    private var outside = NumberModels()
+    /// Whether there is one more, by expectation and how many there were.
+    private var more = [BitModel](
+        repeating: BitModel(), count: Expectation.classes * Expectation.steps)
+    private var differences = [NumberModels](
+        repeating: NumberModels(), count: Expectation.classes)
 
     /// The most buckets that all histograms of a sample may have.
     static let bucketLimit = 1 << 22
+
+    // MARK: Writing
 
     /// Writes `histogram`; `base` is the key's of the same LUN.
     mutating func put(
         _ histogram: LatencyHistogram?, base: LatencyHistogram?, to coder: inout RangeEncoder
     ) {
-        let context = base == nil ? 0 : 1
-        isThere.put(histogram == nil ? 0 : 1, context: context, to: &coder)
+        isThere.put(histogram == nil ? 0 : 1, context: base == nil ? 0 : 1, to: &coder)
         guard let histogram else { return }
-        let expected = Int64(base?.buckets.count ?? 0)
-        size.put(
-            Int64(histogram.buckets.count) &- expected, context: expected == 0 ? 0 : 1, to: &coder)
-        var counts = BaseCounts(base)
-        var (next, context2): (Int, Int) = (0, 0)
-        for bucket in histogram.buckets {
-            let isFirst = next == 0
-            let distance = Int(bucket.index) - (isFirst ? counts.first : next)
-            gap.put(Int64(distance), context: isFirst ? 3 : context2, to: &coder)
-            context2 = distance == 0 ? 0 : 1
-            let about = counts.about(Int(bucket.index))
-            count[about.model].put(
-                Int64(bucket.count) &- about.count, context: 0, to: &coder)
-            next = Int(bucket.index) + 1
+        let buckets = histogram.buckets
+        if let base, let shape = HistogramShape(base) {
+            let requests = histogram.count
+            total.put(Int64(bitPattern: requests &- base.count), context: 0, to: &coder)
+            if requests > 0 { put(buckets[...], requests, shape, to: &coder) }
+        } else {
+            putSparse(buckets[...], to: &coder)
         }
         sum.put(
-            Int64(bitPattern: histogram.sum) &- Self.middle(histogram.buckets), context: 0,
-            to: &coder)
+            Int64(bitPattern: histogram.sum) &- Self.middle(buckets), context: 0, to: &coder)
     }
+
+    private mutating func put(
+        _ buckets: ArraySlice<LatencyHistogram.Bucket>, _ requests: UInt64,
+        _ shape: HistogramShape, to coder: inout RangeEncoder
+    ) {
+        let inside = buckets.drop { $0.index < shape.first }.prefix { $0.index <= shape.last }
+        putSparse(buckets[buckets.startIndex..<inside.startIndex], to: &coder)
+        putSparse(buckets[inside.endIndex..<buckets.endIndex], to: &coder)
+        var left = inside.reduce(UInt64(0)) { $0 + UInt64($1.count) }
+        var (at, weight) = (inside.startIndex, shape.weight)
+        for place in shape.weights.indices where left > 0 {
+            if place == shape.weights.count - 1 { break }
+            let expected = Double(left) * shape.weights[place] / max(weight, shape.weights[place])
+            weight -= shape.weights[place]
+            var count: UInt64 = 0
+            if at < inside.endIndex, Int(inside[at].index) == Int(shape.first) + place {
+                count = UInt64(inside[at].count)
+                at += 1
+            }
+            put(count, Expectation(expected), limit: left, to: &coder)
+            left -= count
+        }
+    }
+
+    private mutating func put(
+        _ count: UInt64, _ expected: Expectation, limit: UInt64, to coder: inout RangeEncoder
+    ) {
+        guard expected.isSmall else {
+            differences[expected.index].put(
+                Int64(count) &- expected.about, context: 0, to: &coder)
+            return
+        }
+        var step: UInt64 = 0
+        while step < limit {
+            if step == UInt64(Expectation.steps) {
+                differences[expected.index].putPositive(count - step + 1, to: &coder)
+                return
+            }
+            let isMore = count > step
+            coder.put(isMore, &more[expected.index * Expectation.steps + Int(step)])
+            if !isMore { return }
+            step += 1
+        }
+    }
+
+    /// Bucket after bucket: the distance from the one before, and the count.
+    private mutating func putSparse(
+        _ buckets: ArraySlice<LatencyHistogram.Bucket>, to coder: inout RangeEncoder
+    ) {
+        outside.put(Int64(buckets.count), context: 0, to: &coder)
+        var next = 0
+        for bucket in buckets {
+            gap.put(Int64(bucket.index) - Int64(next), context: next == 0 ? 1 : 0, to: &coder)
+            count.put(Int64(bucket.count) - 1, context: 0, to: &coder)
+            next = Int(bucket.index) + 1
+        }
+    }
+
+    // MARK: Reading
 
     /// Reads a histogram of at most `room` buckets, and takes them off it.
     mutating func take(
         base: LatencyHistogram?, room: inout Int, from coder: inout RangeDecoder
     ) throws(RecordingError) -> LatencyHistogram? {
-        let context = base == nil ? 0 : 1
-        guard isThere.take(context: context, from: &coder) != 0 else { return nil }
-        let expected = Int64(base?.buckets.count ?? 0)
-        let size = size.take(context: expected == 0 ? 0 : 1, from: &coder) &+ expected
-        guard size >= 0, size <= LatencyBuckets.count, size <= room else {
-            throw malformed("a histogram has too many buckets")
-        }
-        room -= Int(size)
+        guard isThere.take(context: base == nil ? 0 : 1, from: &coder) != 0 else { return nil }
         var buckets: [LatencyHistogram.Bucket] = []
-        buckets.reserveCapacity(Int(size))
-        var counts = BaseCounts(base)
-        var (next, context2): (Int, Int) = (0, 0)
-        for _ in 0..<size {
-            let isFirst = next == 0
-            let distance = gap.take(context: isFirst ? 3 : context2, from: &coder)
-            context2 = distance == 0 ? 0 : 1
-            let index = Int64(isFirst ? counts.first : next) &+ distance
-            guard index >= 0, index < LatencyBuckets.count else {
-                throw malformed("a histogram has a bucket that there is not")
-            }
-            let about = counts.about(Int(index))
-            let number = count[about.model].take(context: 0, from: &coder) &+ about.count
+        if let base, let shape = HistogramShape(base) {
+            let difference = total.take(context: 0, from: &coder)
+            let requests = base.count &+ UInt64(bitPattern: difference)
+            // A histogram counts fewer: 1056 buckets of 32 bits.
+            guard requests < 1 << 43 else { throw malformed("a histogram counts too much") }
+            if requests > 0 { buckets = try take(requests, shape, from: &coder) }
+        } else {
+            buckets = try takeSparse(from: &coder)
+        }
+        room -= buckets.count
+        guard room >= 0 else { throw malformed("a sample has too many histogram buckets") }
+        let sum = sum.take(context: 0, from: &coder) &+ Self.middle(buckets)
+        return LatencyHistogram(buckets: buckets, sum: UInt64(bitPattern: sum))
+    }
+
+    private mutating func take(
+        _ requests: UInt64, _ shape: HistogramShape, from coder: inout RangeDecoder
+    ) throws(RecordingError) -> [LatencyHistogram.Bucket] {
+        let below = try takeSparse(from: &coder)
+        let above = try takeSparse(from: &coder)
+        let outside = (below + above).reduce(UInt64(0)) { $0 + UInt64($1.count) }
+        guard outside <= requests else { throw malformed("a histogram does not add up") }
+        var (left, weight) = (requests - outside, shape.weight)
+        var buckets = below
+        for place in shape.weights.indices where left > 0 {
+            let expected = Double(left) * shape.weights[place] / max(weight, shape.weights[place])
+            weight -= shape.weights[place]
+            let isLast = place == shape.weights.count - 1
+            let count =
+                isLast ? left : try take(Expectation(expected), limit: left, from: &coder)
+            guard count > 0 else { continue }
+            left -= count
             buckets.append(
                 LatencyHistogram.Bucket(
-                    index: UInt16(index), count: UInt32(truncatingIfNeeded: number)))
-            next = Int(index) + 1
+                    index: shape.first + UInt16(place), count: UInt32(clamping: count)))
         }
-        let total = sum.take(context: 0, from: &coder) &+ Self.middle(buckets)
-        return LatencyHistogram(buckets: buckets, sum: UInt64(bitPattern: total))
+        return buckets + above
+    }
+
+    private mutating func take(
+        _ expected: Expectation, limit: UInt64, from coder: inout RangeDecoder
+    ) throws(RecordingError) -> UInt64 {
+        guard expected.isSmall else {
+            let count =
+                differences[expected.index].take(context: 0, from: &coder)
+                &+ expected.about
+            guard count >= 0, count <= limit else { throw malformed("a count is too large") }
+            return UInt64(count)
+        }
+        var step: UInt64 = 0
+        while step < limit {
+            if step == UInt64(Expectation.steps) {
+                let more = differences[expected.index].takePositive(from: &coder) - 1
+                guard more <= limit - step else { throw malformed("a count is too large") }
+                return step + more
+            }
+            guard coder.bit(&more[expected.index * Expectation.steps + Int(step)]) else {
+                return step
+            }
+            step += 1
+        }
+        return step
+    }
+
+    private mutating func takeSparse(
+        from coder: inout RangeDecoder
+    ) throws(RecordingError) -> [LatencyHistogram.Bucket] {
+        let size = outside.take(context: 0, from: &coder)
+        guard size >= 0, size <= LatencyBuckets.count else {
+            throw malformed("a histogram has too many buckets")
+        }
+        var (buckets, next): ([LatencyHistogram.Bucket], Int64) = ([], 0)
+        for _ in 0..<size {
+            let distance = gap.take(context: next == 0 ? 1 : 0, from: &coder)
+            let index = next &+ distance
+            guard distance >= 0, index >= 0, index < LatencyBuckets.count else {
+                throw malformed("a histogram has a bucket that there is not")
+            }
+            let number = count.take(context: 0, from: &coder) &+ 1
+            buckets.append(
+                LatencyHistogram.Bucket(index: UInt16(index), count: UInt32(clamping: number)))
+            next = index + 1
+        }
+        return buckets
     }
 
     /// The sum if every value lay in the middle of its bucket.
@@ -86,29 +205,61 @@ struct HistogramModels {
     }
 }
 
-/// What the key counts around a bucket.
-private struct BaseCounts {
-    private let buckets: [LatencyHistogram.Bucket]
-    private var at = 0
+/// How many requests a bucket is likely to count.
+private struct Expectation {
+    /// Half powers of two from 1/64 to 2^12.
+    static let classes = 38
+    /// Counts that are written one by one.
+    static let steps = 16
+    /// Below 8 counts are written one by one.
+    let isSmall: Bool
+    let about: Int64
+    let index: Int
 
-    init(_ base: LatencyHistogram?) { buckets = base?.buckets ?? [] }
-
-    /// Where the key's first bucket is.
-    var first: Int { buckets.first.map { Int($0.index) } ?? 0 }
-
-    /// What to expect of bucket `index`, and which model knows how far it may be off. Indices must
-    /// grow.
-    mutating func about(_ index: Int) -> (count: Int64, model: Int) {
-        while at < buckets.count, Int(buckets[at].index) < index - 1 { at += 1 }
-        var weighted: UInt64 = 0
-        var look = at
-        while look < buckets.count, Int(buckets[look].index) <= index + 1 {
-            let weight: UInt64 = Int(buckets[look].index) == index ? 2 : 1
-            weighted &+= weight &* UInt64(buckets[look].count)
-            look += 1
-        }
-        let mean = (weighted &+ 2) / 4
-        guard !buckets.isEmpty else { return (1, 9) }
-        return (max(1, Int64(mean)), min(8, 64 - mean.leadingZeroBitCount))
+    init(_ expected: Double) {
+        isSmall = expected < 8
+        about = Int64(min(expected, 1e15).rounded())
+        // The exponent and the first bit of the significand: the same on every machine.
+        let halves = Int(min(max(expected, 1.0 / 64), 4096).bitPattern >> 51) - (1023 - 6) * 2
+        index = min(max(halves, 0), Self.classes - 1)
     }
+}
+
+/// How the key's requests lay, smoothed, over the buckets it uses and some around them.
+private struct HistogramShape {
+    /// Buckets at either side that are taken to be possible.
+    private static let margin = (below: 6, above: 16)
+    private static let reach = 6
+
+    let first: UInt16
+    private(set) var weights: [Double]
+    private(set) var weight = 0.0
+
+    /// `nil` for a key that counts nothing.
+    init?(_ base: LatencyHistogram) {
+        guard let lowest = base.buckets.first, let highest = base.buckets.last else { return nil }
+        let first = max(0, Int(lowest.index) - Self.margin.below)
+        let last = min(LatencyBuckets.count - 1, Int(highest.index) + Self.margin.above)
+        self.first = UInt16(first)
+        let (count, reach) = (last - first + 1, Self.reach)
+        var counts = [Double](repeating: 0, count: count + 2 * reach + 1)
+        for bucket in base.buckets {
+            counts[Int(bucket.index) - first + reach] = Double(bucket.count)
+        }
+        weights = []
+        weights.reserveCapacity(count)
+        // Whole numbers, so that nothing is lost by adding and taking away.
+        var wide = counts[0..<(2 * reach)].reduce(0, +)
+        for place in 0..<count {
+            let middle = place + reach
+            wide += counts[place + 2 * reach]
+            let narrow = counts[middle - 1] + 2 * counts[middle] + counts[middle + 1]
+            let weight = 3 * narrow + 2 * wide + 1
+            wide -= counts[place]
+            weights.append(weight)
+            self.weight += weight
+        }
+    }
+
+    var last: UInt16 { first + UInt16(weights.count - 1) }
 }

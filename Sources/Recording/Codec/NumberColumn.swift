@@ -41,15 +41,20 @@ struct NumberTable {
 }
 
 /// Numbers as small whole ones, if they come back bit for bit.
-enum CompactNumber {
+struct CompactNumber {
     /// Beyond this not every whole number is a double.
     private static let limit = 9_007_199_254_740_992.0
 
+    let form: NumberForm
+    let isInteger: Bool
+    /// The duration that a rate is over, 0 where it is not known.
+    var span: Nanoseconds = 0
+    /// The other count of a share or quotient.
+    var other: Int64 = 0
+
     /// The whole number that stands for `word`; `nil` if none gives it back.
     @inline(__always)
-    static func compact(
-        _ word: UInt64, _ form: NumberForm, isInteger: Bool, span: Nanoseconds
-    ) -> Int64? {
+    func compact(_ word: UInt64) -> Int64? {
         if isInteger { return Int64(bitPattern: word) }
         let value = Double(bitPattern: word)
         let scaled: Double =
@@ -58,27 +63,29 @@ enum CompactNumber {
             case .thousandths: value * 1000
             case .billionths: value * 1e9
             case .rate: span > 0 ? value * (Double(span) / 1e9) : value * 1000
+            case .share: value < 100 ? value * Double(other) / (100 - value) : 1
+            case .quotient: value > 0 ? Double(other) / value : 0
             }
-        guard abs(scaled) < limit else { return nil }
+        guard abs(scaled) < Self.limit else { return nil }
         let number = Int64(scaled.rounded())
-        return expand(number, form, isInteger: false, span: span) == word ? number : nil
+        return expand(number) == word ? number : nil
     }
 
     /// The word that `number` stands for.
     @inline(__always)
-    static func expand(
-        _ number: Int64, _ form: NumberForm, isInteger: Bool, span: Nanoseconds
-    ) -> UInt64 {
+    func expand(_ number: Int64) -> UInt64 {
         if isInteger { return UInt64(bitPattern: number) }
         let value = Double(number)
-        return
-            switch form
-        {
-        case .whole: value.bitPattern
-        case .thousandths: (value / 1000).bitPattern
-        case .billionths: (value / 1e9).bitPattern
-        case .rate: (span > 0 ? value / (Double(span) / 1e9) : value / 1000).bitPattern
-        }
+        let result: Double =
+            switch form {
+            case .whole: value
+            case .thousandths: value / 1000
+            case .billionths: value / 1e9
+            case .rate: span > 0 ? value / (Double(span) / 1e9) : value / 1000
+            case .share: (value / (value + Double(other)) * 100).roundedToThousandths
+            case .quotient: (Double(other) / value).roundedToThousandths
+            }
+        return result.bitPattern
     }
 }
 
@@ -93,6 +100,10 @@ struct ColumnGuess {
     var exact: [Exact] = []
     /// About this, as the compact whole number; the key's number where it is empty or `nil`.
     var about: [Int64?] = []
+    /// The other count of a share or quotient.
+    var others: [Int64?] = []
+
+    func other(_ row: Int) -> Int64 { row < others.count ? others[row] ?? 0 : 0 }
 }
 
 /// What guesses numbers of a table from those read before; both sides ask the same.
@@ -136,13 +147,13 @@ struct TableState {
     /// A number of the rate column `column`, as a count.
     func count(_ row: Int, _ column: Int) -> Int64? {
         table.word(row, column).flatMap {
-            CompactNumber.compact($0, .rate, isInteger: false, span: span(row))
+            CompactNumber(form: .rate, isInteger: false, span: span(row)).compact($0)
         }
     }
 
     /// The same of the key.
     func baseCount(_ row: Int, _ column: Int) -> Int64? {
         guard let key = baseRows[row], let word = base.word(key, column) else { return nil }
-        return CompactNumber.compact(word, .rate, isInteger: false, span: baseSpan(key))
+        return CompactNumber(form: .rate, isInteger: false, span: baseSpan(key)).compact(word)
     }
 }

@@ -2,7 +2,12 @@ internal import Libraries
 
 /// A column of whole numbers, packed: the number of bits of each, which zstd makes small, and the
 /// bits themselves, which nothing can make smaller.
-enum PackedNumbers {
+///
+/// Buffers are kept from column to column.
+struct PackedNumbers {
+    private var words: [UInt64] = []
+    private var widths: [UInt8] = []
+
     /// How a column is written. A reader skips a column in a form it does not know.
     enum Form: UInt8 {
         /// All numbers are the same: one LEB128, zigzag.
@@ -18,7 +23,7 @@ enum PackedNumbers {
     // MARK: Writing
 
     /// Writes `numbers` as the section `id`.
-    static func write(
+    mutating func write(
         _ numbers: [Int64], _ id: UInt64, _ zstd: inout ZstdCompressor, to writer: inout ByteWriter
     ) throws(LibraryError) {
         let survey = Survey(numbers)
@@ -29,7 +34,7 @@ enum PackedNumbers {
             form = .constant
         } else if survey.lowest >= 0, survey.highest <= 255 {
             let bytes = numbers.map { UInt8(truncatingIfNeeded: $0) }
-            form = try compress(bytes, &zstd, to: &content) ? .bytesZstd : .bytes
+            form = try Self.compress(bytes, &zstd, to: &content) ? .bytesZstd : .bytes
         } else {
             form = try writeWidths(numbers, survey, &zstd, to: &content) ? .widthsZstd : .widths
         }
@@ -65,16 +70,15 @@ enum PackedNumbers {
     }
 
     /// The shift and sign (a byte), the length of the bits, the bits, the widths.
-    private static func writeWidths(
+    private mutating func writeWidths(
         _ numbers: [Int64], _ survey: Survey, _ zstd: inout ZstdCompressor,
         to writer: inout ByteWriter
     ) throws(LibraryError) -> Bool {
         let isSigned = survey.lowest < 0
         writer.byte(UInt8(survey.shift) | (isSigned ? 0x80 : 0))
-        var widths: [UInt8] = []
-        widths.reserveCapacity(numbers.count)
-        var (words, word, used): ([UInt64], UInt64, UInt64) = ([], 0, 0)
-        words.reserveCapacity(numbers.count)
+        widths.removeAll(keepingCapacity: true)
+        words.removeAll(keepingCapacity: true)
+        var (word, used): (UInt64, UInt64) = (0, 0)
         for number in numbers {
             let shifted = number >> Int64(survey.shift)
             let value = isSigned ? zigzag(shifted) : UInt64(bitPattern: shifted)
@@ -101,14 +105,14 @@ enum PackedNumbers {
                 rest >>= 8
             }
         }
-        return try compress(widths, &zstd, to: &writer)
+        return try Self.compress(widths, &zstd, to: &writer)
     }
 
     // MARK: Reading
 
     /// The numbers of `section`, `count` of them, into `numbers`; `false` for a form that this
     /// version does not know.
-    static func read(
+    mutating func read(
         _ section: Section, count: Int, _ zstd: inout ZstdDecompressor,
         into numbers: inout [Int64]
     ) throws(RecordingError) -> Bool {
@@ -120,7 +124,7 @@ enum PackedNumbers {
             let number = reader.signed()
             numbers.append(contentsOf: repeatElement(number, count: count))
         case .bytes, .bytesZstd:
-            let bytes = try unpack(
+            let bytes = try Self.unpack(
                 reader.take(reader.left), count, isPacked: form == .bytesZstd, &zstd)
             for byte in bytes { numbers.append(Int64(byte)) }
         case .widths, .widthsZstd:
@@ -147,7 +151,7 @@ enum PackedNumbers {
         }
     }
 
-    private static func readWidths(
+    private mutating func readWidths(
         _ reader: inout ByteReader, _ count: Int, isPacked: Bool, _ zstd: inout ZstdDecompressor,
         into numbers: inout [Int64]
     ) throws(RecordingError) {
@@ -156,8 +160,8 @@ enum PackedNumbers {
         let wordCount = reader.count()
         guard wordCount <= reader.left / 8 else { throw malformed("a column is cut short") }
         // One word more, so that a number's bits can always be taken from two.
-        let words = Self.words(reader.take(wordCount &* 8), count: wordCount)
-        let widths = try unpack(reader.take(reader.left), count, isPacked: isPacked, &zstd)
+        takeWords(reader.take(wordCount &* 8), count: wordCount)
+        let widths = try Self.unpack(reader.take(reader.left), count, isPacked: isPacked, &zstd)
         var position: UInt64 = 0
         let end = UInt64(wordCount) &* 64
         for width in widths {
@@ -179,9 +183,8 @@ enum PackedNumbers {
         }
     }
 
-    private static func words(_ bytes: ArraySlice<UInt8>, count: Int) -> [UInt64] {
-        var words: [UInt64] = []
-        words.reserveCapacity(count + 1)
+    private mutating func takeWords(_ bytes: ArraySlice<UInt8>, count: Int) {
+        words.removeAll(keepingCapacity: true)
         var at = bytes.startIndex
         for _ in 0..<count {
             var word: UInt64 = 0
@@ -192,6 +195,5 @@ enum PackedNumbers {
             words.append(word)
         }
         words.append(0)
-        return words
     }
 }

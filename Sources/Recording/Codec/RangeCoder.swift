@@ -1,27 +1,18 @@
-/// How likely a binary decision is 0, learnt from the decisions made so far: the upper 12 bits of 16
-/// are the probability, the lower 4 count decisions, so that the first ones teach most.
+/// How likely a binary decision is 0, learnt from the decisions made so far, of which the first
+/// ones teach most.
 struct BitModel: Sendable {
-    private var state: UInt16 = 0x8000
-
-    /// The probability of 0 in 4096ths, 1…4095.
-    @inline(__always)
-    var probability: UInt32 { UInt32(state >> 4) }
+    /// The probability of 0 in 65,536ths.
+    private(set) var probability: UInt16 = 0x8000
+    private var count: UInt16 = 0
 
     /// Learns that the decision was `bit`.
     @inline(__always)
     mutating func learn(_ bit: Bool) {
-        let count = state & 15
-        let probability = Int32(state >> 4)
-        let target: Int32 = bit ? 0 : 4095
-        let step = (target &- probability) &* Self.weight(count) / 65_536
-        let learnt = min(max(probability &+ step, 31), 4064)
-        state = UInt16(truncatingIfNeeded: learnt) << 4 | min(count &+ 1, 15)
-    }
-
-    /// 65,536 / (count + 1.6), no less than a 24th.
-    @inline(__always)
-    private static func weight(_ count: UInt16) -> Int32 {
-        max(2731, 655_360 / (Int32(count) &* 10 &+ 16))
+        let target: Int32 = bit ? 0 : 65_535
+        let step = (target &- Int32(probability)) / (Int32(count) &+ 2)
+        let learnt = min(max(Int32(probability) &+ step, 64), 65_472)
+        probability = UInt16(truncatingIfNeeded: learnt)
+        if count < 47 { count &+= 1 }
     }
 }
 
@@ -38,7 +29,7 @@ struct RangeEncoder {
     /// Writes `bit` as `model` expects it, and lets the model learn.
     @inline(__always)
     mutating func put(_ bit: Bool, _ model: inout BitModel) {
-        let bound = (range >> 12) &* model.probability
+        let bound = (range >> 16) &* UInt32(model.probability)
         if bit {
             low &+= UInt64(bound)
             range &-= bound
@@ -125,7 +116,7 @@ struct RangeDecoder {
 
     @inline(__always)
     mutating func bit(_ model: inout BitModel) -> Bool {
-        let bound = (range >> 12) &* model.probability
+        let bound = (range >> 16) &* UInt32(model.probability)
         let bit = code >= bound
         if bit {
             code &-= bound

@@ -80,6 +80,10 @@ public struct RequestEncoder: ~Copyable {
     private var zstd: ZstdCompressor
     private var events: [IOEvent] = []
     private var column: [Int64] = []
+    private var kicks: [Int64] = []
+    private var notifications: [Int64] = []
+    private var after: [UInt64] = []
+    private var packer = PackedNumbers()
 
     /// Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
@@ -161,7 +165,7 @@ public struct RequestEncoder: ~Copyable {
     ) throws(LibraryError) {
         column.removeAll(keepingCapacity: true)
         for event in events { column.append(number(event)) }
-        try PackedNumbers.write(column, part.rawValue, &zstd, to: &writer)
+        try packer.write(column, part.rawValue, &zstd, to: &writer)
     }
 
     private mutating func writeStamps(
@@ -175,7 +179,8 @@ public struct RequestEncoder: ~Copyable {
             return Int64(bitPattern: end &- last)
         }
         // The stamp after the one that is written, of each request.
-        var after = events.map(\.lastKnownStamp)
+        after.removeAll(keepingCapacity: true)
+        for event in events { after.append(event.lastKnownStamp) }
         for (part, bit) in StampChain.bits {
             column.removeAll(keepingCapacity: true)
             for index in events.indices {
@@ -185,7 +190,7 @@ public struct RequestEncoder: ~Copyable {
                 after[index] = stamp
             }
             if !column.isEmpty {
-                try PackedNumbers.write(column, part.rawValue, &zstd, to: &writer)
+                try packer.write(column, part.rawValue, &zstd, to: &writer)
             }
         }
         try writeSignals(places, lunCount, to: &writer)
@@ -197,7 +202,8 @@ public struct RequestEncoder: ~Copyable {
     ) throws(LibraryError) {
         var history = RequestHistory(
             luns: Array(repeating: RequestHistory.LUN(), count: lunCount))
-        var (kicks, notifications): ([Int64], [Int64]) = ([], [])
+        kicks.removeAll(keepingCapacity: true)
+        notifications.removeAll(keepingCapacity: true)
         column.removeAll(keepingCapacity: true)
         for event in events {
             let place = places[Int(event.lun)]
@@ -221,12 +227,12 @@ public struct RequestEncoder: ~Copyable {
             }
             column.append(shared)
         }
-        try PackedNumbers.write(column, RequestPart.shared.rawValue, &zstd, to: &writer)
+        try packer.write(column, RequestPart.shared.rawValue, &zstd, to: &writer)
         if !kicks.isEmpty {
-            try PackedNumbers.write(kicks, RequestPart.kicked.rawValue, &zstd, to: &writer)
+            try packer.write(kicks, RequestPart.kicked.rawValue, &zstd, to: &writer)
         }
         if !notifications.isEmpty {
-            try PackedNumbers.write(
+            try packer.write(
                 notifications, RequestPart.notified.rawValue, &zstd, to: &writer)
         }
     }

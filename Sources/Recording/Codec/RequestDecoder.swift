@@ -11,6 +11,9 @@ public struct RequestDecoder: ~Copyable {
     private var presence: [Int64] = []
     private var after: [UInt64] = []
     private var places: [Int64] = []
+    private var shared: [Int64] = []
+    private var kicks: [Int64] = []
+    private var packer = PackedNumbers()
 
     /// Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
@@ -76,7 +79,7 @@ public struct RequestDecoder: ~Copyable {
         _ part: RequestPart, _ parts: [RequestPart: Section], count: Int
     ) throws(RecordingError) -> Bool {
         guard let section = parts[part] else { return false }
-        return try PackedNumbers.read(section, count: count, &zstd, into: &column)
+        return try packer.read(section, count: count, &zstd, into: &column)
     }
 
     private mutating func readStamps(
@@ -122,16 +125,14 @@ public struct RequestDecoder: ~Copyable {
         guard presence.count == events.count, after.count == events.count,
             try read(.shared, parts, count: events.count)
         else { return }
-        let shared = column
+        swap(&shared, &column)
         let needed = Self.needed(presence, shared)
-        var (kicks, notifications): ([Int64], [Int64]) = ([], [])
         if needed.kicks > 0 {
             guard try read(.kicked, parts, count: needed.kicks) else { return }
-            kicks = column
+            swap(&kicks, &column)
         }
         if needed.notifications > 0 {
             guard try read(.notified, parts, count: needed.notifications) else { return }
-            notifications = column
         }
         var history = [RequestHistory.LUN](repeating: RequestHistory.LUN(), count: lunCount)
         var (nextKick, nextNotification) = (0, 0)
@@ -156,7 +157,7 @@ public struct RequestDecoder: ~Copyable {
                         events[index].published != 0
                         ? events[index].published : ends(events[index], index)
                     history[place].notified =
-                        reference &+ UInt64(bitPattern: notifications[nextNotification])
+                        reference &+ UInt64(bitPattern: column[nextNotification])
                     nextNotification &+= 1
                 }
                 events[index].notified = history[place].notified

@@ -12,6 +12,8 @@ protocol RecordedRow: NumberedRow {
     static var spanColumn: Int? { get }
     /// Forms of the numbers of a tail.
     static var tailKinds: [ColumnKind] { get }
+    /// The order of the `count` columns in the file: the duration before the rates.
+    static func columnOrder(_ count: Int) -> [Int]
     /// Rows that the tail is.
     var tailCount: Int { get }
 }

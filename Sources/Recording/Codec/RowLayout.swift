@@ -13,7 +13,7 @@ struct RowLayout<Row: RecordedRow> {
         row.walk(&walker)
         kinds = walker.columns
         spanColumn = Row.spanColumn
-        order = (spanColumn.map { [$0] } ?? []) + kinds.indices.filter { $0 != Row.spanColumn }
+        order = Row.columnOrder(kinds.count)
     }
 
     var tailKinds: [ColumnKind] { Row.tailKinds }
@@ -74,11 +74,15 @@ extension RecordedRow {
     /// Forms of the numbers of a tail.
     static var tailKinds: [ColumnKind] { [(.thousandths, false)] }
     var tailCount: Int { 0 }
+    static func columnOrder(_ count: Int) -> [Int] {
+        (spanColumn.map { [$0] } ?? []) + (0..<count).filter { $0 != spanColumn }
+    }
 }
 
 extension LUN {
     static var spanColumn: Int? { LUNColumn.span }
     var tailCount: Int { virtqueues.count }
+    static func columnOrder(_ count: Int) -> [Int] { LUNColumn.order }
     static var tailKinds: [ColumnKind] {
         var walker = NumberWalker(.describe)
         var queue = Virtqueue(index: 0, size: 0, availIndex: 0, usedIndex: 0, inFlight: 0)

@@ -6,8 +6,6 @@ public import Telemetry
 public struct SnapshotEncoder: ~Copyable {
     /// Samples from one key to the next.
     public static let keyInterval = 60
-    /// A difference whose lists of rows take more than this share of the key begins a new one.
-    private static let rowShare = 4
     /// Zstd is tried where lists of rows take at least so many bytes.
     private static let worthCompressing = 128
 
@@ -15,6 +13,8 @@ public struct SnapshotEncoder: ~Copyable {
     private var key: SnapshotContext?
     private var name = SnapshotKey(monotonic: 0, sequence: 0, checksum: 0)
     private var keyByteCount = 0
+    /// Bytes that lists of rows took since the key.
+    private var rowByteCount = 0
     /// Samples since the key, itself included.
     private var age = 0
     private var copy: Chunk?
@@ -28,11 +28,15 @@ public struct SnapshotEncoder: ~Copyable {
     /// Throws `malformed` for a sample of more than 65,536 rows of a kind, and `system` from zstd.
     public mutating func encode(_ snapshot: Snapshot) throws(RecordingError) -> [Chunk] {
         let context = SnapshotContext(snapshot)
-        if let key, age < Self.keyInterval {
+        // A first sample has no rates, and nothing to compare those after it with.
+        let isBare = key?.snapshot.interval == nil && snapshot.interval != nil
+        if let key, age < Self.keyInterval, !isBare {
             var parts = SnapshotPartWriter(context, key: key)
             try parts.write()
-            if parts.rowBytes <= keyByteCount / Self.rowShare {
+            // Rows that differ from the key's for long are cheaper in a new one.
+            if rowByteCount + parts.rowBytes <= keyByteCount {
                 age += 1
+                rowByteCount += parts.rowBytes
                 let chunk = try pack(
                     .difference(name), parts.writer.bytes, snapshot,
                     isCompressed: parts.rowBytes >= Self.worthCompressing)
@@ -47,6 +51,7 @@ public struct SnapshotEncoder: ~Copyable {
             checksum: crc32c(parts.writer.bytes))
         key = context
         keyByteCount = parts.writer.bytes.count
+        rowByteCount = 0
         age = 1
         let chunk = try pack(.key(name), parts.writer.bytes, snapshot, isCompressed: true)
         // The copy differs in the first byte alone, which is never compressed.
@@ -108,9 +113,9 @@ public struct SnapshotDecoder: ~Copyable {
         do { zstd = try ZstdDecompressor() } catch { throw RecordingError(error) }
     }
 
-    /// The sample in `chunk`. `key` gives the chunk of a key, or its copy, by name, and is asked only
-    /// for another key than the last one used; where it has none this throws `empty`. Bytes that no
-    /// encoder writes throw `malformed`.
+    /// The sample in `chunk`. `key` gives the chunk of a key, or its copy, by name, and is asked
+    /// only for another key than the last one used; where it has none this throws `empty`. Bytes
+    /// that no encoder writes throw `malformed`.
     public mutating func decode(
         _ chunk: Chunk, key: (SnapshotKey) -> Chunk?
     ) throws(RecordingError) -> Snapshot {

@@ -1,8 +1,8 @@
 internal import Libraries
 internal import Telemetry
 
-/// The parts of a sample in a payload. Numbers of a kind of row are at its id and `numbers`, those of
-/// the tails at its id and `tails`.
+/// The parts of a sample in a payload. Numbers of a kind of row are at its id and `numbers`, those
+/// of the tails at its id and `tails`.
 enum SnapshotPart {
     static let frame: UInt64 = 1
     static let source: UInt64 = 2
@@ -134,7 +134,8 @@ struct SnapshotPartWriter {
             encoder.encode(
                 layout.tailKinds, order: QueueColumn.order,
                 guesser: QueueGuesser(
-                    luns: table.numbers, owners: QueueGuesser.owners(table.tailStarts))))
+                    luns: layout.state(table.numbers, key?.luns, places),
+                    owners: QueueGuesser.owners(table.tailStarts))))
     }
 
     private mutating func frame() {

@@ -13,8 +13,12 @@ enum LUNColumn {
     static let depthNow = 10
     static let readLatency = 14..<19
     static let writeLatency = 19..<24
+    static let storage = 27
+    static let otherStages = [25, 26, 28, 29]
     static let kicks = 30
     static let interrupts = 31
+    /// The duration first, which rates need, and the storage's time after that of the other stages.
+    static let order = [span] + (0..<storage) + [28, 29, storage] + (30..<span)
     static let span = 34
 }
 
@@ -25,6 +29,9 @@ enum QueueColumn {
     static let inFlight = 2
     static let kicks = 4
     static let interrupts = 5
+    static let kicksSuppressed = 6
+    static let interruptsSuppressed = 7
+    static let batch = 9
 }
 
 /// What a LUN's histograms and counts say of its other numbers.
@@ -54,6 +61,9 @@ struct LUNGuesser: ColumnGuesser {
 
     func guess(_ column: Int, done: TableState) -> ColumnGuess? {
         switch column {
+        case LUNColumn.reads: ColumnGuess(about: luns.map { counted($0.readLatencies) })
+        case LUNColumn.writes: ColumnGuess(about: luns.map { counted($0.writeLatencies) })
+        case LUNColumn.storage: ColumnGuess(about: rows(done) { storage($0, done) })
         case LUNColumn.iops:
             ColumnGuess(
                 about: rows(done) { row in
@@ -88,6 +98,25 @@ struct LUNGuesser: ColumnGuesser {
             })
     }
 
+    private func counted(_ histogram: LatencyHistogram?) -> Int64? {
+        histogram.flatMap { Int64(exactly: $0.count) }
+    }
+
+    /// What is left of the mean latency when the other stages are taken off, in thousandths.
+    private func storage(_ row: Int, _ done: TableState) -> Int64? {
+        guard let reads = luns[row].readLatencies, let writes = luns[row].writeLatencies else {
+            return nil
+        }
+        let count = Double(reads.count) + Double(writes.count)
+        guard count > 0 else { return nil }
+        var left = (Double(reads.sum) + Double(writes.sum)) / count / 1000
+        for column in LUNColumn.otherStages {
+            guard let word = done.table.word(row, column) else { return nil }
+            left -= Double(bitPattern: word)
+        }
+        return Int64(exactly: (left * 1000).rounded())
+    }
+
     /// Little's law, in thousandths.
     private func depth(_ row: Int, _ done: TableState) -> Int64? {
         let span = done.span(row)
@@ -109,7 +138,7 @@ struct LUNGuesser: ColumnGuesser {
 /// What a LUN's numbers say of its only queue's.
 struct QueueGuesser: ColumnGuesser {
     /// The numbers of the LUNs.
-    let luns: NumberTable
+    let luns: TableState
     /// The LUN whose only queue this is.
     let owners: [Int?]
 
@@ -118,7 +147,7 @@ struct QueueGuesser: ColumnGuesser {
         case QueueColumn.inFlight:
             ColumnGuess(
                 about: owners.map { owner in
-                    owner.flatMap { luns.word($0, LUNColumn.depthNow) }
+                    owner.flatMap { luns.table.word($0, LUNColumn.depthNow) }
                         .map { Int64(bitPattern: $0) }
                 })
         case QueueColumn.used:
@@ -129,17 +158,44 @@ struct QueueGuesser: ColumnGuesser {
                     else { return nil }
                     return Int64(truncatingIfNeeded: (available &- inFlight) & 0xFFFF)
                 })
+        case QueueColumn.kicksSuppressed: share(column, of: LUNColumn.kicks, done)
+        case QueueColumn.interruptsSuppressed: share(column, of: LUNColumn.interrupts, done)
+        case QueueColumn.batch: quotient(done)
         case QueueColumn.kicks: sameAsLUN(LUNColumn.kicks)
         case QueueColumn.interrupts: sameAsLUN(LUNColumn.interrupts)
         default: nil
         }
     }
 
+    /// Of all batches those without a signal: as many as in the key for each with one.
+    private func share(_ column: Int, of counted: Int, _ done: TableState) -> ColumnGuess {
+        let others = owners.map { $0.flatMap { luns.count($0, counted) } }
+        let about = owners.indices.map { row -> Int64? in
+            guard let other = others[row], let word = done.baseWord(row, column) else { return 0 }
+            let percent = Double(bitPattern: word)
+            guard percent < 100 else { return 1 }
+            return Int64(exactly: (Double(other) * percent / (100 - percent)).rounded())
+        }
+        return ColumnGuess(about: about, others: others)
+    }
+
+    /// Requests over turns of the device thread: as many a turn as in the key.
+    private func quotient(_ done: TableState) -> ColumnGuess {
+        let others = owners.map { $0.flatMap { luns.count($0, LUNColumn.iops) } }
+        let about = owners.indices.map { row -> Int64? in
+            guard let other = others[row], let word = done.baseWord(row, QueueColumn.batch) else {
+                return others[row]
+            }
+            return Int64(exactly: (Double(other) / Double(bitPattern: word)).rounded())
+        }
+        return ColumnGuess(about: about, others: others)
+    }
+
     private func sameAsLUN(_ column: Int) -> ColumnGuess {
         ColumnGuess(
             exact: owners.map { owner in
                 guard let owner else { return .unknown }
-                return luns.word(owner, column).map { .word($0) } ?? .missing
+                return luns.table.word(owner, column).map { .word($0) } ?? .missing
             })
     }
 }

@@ -101,7 +101,8 @@ struct SnapshotPartReader {
             SnapshotPart.luns, luns.count, key?.luns, places, layout, guesser: LUNGuesser(luns))
         var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
         for index in luns.indices { luns[index].walk(&walker) }
-        let guesser = QueueGuesser(luns: table, owners: QueueGuesser.owners(starts))
+        let guesser = QueueGuesser(
+            luns: layout.state(table, key?.luns, places), owners: QueueGuesser.owners(starts))
         let tails = tails(
             SnapshotPart.luns, starts, table, key?.luns, places, layout, order: QueueColumn.order,
             guesser: guesser)
