@@ -7,6 +7,8 @@ public import Telemetry
 public struct DemoSource {
     /// The engine that is watched; stop it with `stop`.
     public let engine: Engine
+    /// The requests of the engine, one by one.
+    public let requests: DemoRequests
     private let luns: [LUN]
     private let configuration: EngineConfiguration
     private var previous: [LUNCounters?]
@@ -26,6 +28,7 @@ public struct DemoSource {
         self.configuration = engineConfiguration
         engine = try Engine(engineConfiguration)
         luns = engineConfiguration.luns.map(Self.describe)
+        requests = DemoRequests(engine, lunNames: luns.map(\.id))
         previous = Array(repeating: nil, count: luns.count)
         threads = ThreadSampler(pid: Process.id)
         cost = SelfCost(tids: ownThreads)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Kernel
+import Recording
 import SystemPackage
 import Telemetry
 import Terminal
@@ -13,14 +14,18 @@ enum BatchFormat { case table, json }
 ///
 /// The first reading is not printed: rates need two.
 func runBatch(
-    _ format: BatchFormat, _ choice: SourceChoice, _ output: OutputOptions
+    _ format: BatchFormat, _ choice: SourceChoice, _ setup: RecordingSetup?,
+    _ output: OutputOptions
 ) throws {
     let signals = try SignalDescriptor(ScreenLoop.signals)
     var source = try choice.open(
         ownThreads: [PThread.currentID], interval: output.interval)
     defer { for line in source.finish() { printError(line) } }
     // It is not printed, as rates need two; what happened by then is told with the next.
-    var notices = source.sample().notices
+    let first = source.sample()
+    var notices = first.notices
+    let recorder = try setup?.recorder(of: source, first.source)
+    defer { recorder?.finish() }
     let interval = Nanoseconds((output.interval * 1e9).rounded())
     var deadline = Clock.monotonic()
     var remaining = output.iterations
@@ -31,6 +36,7 @@ func runBatch(
             throw ExitCode(signal == 2 ? 130 : 128 + signal)
         }
         var sample = source.sample()
+        recorder?.take(sample)
         sample.notices = notices + sample.notices
         notices = []
         do {
@@ -71,7 +77,7 @@ func printError(_ line: String) {
 }
 
 /// Waits for the deadline, and returns the signal if one that ends the program comes first.
-private func rest(
+func rest(
     source: inout any SampleSource, until deadline: Nanoseconds,
     _ signals: borrowing SignalDescriptor
 ) -> Int32? {
@@ -86,7 +92,7 @@ private func rest(
 }
 
 extension BatchFormat {
-    fileprivate func text(of snapshot: Snapshot, isFirst: Bool) throws -> String {
+    func text(of snapshot: Snapshot, isFirst: Bool) throws -> String {
         switch self {
         case .table: return BatchTable.text(of: snapshot, isFirst: isFirst)
         case .json:

@@ -1,6 +1,7 @@
 import Attach
-import Demo
+public import Demo
 import Kernel
+public import Recording
 import Telemetry
 
 /// Where samples come from. One thread owns it.
@@ -14,12 +15,18 @@ protocol SampleSource {
     mutating func change(interval: Nanoseconds)
     /// Opens or closes the probes that cost the watched VM something: tracepoints.
     mutating func enableTracepoints(_ isOn: Bool)
+    /// Its single requests, where it can tell them apart.
+    var requestFeed: (any RequestFeed)? { get }
     /// Lets go of what is watched; nothing is sampled afterwards. Returns what could not be put
     /// right, in lines for the user.
     mutating func finish() -> [String]
 }
 
+extension DemoRequests: RequestFeed {}
+
 extension DemoSource: SampleSource {
+    var requestFeed: (any RequestFeed)? { requests }
+
     mutating func finish() -> [String] {
         stop()
         return []
@@ -37,7 +44,10 @@ extension DemoSource: SampleSource {
     mutating func enableTracepoints(_ isOn: Bool) {}
 }
 
-extension AttachSource: SampleSource {}
+extension AttachSource: SampleSource {
+    // QEMU tells of no single request.
+    var requestFeed: (any RequestFeed)? { nil }
+}
 
 /// The next instant of a steady beat: `interval` after the one at `last`, or `now` once a whole
 /// beat was missed, for missed samples are never made up for.

@@ -1,4 +1,5 @@
 import Kernel
+import Recording
 import Telemetry
 
 /// The thread that owns the source: takes a sample at steady times and posts it to the mailbox.
@@ -21,6 +22,7 @@ final class Sampler: Sendable {
     /// The newest report.
     let mailbox: Mailbox<Report>
     private let orders: Lock<Orders>
+    private let recording = Lock<Recorder?>(nil)
     /// Signalled when an order was given.
     private let ordered: EventDescriptor
 
@@ -50,9 +52,13 @@ final class Sampler: Sendable {
         ordered.signal()
     }
 
+    /// What records the samples, once there is a first; `nil` before, and where it could not be set
+    /// up.
+    var recorder: Recorder? { recording.withLock { $0 } }
+
     /// Sets the source up and samples it until told to stop. `watcher` is the kernel id of the
-    /// thread that owns the screen, whose cost counts as our own too.
-    func run(_ choice: SourceChoice, watcher: Int) {
+    /// thread that owns the screen, whose cost counts as our own too; `setup` says how to record.
+    func run(_ choice: SourceChoice, _ setup: RecordingSetup?, watcher: Int) {
         var source: any SampleSource
         do {
             let seconds = Double(orders.withLock { $0.interval }) / 1e9
@@ -63,6 +69,7 @@ final class Sampler: Sendable {
             return
         }
         defer {
+            recorder?.finish()
             let lines = source.finish()
             leftovers.withLock { $0 = lines }
         }
@@ -71,10 +78,22 @@ final class Sampler: Sendable {
             let current = orders.withLock { $0 }
             source.enableTracepoints(current.tracepoints)
             source.change(interval: current.interval)
-            mailbox.post(.sample(source.sample()), merging: Self.keepNotices)
+            let sample = source.sample()
+            record(sample, of: source, setup)
+            mailbox.post(.sample(sample), merging: Self.keepNotices)
             guard let next = rest(source: &source, after: last) else { return }
             last = next
         }
+    }
+
+    /// Hands `sample` to the recorder, which begins with the first: that has no rates, and is not
+    /// recorded.
+    private func record(
+        _ sample: Snapshot, of source: any SampleSource, _ setup: RecordingSetup?
+    ) {
+        guard sample.interval == nil, recorder == nil else { return recorder?.take(sample) ?? () }
+        let new = try? setup?.recorder(of: source, sample.source)
+        recording.withLock { $0 = new }
     }
 
     /// A sample that the screen had no time for takes its numbers along, but not what happened.

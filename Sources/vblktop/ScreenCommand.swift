@@ -1,12 +1,15 @@
 import ArgumentParser
 import Grid
 import Kernel
+import Recording
 import Screens
 import Telemetry
 import Terminal
 
 /// Shows the samples on the terminal until the user quits or a signal comes.
-func runScreen(_ choice: SourceChoice, _ output: OutputOptions) throws {
+func runScreen(
+    _ choice: SourceChoice, _ setup: RecordingSetup, _ output: OutputOptions
+) throws {
     let theme = try loadTheme(output.theme)
     // Before any thread starts, so that all inherit the blocked signals.
     let signals = try SignalDescriptor(ScreenLoop.signals)
@@ -15,7 +18,9 @@ func runScreen(_ choice: SourceChoice, _ output: OutputOptions) throws {
     let loop = try ScreenLoop(
         terminal: terminal, signals: signals, wake: sampler.mailbox.arrival.descriptor)
     let watcher = PThread.currentID
-    let thread = try PThread(name: "sampler") { sampler.run(choice, watcher: watcher) }
+    let thread = try PThread(name: "sampler") {
+        sampler.run(choice, setup, watcher: watcher)
+    }
     var session = ScreenSession(
         terminal: terminal, theme: theme, sampler: sampler, output: output)
     let ending = session.run(loop)
@@ -80,7 +85,8 @@ struct ScreenSession {
         return .quit
     }
 
-    private func paint() {
+    private mutating func paint() {
+        state.recorder = sampler.recorder.map { RecorderState($0.status) }
         var options = options
         options.now = Clock.monotonic()
         terminal.paint(render(history, state, size: terminal.size, options: options))
@@ -110,12 +116,42 @@ struct ScreenSession {
         case .intervalChanged(let seconds): sampler.change(interval: seconds)
         case .colorChanged(let isOn):
             terminal.use(theme.palette, colors: isOn ? colors : .never)
-        // Only a recording is played, and only a recorder asked for: neither is here.
-        case .seek, .play, .pause, .record, .dumpFlightRecorder: break
+        case .record(let isOn):
+            sampler.recorder?.order(isOn ? .start(path: recordingName) : .stop)
+        case .dumpFlightRecorder: sampler.recorder?.order(.dump("asked for by key B"))
+        // Only a recording is played.
+        case .seek, .play, .pause: break
         case .quit: return true
         }
         sampler.enableTracepoints(state.screen.wantsTracepoints)
         return false
+    }
+}
+
+extension ScreenSession {
+    /// A file for a recording that begins now, in the folder the program was started in.
+    private var recordingName: String {
+        let name = history.latest?.source.name ?? "vm"
+        return RecordingFiles.name("vblktop", of: name, wallClock: Clock.wall())
+    }
+}
+
+extension RecorderState {
+    /// What `status` means on the screen.
+    init(_ status: RecordingStatus) {
+        self.init()
+        switch status.file {
+        case .off: file = .off
+        case .on(_, let byteCount): file = .on(bytes: byteCount)
+        case .failed(let reason): file = .failed(reason: reason)
+        }
+        if let failure = status.flightFailure {
+            flightRecorder = .fired(reason: "failed: " + failure)
+        } else if let flight = status.flight {
+            flightRecorder = .fired(reason: flight.reason)
+        } else {
+            flightRecorder = .armed(seconds: Double(PipelineSettings().before) / 1e9)
+        }
     }
 }
 

@@ -16,17 +16,28 @@ struct TopCommand: ParsableCommand {
     var demo = false
 
     @OptionGroup(title: "Live VMs") var attach: AttachOptions
+    @Option(
+        help: ArgumentHelp(
+            "Show this recording. May be repeated: several files as one; - is standard input.",
+            valueName: "file"))
+    var replay: [String] = []
+
     @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Recording (key R)") var record: RecordOptions
+    @OptionGroup(title: "Flight recorder (key B)") var flight: FlightOptions
     @OptionGroup(title: "Demo") var engine: DemoOptions
 
     func validate() throws {
-        guard demo || attach.isGiven else {
+        guard demo || attach.isGiven || !replay.isEmpty else {
             throw ValidationError(
-                "nothing to watch: give --qmp SOCKET, --pid PID or --demo; "
+                "nothing to watch: give --qmp SOCKET, --pid PID, --demo or --replay FILE; "
                     + "`vblktop list` shows the VMs that run here")
         }
         guard !(demo && attach.isGiven) else {
             throw ValidationError("--demo has no VM to attach to: leave out --qmp and --pid")
+        }
+        guard replay.isEmpty || !(demo || attach.isGiven) else {
+            throw ValidationError("--replay shows a recording: leave out --qmp, --pid and --demo")
         }
     }
 
@@ -34,12 +45,14 @@ struct TopCommand: ParsableCommand {
         Process.raiseOpenFileLimit()
         Process.ignoreBrokenPipes()
         do {
+            guard replay.isEmpty else { return try vblktop.replay(replay, output) }
+            let setup = try RecordingSetup(record, flight, interval: output.interval)
             let choice: SourceChoice =
                 demo ? .demo(engine.configuration) : .attach(try attach.configuration())
             if let format = output.batchFormat {
-                try runBatch(format, choice, output)
+                try runBatch(format, choice, flight.isAskedFor ? setup : nil, output)
             } else {
-                try runScreen(choice, output)
+                try runScreen(choice, setup, output)
             }
         } catch let code as ExitCode {
             throw code

@@ -13,10 +13,17 @@ struct VblktopCommand: ParsableCommand {
             vblktop --demo --luns 56                     watch 56 LUNs of the embedded engine
             vblktop --demo --scenario slow-lun           see what a slow LUN looks like
             vblktop --demo --json -n 5 | jq .total       five samples for a script
+            vblktop record --qmp /run/vm.sock -o vm.vbt  record without a screen
+            vblktop replay vm.vbt                        look at it on the same screens
+            vblktop report vm.vbt                        what it says; compare, query, export too
 
             `vblktop help top` lists all options; ? on the screen lists the keys.
             """,
         version: "vblktop \(vblktopVersion)",
-        subcommands: [TopCommand.self, ListCommand.self],
+        subcommands: [
+            TopCommand.self, ListCommand.self, RecordCommand.self, ReplayCommand.self,
+            ReportCommand.self, CompareCommand.self, QueryCommand.self, ImportCommand.self,
+            ExportCommand.self, VerifyCommand.self,
+        ],
         defaultSubcommand: TopCommand.self)
 }

@@ -44,7 +44,7 @@ struct BlkreplayParser: LineParser {
         let type: UInt32
         switch BlockOperation(rwbs: word, in: line, bytes: UInt32(sectors) * 512) {
         case .data(let data): type = data
-        case .flush: type = RequestType.flush
+        case .flush: type = RequestType.flush.rawValue
         case nil: return nil
         }
         var (delay, duration): (Nanoseconds, Nanoseconds) = (0, 0)

@@ -71,7 +71,7 @@ struct BlktraceJoiner {
     }
 
     private static func kind(_ record: BlktraceRecord) -> BlockOperation? {
-        if record.has(.discard) { return .data(RequestType.discard) }
+        if record.has(.discard) { return .data(RequestType.discard.rawValue) }
         return BlockOperation(
             isWrite: record.has(.write), isFlush: record.has(.flush), bytes: record.bytes)
     }

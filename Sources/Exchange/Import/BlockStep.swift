@@ -45,9 +45,11 @@ enum BlockOperation: Equatable {
         switch letter {
         case UInt8(ascii: "W"):
             self.init(isWrite: true, isFlush: isFlush, bytes: bytes)
-            if next == UInt8(ascii: "Z"), bytes > 0 { self = .data(RequestType.writeZeroes) }
+            if next == UInt8(ascii: "Z"), bytes > 0 {
+                self = .data(RequestType.writeZeroes.rawValue)
+            }
         case UInt8(ascii: "R"): self.init(isWrite: false, isFlush: isFlush, bytes: bytes)
-        case UInt8(ascii: "D"): self = .data(RequestType.discard)
+        case UInt8(ascii: "D"): self = .data(RequestType.discard.rawValue)
         case UInt8(ascii: "N"), UInt8(ascii: "F"), UInt8(ascii: "S"):
             guard isFlush else { return nil }
             self = .flush(isBio: false)
@@ -58,7 +60,7 @@ enum BlockOperation: Equatable {
     /// Of a read or write of `bytes`.
     init?(isWrite: Bool, isFlush: Bool, bytes: UInt32) {
         if bytes > 0 {
-            self = .data(isWrite ? RequestType.write : RequestType.read)
+            self = .data(isWrite ? RequestType.write.rawValue : RequestType.read.rawValue)
         } else if isWrite || isFlush {
             self = .flush(isBio: isWrite)
         } else {

@@ -24,8 +24,8 @@ enum MSRFormat: CommaFormat {
     }
 
     private static func type(_ line: Span<UInt8>, _ word: Range<Int>) -> UInt32? {
-        if line.holds("Read", at: word) { return RequestType.read }
-        if line.holds("Write", at: word) { return RequestType.write }
+        if line.holds("Read", at: word) { return RequestType.read.rawValue }
+        if line.holds("Write", at: word) { return RequestType.write.rawValue }
         return nil
     }
 }
@@ -49,8 +49,8 @@ enum SystorFormat: CommaFormat {
         let type: UInt32?
         switch (word.count, word.isEmpty ? 0 : line[word.lowerBound]) {
         case (0, _): type = nil
-        case (1, UInt8(ascii: "R")): type = RequestType.read
-        case (1, UInt8(ascii: "W")): type = RequestType.write
+        case (1, UInt8(ascii: "R")): type = RequestType.read.rawValue
+        case (1, UInt8(ascii: "W")): type = RequestType.write.rawValue
         default: return nil
         }
         return CommaRequest(
@@ -72,7 +72,8 @@ enum AlibabaFormat: CommaFormat {
         guard letter == UInt8(ascii: "R") || letter == UInt8(ascii: "W") else { return nil }
         let (wall, isOver) = time.multipliedReportingOverflow(by: 1000)
         if isOver { return nil }
-        let type = letter == UInt8(ascii: "R") ? RequestType.read : RequestType.write
+        let type =
+            letter == UInt8(ascii: "R") ? RequestType.read.rawValue : RequestType.write.rawValue
         return CommaRequest(
             wall: wall, type: type, device: device, sector: offset / 512, bytes: length)
     }
@@ -90,7 +91,8 @@ enum TencentFormat: CommaFormat {
             !volume.isEmpty
         else { return nil }
         return CommaRequest(
-            wall: wall, type: type == 0 ? RequestType.read : RequestType.write, device: volume,
+            wall: wall, type: type == 0 ? RequestType.read.rawValue : RequestType.write.rawValue,
+            device: volume,
             sector: sector, bytes: sectors * 512)
     }
 }

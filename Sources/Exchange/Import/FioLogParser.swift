@@ -42,7 +42,7 @@ struct FioLogParser: LineParser {
         }
         let (sector, bytes) = (fields.number(line), fields.number(line))
         guard let type = Self.type(line, action),
-            type == RequestType.flush || (sector != nil && bytes != nil)
+            type == RequestType.flush.rawValue || (sector != nil && bytes != nil)
         else {
             report.faults.add(line: number, "no action of fio's log, or no offset and length")
             return
@@ -51,7 +51,7 @@ struct FioLogParser: LineParser {
             report.faults.add(line: number, ImportReport.tooManyDevices)
             return
         }
-        let isFlush = type == RequestType.flush
+        let isFlush = type == RequestType.flush.rawValue
         try report.hand(
             IOEvent(
                 type: type, lun: lun, sector: isFlush ? 0 : (sector ?? 0) / 512,
@@ -89,11 +89,11 @@ struct FioLogParser: LineParser {
     }
 
     private static func type(_ line: Span<UInt8>, _ action: Range<Int>) -> UInt32? {
-        if line.holds("read", at: action) { return RequestType.read }
-        if line.holds("write", at: action) { return RequestType.write }
-        if line.holds("trim", at: action) { return RequestType.discard }
+        if line.holds("read", at: action) { return RequestType.read.rawValue }
+        if line.holds("write", at: action) { return RequestType.write.rawValue }
+        if line.holds("trim", at: action) { return RequestType.discard.rawValue }
         if line.holds("sync", at: action) || line.holds("datasync", at: action) {
-            return RequestType.flush
+            return RequestType.flush.rawValue
         }
         return nil
     }

@@ -24,7 +24,8 @@ struct MQSimParser: LineParser {
         }
         try report.hand(
             IOEvent(
-                type: type == 1 ? RequestType.read : RequestType.write, lun: lun, sector: sector,
+                type: type == 1 ? RequestType.read.rawValue : RequestType.write.rawValue, lun: lun,
+                sector: sector,
                 bytes: sectors * 512, submitted: time + Epoch.lead),
             to: &sink)
     }

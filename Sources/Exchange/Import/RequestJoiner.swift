@@ -191,7 +191,7 @@ struct RequestJoiner {
         if completed == 0 { report.unfinished += 1 }
         try report.hand(
             IOEvent(
-                type: RequestType.flush, lun: lun, sector: entry.sector, bytes: 0,
+                type: RequestType.flush.rawValue, lun: lun, sector: entry.sector, bytes: 0,
                 queued: entry.queued, submitted: entry.submitted, completed: completed,
                 status: completed == 0 ? IOEvent.unknownStatus : hasError ? 1 : 0),
             to: &sink)

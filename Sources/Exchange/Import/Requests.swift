@@ -1,14 +1,5 @@
 internal import Telemetry
 
-/// virtio-blk request types (virtio 1.2 §5.2.6) as traces know them.
-enum RequestType {
-    static let read: UInt32 = 0
-    static let write: UInt32 = 1
-    static let flush: UInt32 = 4
-    static let discard: UInt32 = 11
-    static let writeZeroes: UInt32 = 13
-}
-
 /// Where a trace's own time begins in the time of its requests. Stamp 0 stands for an unknown time,
 /// so that no trace begins there.
 enum Epoch {

@@ -1,0 +1,148 @@
+internal import Kernel
+public import Telemetry
+
+/// Records what a source gives. One thread packs what comes in, another writes it, so that neither
+/// a slow disk nor much to pack ever holds up whoever takes samples.
+public final class Recorder: Sendable {
+    /// What a recorder is asked to do.
+    public enum Order: Sendable, Equatable {
+        /// Record into this file from now on.
+        case start(path: String)
+        case stop
+        /// Have the flight recorder write, for this reason.
+        case dump(String)
+        case mark(String)
+    }
+
+    private enum Input: Sendable {
+        case sample(Snapshot)
+        case order(Order)
+        case finish
+    }
+
+    private let inbox: WorkQueue<Input>
+    private let writer: RecordingWriter
+    private let feed: (any RequestFeed)?
+    private let settings: PipelineSettings
+    private let packer = Lock<PThread?>(nil)
+    /// Samples that may wait.
+    private static let inboxCapacity = 64
+    /// How often single requests are fetched: while all are recorded, and while a few are, ns.
+    private static let shortDrain: Nanoseconds = 10_000_000
+    private static let longDrain: Nanoseconds = 250_000_000
+
+    /// A recorder that keeps the flight recorder's memory until told more. `files` says where files
+    /// go and how they are kept, `feed` gives single requests where there are any.
+    public init(
+        _ settings: PipelineSettings, files: RecordingFiles, feed: (any RequestFeed)?
+    ) throws {
+        self.settings = settings
+        self.feed = feed
+        inbox = try WorkQueue(capacity: Self.inboxCapacity)
+        writer = try RecordingWriter(files)
+        let thread = try PThread(name: "recorder") { self.run() }
+        packer.withLock { $0 = thread }
+    }
+
+    /// Takes a sample; returns at once. One that finds no room leaves a gap, which is recorded.
+    public func take(_ snapshot: Snapshot) { inbox.put(.sample(snapshot), cost: 1) }
+
+    /// Does as told, after all that was put in before.
+    public func order(_ order: Order) { inbox.put(.order(order)) }
+
+    /// What becomes of it.
+    public var status: RecordingStatus { writer.status }
+
+    /// Records into the file `path` from now on, and waits until it is open; what is wrong if it
+    /// cannot be.
+    public func start(path: String) -> String? {
+        order(.start(path: path))
+        writer.opened.wait()
+        return status.failure
+    }
+
+    /// Ends both threads once all is written.
+    public func finish() {
+        inbox.put(.finish)
+        packer.withLock { $0.take() }?.join()
+        writer.finish()
+    }
+
+    // MARK: The packing thread
+
+    private func run() {
+        do {
+            var pipeline = try RecordingPipeline(settings)
+            try pack(&pipeline)
+        } catch {
+            writer.fail(String(describing: error))
+        }
+        feed?.record(shift: nil)
+    }
+
+    private func pack(_ pipeline: inout RecordingPipeline) throws {
+        var share = Share(feed)
+        var events: [IOEvent] = []
+        while true {
+            share.follow(pipeline.share)
+            var isLast = false
+            for input in inbox.takeAll(timeout: patience(pipeline.state)) {
+                if writer.takeFailure() { pipeline.fail() }
+                isLast = try take(input, &pipeline)
+            }
+            if let feed {
+                feed.drain { events.append($0) }
+                perform(try pipeline.take(events, names: feed.lunNames))
+                events.removeAll(keepingCapacity: true)
+            }
+            let now = Clock.monotonic()
+            perform(try pipeline.tick(now, lost: feed?.lost ?? 0))
+            if isLast { return perform(try pipeline.stop(now)) }
+        }
+    }
+
+    /// Nanoseconds to wait for input before the requests are fetched or a file is due to be closed;
+    /// `nil`: neither will be.
+    private func patience(_ state: RecordingPipeline.State) -> Nanoseconds? {
+        if feed != nil {
+            return state == .recording && settings.recordsRequests
+                ? Self.shortDrain : Self.longDrain
+        }
+        if case .dumping = state { return 1_000_000_000 }
+        return nil
+    }
+
+    /// True at the end.
+    private func take(_ input: Input, _ pipeline: inout RecordingPipeline) throws -> Bool {
+        let now = Clock.monotonic()
+        switch input {
+        case .sample(let snapshot): perform(try pipeline.take(snapshot))
+        case .order(.start(let path)): perform(try pipeline.start(now, path: path))
+        case .order(.stop): perform(try pipeline.stop(now))
+        case .order(.dump(let reason)): perform(try pipeline.dump(now, reason))
+        case .order(.mark(let text)):
+            perform(try pipeline.take(Mark(monotonic: now, kind: .note, text: text)))
+        case .finish: return true
+        }
+        return false
+    }
+
+    private func perform(_ steps: [RecordingStep]) {
+        for step in steps { writer.perform(step) }
+    }
+
+    /// Tells the feed what share of the requests is wanted, when that changes.
+    private struct Share {
+        private let feed: (any RequestFeed)?
+        private var last: Int?
+        private var hasBegun = false
+
+        init(_ feed: (any RequestFeed)?) { self.feed = feed }
+
+        mutating func follow(_ shift: Int?) {
+            guard shift != last || !hasBegun else { return }
+            (last, hasBegun) = (shift, true)
+            feed?.record(shift: shift)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Kernel
+import Recording
+import Telemetry
+import Terminal
+
+/// `vblktop record`: what a source gives goes into a file, without a screen.
+struct RecordCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "record",
+        abstract: "Record samples, and single requests with --events, into a file.",
+        discussion: """
+            The file is read while it grows (`vblktop replay FILE`), survives a crash of whatever \
+            wrote it, and is never written over. A signal ends the recording and completes the file.
+            """)
+
+    @OptionGroup(title: "The VM") var attach: AttachOptions
+    @Flag(help: "Record the embedded data-plane engine.") var demo = false
+    @OptionGroup(title: "Demo") var demoOptions: DemoOptions
+
+    @Option(
+        name: .shortAndLong, help: "The file, which must not be there yet; - is standard output.")
+    var output: String?
+
+    @Option(name: [.customShort("d"), .long], help: "Seconds between samples, 0.1…3600.")
+    var interval = 1.0
+
+    @Option(name: [.customShort("n"), .long], help: "Stop after so many samples.")
+    var iterations: Int?
+
+    @Option(help: "Stop after so many seconds.")
+    var duration: Double?
+
+    @OptionGroup(title: "Recording") var record: RecordOptions
+    @OptionGroup(title: "Flight recorder") var flight: FlightOptions
+
+    func validate() throws {
+        guard demo != attach.isGiven else {
+            throw ValidationError("say what to record: --qmp, --pid, or --demo")
+        }
+        guard interval >= 0.1, interval <= 3600 else {
+            throw ValidationError("--interval must be 0.1…3600 seconds")
+        }
+        if let iterations, iterations < 1 {
+            throw ValidationError("--iterations must be at least 1")
+        }
+        if let duration, !(duration > 0 && duration <= 1e9) {
+            throw ValidationError("--duration must be more than 0, at most 1e9 seconds")
+        }
+        guard output != nil || !flight.trigger.isEmpty || flight.flightDir != nil else {
+            throw ValidationError(
+                "say where to record: -o FILE, or --trigger or --flight-dir for the flight recorder"
+            )
+        }
+    }
+
+    func run() throws {
+        Process.raiseOpenFileLimit()
+        Process.ignoreBrokenPipes()
+        do {
+            let choice: SourceChoice =
+                demo ? .demo(demoOptions.configuration) : .attach(try attach.configuration())
+            try runRecording(choice)
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    /// Takes samples at steady times until the count, the time or a signal ends it. A signal that
+    /// ends it is what it was asked for: the file is complete, and the exit code tells the signal.
+    private func runRecording(_ choice: SourceChoice) throws {
+        let signals = try SignalDescriptor(ScreenLoop.signals)
+        var source = try choice.open(ownThreads: [PThread.currentID], interval: interval)
+        var leftovers: [String] = []
+        defer { for line in leftovers { printError(line) } }
+        // The first reading has no rates, and is not recorded.
+        let identity = source.sample().source
+        let recorder = try RecordingSetup(record, flight, interval: interval)
+            .recorder(of: source, identity)
+        if let output, let failure = recorder.start(path: output) {
+            recorder.finish()
+            leftovers = source.finish()
+            throw Failure(failure)
+        }
+        let signal = take(samplesOf: &source, into: recorder, signals)
+        recorder.finish()
+        leftovers = source.finish()
+        try tell(recorder.status)
+        if let signal { throw ExitCode(signal == 2 ? 130 : 128 + signal) }
+    }
+
+    private func tell(_ status: RecordingStatus) throws {
+        if status.lostRecords > 0 {
+            printError("\(status.lostRecords) records were lost: the disk was too slow, or failed")
+        }
+        if let failure = status.flightFailure { printError("the flight recorder: \(failure)") }
+        if let flight = status.flight { printError("\(flight.reason): \(flight.path)") }
+        guard let output else { return }
+        if let failure = status.failure { throw Failure(failure) }
+        printError("\(status.samples) samples, \(status.requests) requests in \(output)")
+    }
+
+    private func take(
+        samplesOf source: inout any SampleSource, into recorder: Recorder,
+        _ signals: borrowing SignalDescriptor
+    ) -> Int32? {
+        let step = Nanoseconds((interval * 1e9).rounded())
+        let start = Clock.monotonic()
+        let end = duration.map { start &+ Nanoseconds($0 * 1e9) }
+        var (deadline, left) = (start, iterations)
+        while left != 0, recorder.status.failure == nil || output == nil {
+            deadline = beat(after: deadline, interval: step, now: Clock.monotonic())
+            if let end, deadline > end { break }
+            if let signal = rest(source: &source, until: deadline, signals) { return signal }
+            recorder.take(source.sample())
+            left = left.map { $0 - 1 }
+        }
+        return nil
+    }
+}
