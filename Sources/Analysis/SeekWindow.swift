@@ -3,8 +3,8 @@ internal import Telemetry
 /// Whether a LUN's reads and writes follow one another on the disk, and how far apart they lie.
 ///
 /// Requests come in the order in which they completed, and are judged in the order in which they
-/// began: up to `room` of them wait here, sorted by their begin. Where more than `room` are passed by
-/// a later one, that one is judged in the wrong place.
+/// began: up to `room` of them wait here, sorted by their begin. Where more than `room` are passed
+/// by a later one, that one is judged in the wrong place.
 struct SeekWindow: Sendable {
     /// Requests that wait, a power of two.
     static let room = 64
