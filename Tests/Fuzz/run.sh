@@ -33,7 +33,8 @@ strict="-swift-version 6 -strict-memory-safety -warnings-as-errors
     -enable-upcoming-feature MemberImportVisibility"
 compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap
-    -Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap"
+    -Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap
+    -Xcc -fmodule-map-file=$out/build/checkouts/swift-system/Sources/CSystem/include/module.modulemap"
 libraries="-lzstd -lz -lsqlite3 -laio"
 
 # room_of TARGET: the room that a target fuzzes.

@@ -1,12 +1,12 @@
 public import Telemetry
 
-/// Several files read as one: the segments of a session, and sessions of one host or of several,
-/// on a common axis of time.
+/// Several files read as one: the segments of a session, and sessions of one host or of several, on
+/// a common axis of time.
 ///
-/// The axis is the monotonic clock of the boot that the earliest file was recorded in. Files of that
-/// boot stand on it as they are. Those of another boot or host are moved, all of a boot by the same
-/// number of nanoseconds, so that their wall clocks agree; the axis is then as right as the wall
-/// clocks were.
+/// The axis is the monotonic clock of the boot that the earliest file was recorded in. Files of
+/// that boot stand on it as they are. Those of another boot or host are moved, all of a boot by the
+/// same number of nanoseconds, so that their wall clocks agree; the axis is then as right as the
+/// wall clocks were.
 public struct ChunkLibrary: Sendable {
     /// A chunk of one of the files.
     public struct Entry: Sendable, Equatable {
@@ -75,7 +75,8 @@ public struct ChunkLibrary: Sendable {
         return try readers[entry.file].chunk(at: entry.place)
     }
 
-    /// What is missing between the files of each session; gaps within a file are told in its damage.
+    /// What is missing between the files of each session; gaps within a file are told in its
+    /// damage.
     private static func missing(_ files: [File]) -> [String: [ClosedRange<UInt64>]] {
         var missing: [String: [ClosedRange<UInt64>]] = [:]
         for (session, files) in Dictionary(grouping: files, by: \.session) {

@@ -25,8 +25,8 @@ public struct ChunkReader: Sendable {
     private(set) var sequences: ClosedRange<UInt64>?
     private var last: ChunkScan.Found?
 
-    /// Opens the file `path`. Throws `.notARecording` if no chunk is in its first 256 MiB, `.tooNew`
-    /// if all of its chunks need a newer reader, `.system` if the kernel refuses.
+    /// Opens the file `path`. Throws `.notARecording` if no chunk is in its first 256 MiB,
+    /// `.tooNew` if all of its chunks need a newer reader, `.system` if the kernel refuses.
     ///
     /// An empty file and the beginning of a first chunk open without contents, as their writer may
     /// be about to write them.
@@ -142,8 +142,8 @@ public struct ChunkReader: Sendable {
 }
 
 extension ChunkReader {
-    /// The chunk at `place`, which `contents` gave, with its payload. Throws `.damaged` if its bytes
-    /// are not those that were written, `.system` if the kernel refuses.
+    /// The chunk at `place`, which `contents` gave, with its payload. Throws `.damaged` if its
+    /// bytes are not those that were written, `.system` if the kernel refuses.
     public func chunk(at place: ChunkPlace) throws(RecordingError) -> Chunk {
         let count = ChunkHeader.byteCount + Int(place.payloadByteCount)
         let bytes = try source.read(at: place.offset, count: count)
@@ -172,7 +172,8 @@ extension ChunkReader {
         }
     }
 
-    /// Every reading of the clocks that the file carries, in its order; what is damaged is left out.
+    /// Every reading of the clocks that the file carries, in its order; what is damaged is left
+    /// out.
     public func clockReadings() throws(RecordingError) -> [ClockReading] {
         var readings: [ClockReading] = []
         if let started = info?.started { readings.append(started) }

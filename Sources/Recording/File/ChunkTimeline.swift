@@ -6,7 +6,8 @@ public import Telemetry
 public struct ChunkTimeline: Sendable {
     /// By their first times.
     private let entries: [ChunkLibrary.Entry]
-    /// For each entry the latest `last` of it and those before: what ends before a time is a prefix.
+    /// For each entry the latest `last` of it and those before: what ends before a time is a
+    /// prefix.
     private let latest: [Nanoseconds]
 
     /// The chunks of `entries`; whoever asks for one kind hands in that kind only.

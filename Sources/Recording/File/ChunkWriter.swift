@@ -30,8 +30,8 @@ public struct ChunkWriter {
     /// Whether the file ends with something that is no whole chunk.
     private var isTorn = false
 
-    /// A writer to `output` that begins with the header `info` and `clocks`. `sequence` is the first
-    /// number, `nextSequence` of the segment before. Throws the failure of the first write.
+    /// A writer to `output` that begins with the header `info` and `clocks`. `sequence` is the
+    /// first number, `nextSequence` of the segment before. Throws the failure of the first write.
     public init(
         output: AppendFile, info: RecordingInfo, clocks: ClockReading, sequence: UInt64 = 0,
         options: ChunkWriterOptions = ChunkWriterOptions()
@@ -58,8 +58,8 @@ public struct ChunkWriter {
         lossOf = previous.lossOf
     }
 
-    /// Appends `chunk` and what is due. Throws the failure that stops the writer, once; `.malformed`
-    /// for a payload over 256 MiB, which is not written.
+    /// Appends `chunk` and what is due. Throws the failure that stops the writer, once;
+    /// `.malformed` for a payload over 256 MiB, which is not written.
     public mutating func append(
         _ chunk: Chunk, at clocks: ClockReading
     ) throws(RecordingError) {
