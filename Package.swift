@@ -24,7 +24,8 @@ let package = Package(
         .executable(name: "vblktop", targets: ["vblktop"]),
         // What the benchmarks (a nested package) drive directly.
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
-        .library(name: "VblktopAnalysis", targets: ["Telemetry", "Analysis", "Query"]),
+        .library(
+            name: "VblktopRecording", targets: ["Telemetry", "Recording", "Demo", "Analysis"]),
         // The virtual machines that tests and benchmarks watch.
         .library(name: "GuestHarness", targets: ["GuestHarness"]),
     ],

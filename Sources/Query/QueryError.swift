@@ -5,5 +5,5 @@ public struct QueryError: Error, Equatable, CustomStringConvertible {
     /// What can be asked for instead: the tables.
     public var hint: String
 
-    public var description: String { reason + "\n" + hint }
+    public var description: String { reason + ". " + hint }
 }

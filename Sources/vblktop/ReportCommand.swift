@@ -60,9 +60,7 @@ func report(on recording: RecordedSession, _ options: Report.Options) throws -> 
     var options = options
     options.wallClockOffset = recording.wallClockOffset
     var report = Report(options)
-    let first = options.from.map { recording.sample(atOrAfter: $0) ?? recording.sampleCount } ?? 0
-    let end = options.to.map { (recording.sample(atOrBefore: $0) ?? -1) + 1 }
-    for index in first..<max(first, end ?? recording.sampleCount) {
+    for index in recording.samples(from: options.from, to: options.to) {
         if let sample = try recording.sample(index) { report.add(sample) }
     }
     try recording.forEachRequests(from: options.from, to: options.to) { events, names in

@@ -17,6 +17,7 @@ let package = Package(
             dependencies: [
                 "CTwin", "CBench", .product(name: "VblktopEngine", package: "vblktop"),
                 .product(name: "GuestHarness", package: "vblktop"),
+                .product(name: "VblktopRecording", package: "vblktop"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

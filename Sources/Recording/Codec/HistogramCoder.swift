@@ -254,7 +254,7 @@ private struct HistogramShape {
             let middle = place + reach
             wide += counts[place + 2 * reach]
             let narrow = counts[middle - 1] + 2 * counts[middle] + counts[middle + 1]
-            let weight = 3 * narrow + 2 * wide + 1
+            let weight = narrow + 2 * wide + 1
             wide -= counts[place]
             weights.append(weight)
             self.weight += weight

@@ -29,6 +29,23 @@ extension Chunk {
     }
 }
 
+extension Chunk {
+    /// This key once more, as a copy that counts no record; `nil` if it is none.
+    func keyCopy() -> Chunk? {
+        guard kind == .snapshots, let role = try? snapshotRole(), case .key(let name) = role else {
+            return nil
+        }
+        // The two differ in the first byte alone, which is never compressed.
+        var head = ByteWriter()
+        SnapshotHead.write(.copy(name), to: &head)
+        var copy = self
+        copy.payload.replaceSubrange(0..<1, with: head.bytes.prefix(1))
+        copy.count = 0
+        copy.lost = 0
+        return copy
+    }
+}
+
 /// The beginning of a snapshot's payload, which is never compressed.
 enum SnapshotHead {
     private static let (key, difference, copy): (UInt8, UInt8, UInt8) = (1, 2, 3)

@@ -54,12 +54,7 @@ public struct SnapshotEncoder: ~Copyable {
         rowByteCount = 0
         age = 1
         let chunk = try pack(.key(name), parts.writer.bytes, snapshot, isCompressed: true)
-        // The copy differs in the first byte alone, which is never compressed.
-        copy = chunk
-        var head = ByteWriter()
-        SnapshotHead.write(.copy(name), to: &head)
-        copy?.payload.replaceSubrange(0..<1, with: head.bytes.prefix(1))
-        copy?.count = 0
+        copy = chunk.keyCopy()
         return before + [chunk]
     }
 

@@ -67,6 +67,9 @@ public struct SegmentedRecording {
         ]
     }
 
+    /// The number of the file being written, from 0.
+    var segmentNumber: Int { number }
+
     /// What was handed in and is in no file.
     public var unwritten: Unwritten { writer.unwritten }
 

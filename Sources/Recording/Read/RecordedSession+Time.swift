@@ -10,6 +10,13 @@ extension RecordedSession {
         return distances.isEmpty ? 1_000_000_000 : max(1, distances[distances.count / 2])
     }
 
+    /// The samples from `from` to `to` on the common axis; `nil`: no bound.
+    public func samples(from: Nanoseconds?, to: Nanoseconds?) -> Range<Int> {
+        let first = from.map { sample(atOrAfter: $0) ?? frames.count } ?? 0
+        let end = to.map { (sample(atOrBefore: $0) ?? -1) + 1 } ?? frames.count
+        return first..<max(first, end)
+    }
+
     /// Stretches without samples: more than three usual distances long.
     public var gaps: [ClosedRange<Nanoseconds>] {
         let (limit, isOver) = usualInterval.multipliedReportingOverflow(by: 3)

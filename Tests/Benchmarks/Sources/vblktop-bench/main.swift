@@ -27,6 +27,8 @@ func runBenchmarks() throws -> Int32 {
         ("attach-cost", { try AttachCost.run(options, &$0) }),
         ("attach-guest", { try AttachDisturbance.run(options, &$0) }),
         ("attach-memory", { try AttachMemory.run(options, &$0) }),
+        ("record-size", { try RecordSize.run(options, &$0) }),
+        ("record-codec", { try RecordCodec.run(options, &$0) }),
     ]
     for unknown in options.only where !benchmarks.contains(where: { $0.name == unknown }) {
         let names = benchmarks.map(\.name).joined(separator: ", ")
