@@ -33,6 +33,9 @@ strict="-swift-version 6 -strict-memory-safety -warnings-as-errors
 compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap"
 
+# What SwiftPM calls the package, so that a room compiled here sees what is declared `package`.
+package=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9\n' _)
+
 # room_of TARGET: the room that a target fuzzes.
 room_of() {
     case $1 in
@@ -106,7 +109,7 @@ canary() {
     rm -rf "$copy" && mkdir -p "$copy/crashes" "$copy/corpus"
     find "Sources/$room" -name '*.swift' -exec cp {} "$copy" \;
     plant "$target" "$copy"
-    $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
+    $compile -package-name "$package" -module-name "$room" -I "$modules" -emit-module -emit-module-path \
         "$copy/$room.swiftmodule" -c "$copy"/*.swift $(libraries_of "$target") -o "$copy/$room.o"
     # shellcheck disable=SC2046
     link "$target" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
