@@ -37,6 +37,9 @@ compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
     -Xcc -fmodule-map-file=$out/build/checkouts/swift-system/Sources/CSystem/include/module.modulemap"
 libraries="-lzstd -lz -lsqlite3 -laio"
 
+# What SwiftPM calls the package, so that a room compiled here sees what is declared `package`.
+package=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9\n' _)
+
 # room_of TARGET: the room that a target fuzzes.
 room_of() {
     case $1 in
@@ -118,8 +121,9 @@ canary() {
     cp -R "Sources/$room/." "$copy/source"
     plant "$target" "$copy/source"
     # shellcheck disable=SC2046
-    $compile -module-name "$room" -I "$modules" -emit-module -emit-module-path \
-        "$copy/$room.swiftmodule" -c $(find "$copy/source" -name '*.swift') -o "$copy/$room.o"
+    $compile -package-name "$package" -module-name "$room" -I "$modules" \
+        -emit-module -emit-module-path "$copy/$room.swiftmodule" \
+        -c $(find "$copy/source" -name '*.swift') -o "$copy/$room.o"
     # shellcheck disable=SC2046
     link "$target" canary.fuzz "$copy" "$copy/$room.o" $(objects_but "$room")
     "$out/$target/canary.fuzz" -max_total_time=20 -max_len="$(longest "$target")" \
