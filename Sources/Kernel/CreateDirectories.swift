@@ -7,6 +7,7 @@ public func createDirectories(_ path: String) throws(KernelError) {
     var prefix = path.hasPrefix("/") ? "/" : ""
     for part in path.split(separator: "/") {
         prefix += (prefix.isEmpty || prefix == "/" ? "" : "/") + part
+        // SAFETY: the path is a string of ours for the time of the call.
         guard unsafe mkdir(prefix, 0o700) != 0 else { continue }
         let errno = currentErrno()
         guard errno == .fileExists else { throw KernelError("create the directory", prefix, errno) }

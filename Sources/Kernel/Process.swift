@@ -5,8 +5,12 @@ public enum Process {
     /// This process's id.
     public static var id: Int { Int(getpid()) }
 
-    /// Makes a write to a pipe that nobody reads fail with EPIPE instead of ending the process.
-    public static func ignoreBrokenPipes() { _ = signal(SIGPIPE, SIG_IGN) }
+    /// Makes a write to a pipe that nobody reads fail with EPIPE, and one beyond the limit of file
+    /// sizes with EFBIG, instead of ending the process.
+    public static func ignoreWriteSignals() {
+        _ = signal(SIGPIPE, SIG_IGN)
+        _ = signal(SIGXFSZ, SIG_IGN)
+    }
 
     /// Raises this process's limit of open files as far as it may: a thousand LUNs take several
     /// thousand descriptors, and the usual limit is 1024.

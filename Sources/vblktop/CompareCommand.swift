@@ -45,7 +45,7 @@ struct CompareCommand: ParsableCommand {
     }
 
     func run() throws {
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         do {
             let comparison = files.count == 2 ? try compareFiles() : try compareStretches()
             try printResult(json ? try jsonText(comparison) : comparison.text(width: width))

@@ -43,7 +43,7 @@ struct ExportCommand: ParsableCommand {
     }
 
     func run() throws {
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         do {
             let recording = try RecordedSession(paths: files)
             let isOfSamples = samples || !format.contents.contains(.requests)

@@ -36,7 +36,7 @@ struct ImportCommand: ParsableCommand {
     }
 
     func run() throws {
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         do {
             let reading = try TraceReading(files: files, format: format, name: diskName)
             tell(try reading.run(into: output))

@@ -11,8 +11,8 @@ struct QueryCommand: ParsableCommand {
         commandName: "query",
         abstract: "Ask a recording in SQL: seconds, LUNs, threads, requests, marks, findings.",
         discussion: """
-            Only the tables that the statement reads are filled, from the part of the recording that \
-            --from and --to leave. docs/query.md lists tables and columns.
+            Only the tables that the statement reads are filled, from the part of the recording \
+            that --from and --to leave. docs/query.md lists tables and columns.
 
             \(QueryTables.hint)
             """)
@@ -36,7 +36,7 @@ struct QueryCommand: ParsableCommand {
     }
 
     func run() throws {
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         do {
             let recording = try RecordedSession(paths: words.dropLast())
             let (from, to) = try range.range(in: recording)

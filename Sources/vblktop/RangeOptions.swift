@@ -7,7 +7,7 @@ import Telemetry
 struct RangeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "From this time on: 22:01, '2026-01-02 22:01' (UTC), -5m from the end, or epoch seconds.",
+            "From this time on: 22:01, '2026-01-02 22:01' (UTC), -5m from the end, or epoch.",
             valueName: "time"))
     var from: String?
 

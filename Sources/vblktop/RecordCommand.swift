@@ -56,7 +56,7 @@ struct RecordCommand: ParsableCommand {
 
     func run() throws {
         Process.raiseOpenFileLimit()
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         do {
             let choice: SourceChoice =
                 demo ? .demo(demoOptions.configuration) : .attach(try attach.configuration())

@@ -9,8 +9,8 @@ struct RecordOptions: ParsableArguments {
 
     @Option(
         help: """
-            Requests recorded a second at most; above it one in 2, 4, 8 … is recorded, and the file \
-            says which.
+            Requests recorded a second at most; above it one in 2, 4, 8 … is recorded, and the \
+            file says which.
             """)
     var maxEvents = 1_000_000.0
 

@@ -11,9 +11,9 @@ struct ReplayCommand: ParsableCommand {
         commandName: "replay",
         abstract: "Show a recording on the screens of a live VM, or print it (--batch, --json).",
         discussion: """
-            Several files are shown as one, in the order of their times; - is standard input. A file \
-            that is still being written is followed. Keys: Space pauses, [ ] step, { } change the \
-            speed, b jumps to a time, e E go to events, m marks, D compares, 0 shows the timeline.
+            Several files are shown as one, in the order of their times; - is standard input. A \
+            file that is still being written is followed. Keys: Space pauses, [ ] step, { } change \
+            the speed, b jumps to a time, e E go to events, m marks, D compares, 0 is the timeline.
             """)
 
     @Argument(help: "The recording's files.")
@@ -26,7 +26,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     func run() throws {
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         do {
             try replay(files, output)
         } catch let code as ExitCode {

@@ -43,7 +43,7 @@ struct TopCommand: ParsableCommand {
 
     func run() throws {
         Process.raiseOpenFileLimit()
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         do {
             guard replay.isEmpty else { return try vblktop.replay(replay, output) }
             let setup = try RecordingSetup(record, flight, interval: output.interval)

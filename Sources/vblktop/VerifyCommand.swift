@@ -12,16 +12,15 @@ struct VerifyCommand: ParsableCommand {
     var files: [String]
 
     func run() throws {
-        Process.ignoreBrokenPipes()
+        Process.ignoreWriteSignals()
         var isLoss = false
         do {
             for file in files {
                 var reader = try ChunkReader(path: file)
                 try reader.verify()
                 let state = reader.isClosed ? "closed" : "not closed"
-                try printResult(
-                    "\(file): \(reader.contents.count) chunks, \(reader.byteCount) bytes, \(state)\n"
-                )
+                let size = "\(reader.contents.count) chunks, \(reader.byteCount) bytes"
+                try printResult("\(file): \(size), \(state)\n")
                 for sentence in reader.damage.sentences { try printResult("  \(sentence)\n") }
                 isLoss = isLoss || reader.damage.isLoss
             }

@@ -18,8 +18,8 @@ public struct RecordingFiles: Sendable {
         self.clocks = clocks
     }
 
-    /// `PREFIX-NAME-20260102T030405678Z.vbt`: a file for what happens to the source called `name` at
-    /// `wallClock`, nanoseconds since 1970.
+    /// `PREFIX-NAME-20260102T030405678Z.vbt`: a file for what happens to the source called `name`
+    /// at `wallClock`, nanoseconds since 1970.
     public static func name(
         _ prefix: String, of name: String, wallClock: Int64
     ) -> String {
