@@ -25,7 +25,10 @@ func runBatch(
     let first = source.sample()
     var notices = first.notices
     let recorder = try setup?.recorder(of: source, first.source)
-    defer { recorder?.finish() }
+    defer {
+        recorder?.finish()
+        if let recorder { tell(recorder.status) }
+    }
     let interval = Nanoseconds((output.interval * 1e9).rounded())
     var deadline = Clock.monotonic()
     var remaining = output.iterations

@@ -87,19 +87,9 @@ struct RecordCommand: ParsableCommand {
         let signal = take(samplesOf: &source, into: recorder, signals)
         recorder.finish()
         leftovers = source.finish()
-        try tell(recorder.status)
+        tell(recorder.status)
+        if let failure = recorder.status.failure { throw Failure(failure) }
         if let signal { throw ExitCode(signal == 2 ? 130 : 128 + signal) }
-    }
-
-    private func tell(_ status: RecordingStatus) throws {
-        if status.lostRecords > 0 {
-            printError("\(status.lostRecords) records were lost: the disk was too slow, or failed")
-        }
-        if let failure = status.flightFailure { printError("the flight recorder: \(failure)") }
-        if let flight = status.flight { printError("\(flight.reason): \(flight.path)") }
-        guard let output else { return }
-        if let failure = status.failure { throw Failure(failure) }
-        printError("\(status.samples) samples, \(status.requests) requests in \(output)")
     }
 
     private func take(
@@ -110,7 +100,7 @@ struct RecordCommand: ParsableCommand {
         let start = Clock.monotonic()
         let end = duration.map { start &+ Nanoseconds($0 * 1e9) }
         var (deadline, left) = (start, iterations)
-        while left != 0, recorder.status.failure == nil || output == nil {
+        while left != 0, recorder.status.failure == nil {
             deadline = beat(after: deadline, interval: step, now: Clock.monotonic())
             if let end, deadline > end { break }
             if let signal = rest(source: &source, until: deadline, signals) { return signal }

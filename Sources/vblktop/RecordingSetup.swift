@@ -57,6 +57,20 @@ extension RecordingFiles {
     }
 }
 
+/// Says on standard error what became of recordings.
+func tell(_ status: RecordingStatus) {
+    for recorded in status.finished {
+        let reason = recorded.reason.map { $0 + ": " } ?? ""
+        printError(
+            "\(reason)\(recorded.samples) samples, \(recorded.requests) requests in "
+                + recorded.path)
+    }
+    if status.lostRecords > 0 {
+        printError("\(status.lostRecords) records were lost: the disk was too slow, or failed")
+    }
+    if let failure = status.flightFailure { printError("the flight recorder: \(failure)") }
+}
+
 /// The first line of a small file of /proc, empty where there is none.
 func firstLine(_ path: String) -> String {
     let bytes = (try? readWholeFile(path, limit: 4096)) ?? []

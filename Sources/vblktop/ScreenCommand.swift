@@ -27,6 +27,7 @@ func runScreen(
     terminal.stop()
     sampler.stop()
     thread.join()
+    if let recorder = sampler.recorder { tell(recorder.status) }
     for line in sampler.leftovers.withLock({ $0 }) { printError(line) }
     switch ending {
     case .quit: return
@@ -140,15 +141,15 @@ extension RecorderState {
     /// What `status` means on the screen.
     init(_ status: RecordingStatus) {
         self.init()
-        switch status.file {
-        case .off: file = .off
-        case .on(_, let byteCount): file = .on(bytes: byteCount)
-        case .failed(let reason): file = .failed(reason: reason)
+        if let failure = status.failure {
+            file = .failed(reason: failure)
+        } else if let own = status.own {
+            file = .on(bytes: own.byteCount)
         }
         if let failure = status.flightFailure {
             flightRecorder = .fired(reason: "failed: " + failure)
         } else if let flight = status.flight {
-            flightRecorder = .fired(reason: flight.reason)
+            flightRecorder = .fired(reason: flight.reason ?? "")
         } else {
             flightRecorder = .armed(seconds: Double(PipelineSettings().before) / 1e9)
         }

@@ -1,38 +1,53 @@
 /// What a recorder has to tell while it works.
 public struct RecordingStatus: Sendable, Equatable {
-    /// The user's own recording.
-    public enum File: Sendable, Equatable {
-        case off
-        /// Being written: where, and bytes so far in all its files.
-        case on(path: String, byteCount: UInt64)
-        /// Stopped by an error; what was written before stays readable.
-        case failed(reason: String)
-    }
-    public var file = File.off
-    /// The flight recorder's newest file, and why it was written.
-    public var flight: (path: String, reason: String)? {
-        get { flightPath.map { ($0, flightReason) } }
-        set {
-            flightPath = newValue?.path
-            flightReason = newValue?.reason ?? ""
+    /// A recording and what is in it.
+    public struct Recorded: Sendable, Equatable {
+        /// Its first file.
+        public var path: String
+        /// Why the flight recorder wrote it; `nil` for the user's own.
+        public var reason: String?
+        public var samples: UInt64 = 0
+        public var requests: UInt64 = 0
+        /// Bytes in all its files.
+        public var byteCount: UInt64 = 0
+
+        /// A recording with nothing in it yet.
+        init(path: String, reason: String? = nil) {
+            self.path = path
+            self.reason = reason
         }
     }
-    private var flightPath: String?
-    private var flightReason = ""
+    /// The user's recording while it is made.
+    public var own: Recorded?
+    /// What stopped the user's recording; what was written before stays readable.
+    public var failure: String?
+    /// The flight recorder's file while it is written.
+    public var flight: Recorded?
     /// Why the flight recorder could not write.
     public var flightFailure: String?
+    /// The recordings that are complete, the newest last; at most `finishedLimit`.
+    public var finished: [Recorded] = []
     /// Records in the chunks that were not written: the disk was too slow, or failed.
     public var lostRecords: UInt64 = 0
-    /// Samples and requests written to the user's recording.
-    public var samples: UInt64 = 0
-    public var requests: UInt64 = 0
+    static let finishedLimit = 100
 
     /// Nothing recorded yet.
     public init() {}
 
-    /// What stopped the user's recording.
-    public var failure: String? {
-        if case .failed(let reason) = file { return reason }
-        return nil
+    /// The recording being made is over.
+    mutating func finish(isFlight: Bool) {
+        guard let recorded = isFlight ? flight : own else { return }
+        if finished.count == Self.finishedLimit { finished.removeFirst() }
+        finished.append(recorded)
+        if isFlight { flight = nil } else { own = nil }
+    }
+
+    /// Counts a chunk of `kind` that was written.
+    mutating func count(_ kind: ChunkKind, records: UInt64, bytes: UInt64, isFlight: Bool) {
+        guard var recorded = isFlight ? flight : own else { return }
+        if kind == .snapshots { recorded.samples &+= records }
+        if kind == .requests { recorded.requests &+= records }
+        recorded.byteCount &+= bytes
+        if isFlight { flight = recorded } else { own = recorded }
     }
 }

@@ -61,7 +61,7 @@ final class RecordingWriter: Sendable {
 
     /// Nothing more can be recorded, for `reason`.
     func fail(_ reason: String) {
-        shared.withLock { $0.status.file = .failed(reason: reason) }
+        shared.withLock { $0.status.failure = reason }
     }
 
     /// Ends the thread once all is written.
@@ -128,7 +128,7 @@ final class RecordingWriter: Sendable {
         policy.bytesLeftFree = files.policy.bytesLeftFree
         open(path, info, policy, &output, true)
         if output != nil {
-            shared.withLock { $0.status.flight = (path, reason.text) }
+            shared.withLock { $0.status.flight = .init(path: path, reason: reason.text) }
         }
     }
 
@@ -141,8 +141,8 @@ final class RecordingWriter: Sendable {
             output = try RecordingOutput(path, info, policy, files.clocks())
             if !isFlight {
                 shared.withLock { shared in
-                    shared.status = RecordingStatus()
-                    shared.status.file = .on(path: path, byteCount: 0)
+                    shared.status.failure = nil
+                    shared.status.own = .init(path: path)
                 }
             }
         } catch {
@@ -154,9 +154,8 @@ final class RecordingWriter: Sendable {
         attempt(&output, isFlight) { output throws(RecordingError) in
             try output.close(files.clocks())
         }
-        guard output != nil else { return }
         output = nil
-        if !isFlight { shared.withLock { $0.status.file = .off } }
+        shared.withLock { $0.status.finish(isFlight: isFlight) }
     }
 
     /// Does `work` on the file; one that fails is let go, with all that it holds until then.
@@ -183,20 +182,18 @@ final class RecordingWriter: Sendable {
             if isFlight {
                 shared.status.flightFailure = reason
             } else {
-                shared.status.file = .failed(reason: reason)
+                shared.status.failure = reason
             }
+            shared.status.finish(isFlight: isFlight)
         }
     }
 
     private func count(_ chunk: Chunk, isFlight: Bool, isWritten: Bool) {
-        guard !isFlight, isWritten else { return }
-        shared.withLock { shared in
-            if chunk.kind == .snapshots { shared.status.samples &+= UInt64(chunk.count) }
-            if chunk.kind == .requests { shared.status.requests &+= UInt64(chunk.count) }
-            if case .on(let path, let bytes) = shared.status.file {
-                let size = UInt64(ChunkHeader.byteCount + chunk.payload.count)
-                shared.status.file = .on(path: path, byteCount: bytes &+ size)
-            }
+        guard isWritten else { return }
+        let bytes = UInt64(ChunkHeader.byteCount + chunk.payload.count)
+        shared.withLock {
+            $0.status.count(
+                chunk.kind, records: UInt64(chunk.count), bytes: bytes, isFlight: isFlight)
         }
     }
 }
