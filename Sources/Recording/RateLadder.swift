@@ -13,11 +13,12 @@ public struct RateLadder: Sendable, Equatable {
     public let floor: Int
     public static let highestShift = 16
 
-    /// A ladder that starts at one in 2^`floor` (0…16), with room for `budget` records a second.
-    public init(budget: Double, floor: Int = 0) {
+    /// A ladder with room for `budget` records a second, that starts at one in 2^`start` (0…16) and
+    /// goes back to one in 2^`floor`.
+    public init(budget: Double, floor: Int = 0, start: Int = 0) {
         self.budget = max(1, budget)
         self.floor = min(max(0, floor), Self.highestShift)
-        shift = self.floor
+        shift = min(max(self.floor, start), Self.highestShift)
     }
 
     /// One request in so many leaves a record.

@@ -56,6 +56,8 @@ public struct RecordingPipeline: ~Copyable {
     private var shownNames: [String] = []
     private var last: Snapshot?
     private var dumpStart: Nanoseconds = 0
+    /// Until then what fires by itself leaves a mark only.
+    private var quietUntil: Nanoseconds = 0
     private var lastTick: Nanoseconds?
     /// Records lost when the share of requests was last looked at, and as chunks tell.
     private var (lostAtTick, lostTold): (UInt64, UInt64) = (0, 0)
@@ -63,6 +65,8 @@ public struct RecordingPipeline: ~Copyable {
     private var steps: [RecordingStep] = []
     /// A condition that stays on the brink must not keep one file open for ever.
     private static let longestDump: Nanoseconds = 60_000_000_000
+    /// Neither must one that comes and goes fill the disk with files.
+    private static let quietTime: Nanoseconds = 60_000_000_000
     private static let groupLength: Nanoseconds = 10_000_000_000
     private static let tickTime: Nanoseconds = 1_000_000_000
 
@@ -71,7 +75,7 @@ public struct RecordingPipeline: ~Copyable {
         let encoders = try StreamEncoders()
         self.encoders = encoders
         self.settings = settings
-        ladder = RateLadder(budget: settings.flightBudget, floor: 4)
+        ladder = Self.flightLadder(settings)
         ring = FlightRing(reach: settings.before, byteCapacity: settings.flightBytes)
         watch = TriggerWatch(settings.triggers, watchesTrouble: settings.watchesTrouble)
         redactor = settings.redacts ? Redactor() : nil
@@ -160,7 +164,7 @@ public struct RecordingPipeline: ~Copyable {
         steps.append(.open(path: path))
         state = .recording
         encoders.begin()
-        changeBudget(settings.recordingBudget, floor: 0)
+        ladder = RateLadder(budget: settings.recordingBudget)
         try note(shareMark(now))
         return takeSteps()
     }
@@ -183,7 +187,7 @@ public struct RecordingPipeline: ~Copyable {
         guard state != .idle else { return }
         state = .idle
         steps = []
-        changeBudget(settings.flightBudget, floor: 4)
+        ladder = Self.flightLadder(settings)
         encoders.begin()
     }
 
@@ -218,6 +222,8 @@ public struct RecordingPipeline: ~Copyable {
             let end = reason.monotonic &+ settings.after
             state = .dumping(until: min(end, dumpStart &+ Self.longestDump))
         case .idle:
+            // Severity `info` is a person's: never refused.
+            guard reason.severity == .info || reason.monotonic >= quietUntil else { return }
             if let chunk = try encoders.sealRequests() { put(chunk) }
             steps.append(.openFlight(redactor?.redact(reason) ?? reason))
             steps += ring.takeAll().map { .write($0) }
@@ -229,13 +235,15 @@ public struct RecordingPipeline: ~Copyable {
     private mutating func close() throws(RecordingError) {
         try flush()
         steps.append(.close)
+        if case .dumping(let end) = state { quietUntil = end &+ Self.quietTime }
         state = .idle
-        changeBudget(settings.flightBudget, floor: 4)
+        ladder = Self.flightLadder(settings)
         encoders.begin()
     }
 
-    private mutating func changeBudget(_ budget: Double, floor: Int) {
-        ladder = RateLadder(budget: budget, floor: floor)
+    /// Few at first: how fast requests come is not known yet.
+    private static func flightLadder(_ settings: PipelineSettings) -> RateLadder {
+        RateLadder(budget: settings.flightBudget, start: 6)
     }
 
     /// Says what share of the requests is recorded from `now` on.

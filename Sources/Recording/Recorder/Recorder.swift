@@ -76,6 +76,8 @@ public final class Recorder: Sendable {
             try pack(&pipeline)
         } catch {
             writer.fail(String(describing: error))
+            // Nothing will be opened any more.
+            writer.opened.signal()
         }
         feed?.record(shift: nil)
     }

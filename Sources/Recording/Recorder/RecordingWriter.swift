@@ -14,6 +14,8 @@ final class RecordingWriter: Sendable {
     private let thread = Lock<PThread?>(nil)
     /// Bytes of chunks that may wait.
     private static let capacity = 64 << 20
+    /// Files of the flight recorder that are kept.
+    private static let flightLimit = 50
     /// How often clocks are looked at while nothing comes, ns.
     private static let tickInterval: Nanoseconds = 1_000_000_000
 
@@ -23,6 +25,8 @@ final class RecordingWriter: Sendable {
         var hasFailed = false
         /// Records of chunks that found no room, by kind, not told yet.
         var dropped: [ChunkKind: UInt32] = [:]
+        /// The flight recorder's files, the oldest first.
+        var flights: [(path: String, identity: FileIdentity)] = []
     }
 
     init(_ files: RecordingFiles) throws {
@@ -127,9 +131,21 @@ final class RecordingWriter: Sendable {
         var policy = SegmentPolicy()
         policy.bytesLeftFree = files.policy.bytesLeftFree
         open(path, info, policy, &output, true)
-        if output != nil {
-            shared.withLock { $0.status.flight = .init(path: path, reason: reason.text) }
+        guard output != nil else { return }
+        shared.withLock { $0.status.flight = .init(path: path, reason: reason.text) }
+        keepNewest(path)
+    }
+
+    /// Deletes the oldest of the flight recorder's files of this session once there are many; a
+    /// file that somebody has put in its place stays.
+    private func keepNewest(_ path: String) {
+        guard let identity = try? FileIdentity(of: path) else { return }
+        let oldest = shared.withLock { shared -> (path: String, identity: FileIdentity)? in
+            shared.flights.append((path, identity))
+            return shared.flights.count > Self.flightLimit ? shared.flights.removeFirst() : nil
         }
+        guard let oldest, (try? FileIdentity(of: oldest.path)) == oldest.identity else { return }
+        try? removeFile(oldest.path)
     }
 
     private func open(
