@@ -80,12 +80,3 @@ func exported(_ value: Double?) -> String? {
     if let whole = Int64(exactly: rounded) { return whole.description }
     return rounded.description
 }
-
-/// A name from outside, without the control characters that a terminal would obey.
-func withoutControls(_ name: String) -> String {
-    var kept = ""
-    for scalar in name.unicodeScalars where scalar.properties.generalCategory != .control {
-        kept.unicodeScalars.append(scalar)
-    }
-    return kept
-}

@@ -41,9 +41,7 @@ struct ExportNames: Sendable {
     static let limit = 200
 
     mutating func name(_ name: String, _ index: UInt16) {
-        var cleaned = ""
-        let kept = withoutControls(name).unicodeScalars.prefix(Self.limit)
-        cleaned.unicodeScalars.append(contentsOf: kept)
+        let cleaned = name.harmless(limit: Self.limit, replacement: nil)
         while names.count <= Int(index) { names.append(nil) }
         names[Int(index)] = cleaned.isEmpty ? nil : cleaned
     }

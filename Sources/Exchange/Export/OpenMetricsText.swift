@@ -34,7 +34,7 @@ struct OpenMetricsText {
     /// A backslash before what would end a text, and no control characters.
     static func escaped(_ text: String) -> String {
         var escaped = ""
-        for scalar in withoutControls(text).unicodeScalars {
+        for scalar in text.harmless(replacement: nil).unicodeScalars {
             switch scalar {
             case "\\": escaped += "\\\\"
             case "\"": escaped += "\\\""

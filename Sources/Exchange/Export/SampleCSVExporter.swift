@@ -17,7 +17,7 @@ public struct SampleCSVExporter: SampleExporter {
             for (index, column) in Self.columns.enumerated() {
                 if index > 0 { bytes.append(UInt8(ascii: ",")) }
                 let text = column.value(sample, lun, time)
-                if let text { bytes.append(csv: withoutControls(text)) }
+                if let text { bytes.append(csv: text.harmless(replacement: nil)) }
             }
             bytes.append(text: "\r\n")
         }

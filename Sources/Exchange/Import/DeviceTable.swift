@@ -66,13 +66,7 @@ struct DeviceTable {
 
     /// A name that a terminal shows and does not obey, of bounded length.
     static func safe(_ name: String, _ index: UInt16) -> String {
-        var scalars = String.UnicodeScalarView()
-        for scalar in name.unicodeScalars.prefix(nameLimit) {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate: break
-            default: scalars.append(scalar)
-            }
-        }
-        return scalars.isEmpty ? "lun \(index)" : String(scalars)
+        let safe = name.harmless(limit: nameLimit, replacement: nil)
+        return safe.isEmpty ? "lun \(index)" : safe
     }
 }

@@ -109,16 +109,5 @@ public struct RecordingInfo: Sendable, Equatable, Codable {
     }
 }
 
-/// `text` of a file without what a terminal would obey: control characters and those that change
-/// the direction of the text around them become U+FFFD. At most 4096 characters.
-func harmless(_ text: String) -> String {
-    var result = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars.prefix(4096) {
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
-            result.append("\u{FFFD}")
-        default: result.append(scalar)
-        }
-    }
-    return String(result)
-}
+/// `text` of a file, fit for a terminal: at most 4096 characters.
+func harmless(_ text: String) -> String { text.harmless(limit: 4096) }
