@@ -59,7 +59,11 @@ struct TimeAxis: Sendable {
         let room = UInt64(Self.cells) - used
         let first = low &>> shift
         let isDescending = (oldBase >> (shift - oldShift)) > first
-        base = first - min(first, isDescending ? room / 2 : min(512, room / 2))
+        // Once the last cell is reached that room goes too: halved again and again, it would have
+        // everything moved many times before the cells become longer.
+        let isReached = shift == oldShift && oldBase <= first && first - oldBase <= 512
+        let before = isDescending ? room / 2 : isReached ? 0 : min(512, room / 2)
+        base = first - min(first, before)
         return Move(doublings: shift - oldShift, oldBase: oldBase, newBase: base)
     }
 
@@ -82,13 +86,33 @@ extension TimeAxis.Move {
     /// What changed at each border since the one before, at its new place.
     func apply(toBorders counts: [Int32]) -> [Int32] {
         var moved = [Int32](repeating: 0, count: counts.count)
-        for index in counts.indices where counts[index] != 0 {
-            let border = oldBase &+ UInt64(index)
-            if let place = place(border == 0 ? 0 : ((border - 1) >> doublings) + 1) {
-                moved[place] &+= counts[index]
-            }
+        let old = counts.span
+        var new = moved.mutableSpan
+        // Every LUN has such borders, and most hold something: no look at each is cheaper.
+        for index in fitting(counts.count) {
+            new[Int(truncatingIfNeeded: number(ofBorder: index) &- newBase)] &+= old[index]
         }
         return moved
+    }
+
+    /// The old borders whose new place is on the axis.
+    private func fitting(_ count: Int) -> Range<Int> {
+        func isLeft(_ index: Int) -> Bool { number(ofBorder: index) < newBase }
+        func isRight(_ index: Int) -> Bool {
+            let number = number(ofBorder: index)
+            return number >= newBase && number - newBase >= UInt64(min(count, TimeAxis.cells))
+        }
+        var (first, end) = (0, count)
+        while first < end, isLeft(first) { first += 1 }
+        while end > first, isRight(end - 1) { end -= 1 }
+        return first..<end
+    }
+
+    /// The new number of the border that had the place `index`.
+    @inline(__always)
+    private func number(ofBorder index: Int) -> UInt64 {
+        let border = oldBase &+ UInt64(index)
+        return border == 0 ? 0 : ((border &- 1) >> doublings) &+ 1
     }
 
     private func place(_ number: UInt64) -> Int? {

@@ -251,4 +251,34 @@ import Testing
         }
         #expect(moves < 200)
     }
+
+    @Test func timesInAscendingOrderMoveTwiceForEachDoubling() {
+        var axis = TimeAxis()
+        var moves = 0
+        for step in 0..<200_000 {
+            let time = 1 << 40 + UInt64(step) * 50_000
+            if axis.note(time, time) != nil { moves += 1 }
+        }
+        // 10 s in 16,384 cells that begin with 1024 ns: ten doublings.
+        #expect(moves <= 21)
+        #expect(axis.shift == 20)
+    }
+
+    @Test(arguments: [UInt64(0), 1, 700])
+    func bordersKeepTheirCountsWhenTheAxisMoves(doublings: UInt64) {
+        let oldBase: UInt64 = 1_000_003
+        let move = TimeAxis.Move(
+            doublings: min(doublings, 3), oldBase: oldBase,
+            newBase: (oldBase >> min(doublings, 3)) + doublings)
+        let counts = (0..<TimeAxis.cells).map { Int32($0 % 7) - 3 }
+        var expected = [Int32](repeating: 0, count: TimeAxis.cells)
+        for (index, count) in counts.enumerated() {
+            let number = Int(((oldBase + UInt64(index) - 1) >> move.doublings) + 1)
+            let place = number - Int(move.newBase)
+            if expected.indices.contains(place) { expected[place] += count }
+        }
+        // Apart, so that a failure does not print thousands of numbers.
+        let agrees = move.apply(toBorders: counts) == expected
+        #expect(agrees)
+    }
 }

@@ -29,6 +29,11 @@ func runBenchmarks() throws -> Int32 {
         ("attach-memory", { try AttachMemory.run(options, &$0) }),
         ("record-size", { try RecordSize.run(options, &$0) }),
         ("record-codec", { try RecordCodec.run(options, &$0) }),
+        ("record-cost", { try RecordCost.run(options, &$0) }),
+        ("record-stall", { try RecordStall.run(options, &$0) }),
+        ("report-speed", { try ReportSpeed.run(options, &$0) }),
+        ("record-seek", { try RecordSeek.run(options, &$0) }),
+        ("record-crash", { try RecordCrash.run(options, &$0) }),
     ]
     for unknown in options.only where !benchmarks.contains(where: { $0.name == unknown }) {
         let names = benchmarks.map(\.name).joined(separator: ", ")
