@@ -6,6 +6,8 @@ import Telemetry
 struct RecordingSetup: Sendable {
     private let settings: PipelineSettings
     private let files: RecordingFiles
+    /// Seconds of kernel events from the begin of a recording on; `nil`: none.
+    let kernelEventSeconds: Double?
 
     /// A session that begins now, with `interval` seconds between samples.
     init(_ record: RecordOptions, _ flight: FlightOptions, interval: Double) throws {
@@ -16,6 +18,7 @@ struct RecordingSetup: Sendable {
         settings.recordingBudget = record.maxEvents
         settings.redacts = record.redact
         self.settings = settings
+        kernelEventSeconds = record.kernelEventSeconds
         files = RecordingFiles(record, flight, interval: interval)
     }
 

@@ -23,9 +23,10 @@ public struct RecordingStatus: Sendable, Equatable {
     public var flightFailure: String?
     /// Records in the chunks that were not written: the disk was too slow, or failed.
     public var lostRecords: UInt64 = 0
-    /// Samples and requests written to the user's recording.
+    /// Samples, requests and kernel events written to the user's recording.
     public var samples: UInt64 = 0
     public var requests: UInt64 = 0
+    public var events: UInt64 = 0
 
     /// Nothing recorded yet.
     public init() {}

@@ -193,6 +193,7 @@ final class RecordingWriter: Sendable {
         shared.withLock { shared in
             if chunk.kind == .snapshots { shared.status.samples &+= UInt64(chunk.count) }
             if chunk.kind == .requests { shared.status.requests &+= UInt64(chunk.count) }
+            if chunk.kind == .events { shared.status.events &+= UInt64(chunk.count) }
             if case .on(let path, let bytes) = shared.status.file {
                 let size = UInt64(ChunkHeader.byteCount + chunk.payload.count)
                 shared.status.file = .on(path: path, byteCount: bytes &+ size)
