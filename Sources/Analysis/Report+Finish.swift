@@ -35,6 +35,8 @@ extension Report {
         result.findings = findings.spans
         result.notices = findings.notices
         result.marks = marks
+        result.kernelEvents = kernelEvents.map { .init(name: $0.key, count: $0.value) }
+            .sorted { ($1.count, $0.name) < ($0.count, $1.name) }
         result.settings = machineSettings
         result.unavailable = missing(in: result)
         return result

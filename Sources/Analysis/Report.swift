@@ -30,6 +30,8 @@ public struct Report: Sendable {
     var samples: SampleTotals
     var findings = FindingHistory()
     var marks: [Mark] = []
+    /// Kernel events by name.
+    var kernelEvents: [String: UInt64] = [:]
     var gaps: UInt64 = 0
     var lost: UInt64 = 0
     /// Marks for which there was no room.
@@ -55,6 +57,14 @@ public struct Report: Sendable {
     /// the qualified ids of the LUNs.
     public mutating func add(_ requests: [IOEvent], names: [String]) {
         self.requests.add(requests, names)
+    }
+
+    /// Adds kernel events, which are only counted. Names beyond the first thousand are `other`.
+    public mutating func add(_ events: [KernelEvent]) {
+        for event in events where isWanted(event.monotonic) {
+            let isKnown = kernelEvents[event.name] != nil || kernelEvents.count < 1000
+            kernelEvents[isKnown ? event.name : "other", default: 0] &+= 1
+        }
     }
 
     /// Adds a mark.

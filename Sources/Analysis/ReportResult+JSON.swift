@@ -27,6 +27,14 @@ extension Report.Result: Encodable {
         try object.value("findings", findings.map(span))
         try object.value("notices", notices)
         try object.value("marks", marks.map(markRow))
+        try object.value(
+            "kernel_events",
+            kernelEvents.map { events in
+                Encoded { object in
+                    try object.value("name", events.name)
+                    try object.value("count", events.count)
+                }
+            })
         try object.settings("settings", settings)
         try object.value("unavailable", unavailable)
     }

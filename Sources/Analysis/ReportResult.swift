@@ -36,6 +36,8 @@ extension Report {
         public var findings: [FindingSpan] = []
         public var notices: [Notice] = []
         public var marks: [Mark] = []
+        /// Kernel events that were recorded one by one, by name, the most frequent first.
+        public var kernelEvents: [KernelEventCount] = []
         /// What could not be known, and why.
         public var unavailable: [Unavailable] = []
         /// The machine, for comparisons; from the last sample.
@@ -81,6 +83,13 @@ extension Report {
             let (wall, overflow) = wallClockOffset.addingReportingOverflow(time)
             return overflow ? nil : wall
         }
+    }
+
+    /// How often a kernel event was recorded.
+    public struct KernelEventCount: Sendable, Equatable {
+        /// `system:name`.
+        public var name: String
+        public var count: UInt64
     }
 
     /// Latencies in microseconds.

@@ -115,6 +115,12 @@ extension Report.Result {
         }
     }
 
+    var kernelEventLines: [String] {
+        kernelEvents.map {
+            Figures.right(String($0.count), 10) + "  " + Figures.clean($0.name)
+        }
+    }
+
     var markLines: [String] {
         marks.map { mark in
             time(mark.monotonic) + "  " + Figures.left(mark.kind.rawValue, 8)

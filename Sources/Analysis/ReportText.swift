@@ -23,6 +23,7 @@ extension Report.Result {
         section("Stalls", stallLines)
         section("Findings", findingLines)
         section("Notices", notices.map { time($0.monotonic) + "  " + Figures.clean($0.text) })
+        section("Kernel events, recorded one by one", kernelEventLines)
         section("Marks", markLines)
         section("Not known", unavailableLines)
         return lines.map { Figures.trimmed($0.count > width ? Figures.left($0, width) : $0) }

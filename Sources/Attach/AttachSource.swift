@@ -11,11 +11,12 @@ public struct AttachSource {
     /// Likewise for the first, which is to be whole, nanoseconds.
     private static let firstPatience: Nanoseconds = 60_000_000
 
-    /// How long recorded events wait to be taken, nanoseconds.
+    /// How long recorded events wait to be taken, and how long while each is kept, nanoseconds.
     private static let ringPatience: Nanoseconds = 100_000_000
+    private static let tracePatience: Nanoseconds = 20_000_000
 
-    private var watches: [VMWatch]
-    private let configuration: AttachConfiguration
+    var watches: [VMWatch]
+    let configuration: AttachConfiguration
     private var interval: Nanoseconds
     private var cpu = HostCPU()
     private var disks = HostDisks()
@@ -82,7 +83,7 @@ public struct AttachSource {
         while Clock.monotonic() < deadline {
             if wait(until: deadline, wake: wake) { return }
             step()
-            for index in watches.indices { watches[index].probes.drain() }
+            for index in watches.indices { watches[index].drainRings(now: Clock.monotonic()) }
         }
     }
 
@@ -118,7 +119,7 @@ public struct AttachSource {
     }
 
     /// VMs of the same name are told apart by a number.
-    private func name(ofWatch index: Int) -> String {
+    func name(ofWatch index: Int) -> String {
         let name = watches[index].name
         let before = watches[..<index].count { $0.name == name }
         return before == 0 ? name : "\(name)#\(before + 1)"
@@ -130,6 +131,7 @@ public struct AttachSource {
             guard Clock.monotonic() < deadline else { return }
             _ = wait(until: deadline, wake: -1)
             step()
+            for index in watches.indices { watches[index].trace?.drain(now: Clock.monotonic()) }
         }
     }
 
@@ -148,7 +150,10 @@ public struct AttachSource {
         let now = Clock.monotonic()
         // Rings of recorded events are soon full.
         let hasRings = watches.contains { $0.probes.tracepointsAreOn }
-        let drain = hasRings ? now &+ Self.ringPatience : deadline
+        let isTracing = watches.contains { $0.trace?.isOn ?? false }
+        let drain =
+            isTracing
+            ? now &+ Self.tracePatience : hasRings ? now &+ Self.ringPatience : deadline
         let end = min(deadline, retry, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
         let descriptors = [wake] + links.map { $0.descriptor ?? -1 }

@@ -4,6 +4,12 @@ import Probes
 import Telemetry
 
 extension VMWatch {
+    /// Takes what the rings have: they are soon full.
+    mutating func drainRings(now: Nanoseconds) {
+        probes.drain()
+        trace?.drain(now: now)
+    }
+
     /// Adds what the probes saw on the VM's threads.
     mutating func addProbes(to reading: inout VMReading) {
         guard let process else { return }
@@ -11,12 +17,13 @@ extension VMWatch {
             probedGeneration = process.generation
             let names = Dictionary(
                 reading.threads.map { ($0.tid, $0.name) }, uniquingKeysWith: { first, _ in first })
-            let threads = process.watchedThreads.map { thread in
+            probedThreads = process.watchedThreads.map { thread in
                 ProbedThread(
                     tid: thread.tid, role: thread.role,
                     name: names[thread.tid] ?? thread.name ?? "thread \(thread.tid)")
             }
-            probes.watch(threads, pid: process.pid, vm: nil)
+            probes.watch(probedThreads, pid: process.pid, vm: nil)
+            trace?.watch(probedThreads)
         }
         let seen = probes.sample(clock: Clock.monotonic)
         for index in reading.threads.indices {

@@ -30,6 +30,9 @@ struct VMWatch: Sendable {
     var probes: ProbeSession
     /// `ProcessWatch.generation` of the threads the probes are open on.
     var probedGeneration: Int?
+    var probedThreads: [ProbedThread] = []
+    /// Single kernel events, while they are recorded.
+    var trace: VMTrace?
     /// Whether the user knows that the process has ended.
     var toldOfEnd = false
     /// Samples begun.

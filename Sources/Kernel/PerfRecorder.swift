@@ -121,4 +121,10 @@ public final class PerfRecorder: Sendable {
         guard descriptors.indices.contains(index) else { return }
         descriptors[index].setPeriod(period)
     }
+
+    /// Ends counting and recording of all requests; counts and records stay to be read. An event
+    /// that the kernel refuses to stop goes on.
+    public func stop() {
+        for descriptor in descriptors { try? descriptor.enable(false, group: false) }
+    }
 }

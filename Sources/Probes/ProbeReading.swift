@@ -35,6 +35,14 @@ public struct ProbeLimits: Sendable, Equatable {
         self.ringByteCount = ringByteCount
         self.ringMemory = ringMemory
     }
+
+    /// Bytes of each ring of `count` threads or CPUs, so that all together keep to the limit.
+    func ringByteCount(targets count: Int) -> Int {
+        let share = ringMemory / max(1, count)
+        var size = 8192
+        while size * 2 <= min(ringByteCount, share) { size *= 2 }
+        return size
+    }
 }
 
 /// What the probes saw in one interval.

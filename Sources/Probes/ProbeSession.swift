@@ -293,10 +293,7 @@ public struct ProbeSession: Sendable {
 
     /// Of each ring, so that all together keep to the limit.
     private var ringByteCount: Int {
-        let share = limits.ringMemory / max(1, threads.count + cpus.count)
-        var size = 8192
-        while size * 2 <= min(limits.ringByteCount, share) { size *= 2 }
-        return size
+        limits.ringByteCount(targets: threads.count + cpus.count)
     }
 
     /// Descriptors open now.

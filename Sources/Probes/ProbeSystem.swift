@@ -26,6 +26,8 @@ public protocol ProbeRecorder: AnyObject, Sendable {
         scratch: inout [UInt8], _ body: (Int, PerfSample, Span<UInt8>) -> Void
     ) -> PerfDrain
     func setPeriod(_ period: UInt64, of index: Int)
+    /// Nothing is counted nor recorded from here on; what was stays to be read.
+    func stop()
 }
 
 extension PerfCounters: ProbeCounters {}

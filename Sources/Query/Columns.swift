@@ -77,6 +77,17 @@ enum Columns {
             Column(stage.key + "_us") { microseconds($0.event.time(in: stage)) }
         }
 
+    static let events: [Column<EventRow>] = [
+        Column("time") { Query.time($0.event.monotonic, $0.offset) },
+        Column("monotonic_ns") { integer($0.event.monotonic) },
+        Column("name") { .text($0.event.name) },
+        Column("tid") { .integer(Int64($0.event.tid)) },
+        Column("cpu") { .integer(Int64($0.event.cpu)) },
+        // SQLite's numbers have a sign, and so have results such as -11.
+        Column("a") { .integer(Int64(bitPattern: $0.event.a)) },
+        Column("b") { .integer(Int64(bitPattern: $0.event.b)) },
+    ]
+
     static let marks: [Column<MarkRow>] = [
         Column("time") { Query.time($0.mark.monotonic, $0.offset) },
         Column("monotonic_ns") { integer($0.mark.monotonic) },

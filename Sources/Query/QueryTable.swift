@@ -3,7 +3,7 @@ internal import Telemetry
 
 /// The tables of a query (docs/query.md).
 public enum QueryTable: String, Sendable, CaseIterable {
-    case samples, luns, threads, requests, marks, findings
+    case samples, luns, threads, requests, events, marks, findings
 
     /// The columns in the order in which they are declared.
     public var columns: [String] {
@@ -12,6 +12,7 @@ public enum QueryTable: String, Sendable, CaseIterable {
         case .luns: Columns.luns.map(\.name)
         case .threads: Columns.threads.map(\.name)
         case .requests: Columns.requests.map(\.name)
+        case .events: Columns.events.map(\.name)
         case .marks: Columns.marks.map(\.name)
         case .findings: Columns.findings.map(\.name)
         }
@@ -41,6 +42,12 @@ struct RequestRow: Sendable {
     /// Qualified id of the LUN.
     var lun: String
     /// Wall clock minus monotonic clock; `nil` where not known.
+    var offset: Int64?
+}
+
+/// A kernel event's origin.
+struct EventRow: Sendable {
+    var event: KernelEvent
     var offset: Int64?
 }
 

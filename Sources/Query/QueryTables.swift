@@ -22,10 +22,12 @@ public final class QueryTables {
     private var luns: Loader<At<LUN>>?
     private var threads: Loader<At<ThreadActivity>>?
     private var requests: Loader<RequestRow>?
+    private var events: Loader<EventRow>?
     private var marks: Loader<MarkRow>?
     private var findings: Loader<At<Finding>>?
     private var isLoading = false
-    private let readsRequestTime: Bool
+    /// Whether it reads the wall clock of requests or of events.
+    private let readsRecordTime: Bool
 
     /// Tables for the one statement `sql`. Throws if it is wrong or does more than read.
     public init(
@@ -44,7 +46,9 @@ public final class QueryTables {
             }
             let use = try database.use(of: sql)
             tables = Set(use.columns.keys.compactMap(QueryTable.init(rawValue:)))
-            readsRequestTime = use.columns["requests"]?.contains("time") ?? false
+            readsRecordTime = ["requests", "events"].contains { table in
+                use.columns[table]?.contains("time") ?? false
+            }
             func loader<Row>(
                 _ table: QueryTable, _ columns: [Column<Row>]
             ) throws(LibraryError) -> Loader<Row>? {
@@ -55,6 +59,7 @@ public final class QueryTables {
             luns = try loader(.luns, Columns.luns)
             threads = try loader(.threads, Columns.threads)
             requests = try loader(.requests, Columns.requests)
+            events = try loader(.events, Columns.events)
             marks = try loader(.marks, Columns.marks)
             findings = try loader(.findings, Columns.findings)
         } catch { throw QueryError(reason: error.reason, hint: Self.hint) }
@@ -63,11 +68,12 @@ public final class QueryTables {
     /// Whether the statement needs snapshots: for rows, or for the wall clock.
     public var needsSnapshots: Bool {
         !tables.isDisjoint(with: [.samples, .luns, .threads, .findings, .marks])
-            || (readsRequestTime && wallClockOffset == nil)
+            || (readsRecordTime && wallClockOffset == nil)
     }
 
-    /// Whether it needs requests, and marks.
+    /// Whether it needs requests, kernel events, and marks.
     public var needsRequests: Bool { tables.contains(.requests) }
+    public var needsEvents: Bool { tables.contains(.events) }
     public var needsMarks: Bool { tables.contains(.marks) }
 
     /// Adds the rows of a snapshot; what happened since the one before goes to the marks.
@@ -111,6 +117,15 @@ public final class QueryTables {
             let row = RequestRow(
                 event: event, lun: names[Int(event.lun)], offset: wallClockOffset)
             try put(row, loader)
+        }
+    }
+
+    /// Adds kernel events.
+    public func insert(_ events: [KernelEvent]) throws {
+        guard let loader = self.events else { return }
+        try begin()
+        for event in events where isWanted(event.monotonic) {
+            try put(EventRow(event: event, offset: wallClockOffset), loader)
         }
     }
 

@@ -116,6 +116,17 @@ public struct RecordingPipeline: ~Copyable {
         return takeSteps()
     }
 
+    /// Takes kernel events, with the marks of where their recording begins and ends.
+    public mutating func take(
+        _ batch: KernelEventBatch
+    ) throws(RecordingError) -> [RecordingStep] {
+        encoders.loseEvents(batch.lost)
+        let events = batch.events.sorted { $0.monotonic < $1.monotonic }
+        for chunk in try encoders.encode(events) { put(chunk) }
+        for mark in batch.marks { try note(mark) }
+        return takeSteps()
+    }
+
     /// Takes a mark; one of a trigger has the flight recorder write, unless all is recorded anyway.
     public mutating func take(_ mark: Mark) throws(RecordingError) -> [RecordingStep] {
         try note(mark)
@@ -141,7 +152,7 @@ public struct RecordingPipeline: ~Copyable {
             let isOther = ladder.step(
                 records: recordsSinceTick, lost: lost - min(lost, lostAtTick), seconds: seconds)
             (recordsSinceTick, lostAtTick, lastTick) = (0, lost, now)
-            if let chunk = try encoders.sealRequests() { put(chunk) }
+            for chunk in try encoders.sealRecords() { put(chunk) }
             if isOther { try note(shareMark(now)) }
         }
         if case .dumping(let end) = state, now >= end { try close() }
@@ -199,7 +210,7 @@ public struct RecordingPipeline: ~Copyable {
 
     /// Puts out what waits to be packed.
     private mutating func flush() throws(RecordingError) {
-        if let chunk = try encoders.sealRequests() { put(chunk) }
+        for chunk in try encoders.sealRecords() { put(chunk) }
         for chunk in encoders.flushSnapshots() { put(chunk) }
     }
 
@@ -224,7 +235,7 @@ public struct RecordingPipeline: ~Copyable {
         case .idle:
             // Severity `info` is a person's: never refused.
             guard reason.severity == .info || reason.monotonic >= quietUntil else { return }
-            if let chunk = try encoders.sealRequests() { put(chunk) }
+            for chunk in try encoders.sealRecords() { put(chunk) }
             steps.append(.openFlight(redactor?.redact(reason) ?? reason))
             steps += ring.takeAll().map { .write($0) }
             dumpStart = reason.monotonic

@@ -9,7 +9,7 @@ import Telemetry
 struct QueryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "query",
-        abstract: "Ask a recording in SQL: seconds, LUNs, threads, requests, marks, findings.",
+        abstract: "Ask a recording in SQL: LUNs, threads, requests, events, marks, findings.",
         discussion: """
             Only the tables that the statement reads are filled, from the part of the recording \
             that --from and --to leave. docs/query.md lists tables and columns.
@@ -69,6 +69,9 @@ struct QueryCommand: ParsableCommand {
                 try tables.insert(events, names: names)
             }
         }
+        if tables.needsEvents {
+            try recording.forEachEvents(from: from, to: to) { try tables.insert($0) }
+        }
     }
 
     private func answer(_ tables: QueryTables) throws {
@@ -76,13 +79,13 @@ struct QueryCommand: ParsableCommand {
         func write(_ text: String) throws {
             try FileDescriptor.standardOutput.writeAll(text.utf8)
         }
-        if csv { try write(QueryText.csv(heading: columns)) }
+        if csv { try write(QueryText.csv(heading: columns) + "\n") }
         var rows: [[QueryValue]] = []
         try tables.run { row in
             if json {
-                try write(QueryText.json(row, columns: columns))
+                try write(QueryText.json(row, columns: columns) + "\n")
             } else if csv {
-                try write(QueryText.csv(row))
+                try write(QueryText.csv(row) + "\n")
             } else {
                 rows.append(row)
             }

@@ -47,6 +47,9 @@ struct RecordCommand: ParsableCommand {
         if let duration, !(duration > 0 && duration <= 1e9) {
             throw ValidationError("--duration must be more than 0, at most 1e9 seconds")
         }
+        guard !demo || (record.kernelEvents ?? 0) == 0 else {
+            throw ValidationError("--kernel-events is of a VM: --demo has none")
+        }
         guard output != nil || !flight.trigger.isEmpty || flight.flightDir != nil else {
             throw ValidationError(
                 "say where to record: -o FILE, or --trigger or --flight-dir for the flight recorder"
@@ -84,7 +87,11 @@ struct RecordCommand: ParsableCommand {
             leftovers = source.finish()
             throw Failure(failure)
         }
+        if output != nil, let seconds = record.kernelEventSeconds {
+            source.traceKernelEvents(seconds: seconds)
+        }
         let signal = take(samplesOf: &source, into: recorder, signals)
+        recorder.take(source.takeKernelEvents(ends: true))
         recorder.finish()
         leftovers = source.finish()
         tell(recorder.status)
@@ -105,6 +112,7 @@ struct RecordCommand: ParsableCommand {
             if let end, deadline > end { break }
             if let signal = rest(source: &source, until: deadline, signals) { return signal }
             recorder.take(source.sample())
+            recorder.take(source.takeKernelEvents(ends: false))
             left = left.map { $0 - 1 }
         }
         return nil

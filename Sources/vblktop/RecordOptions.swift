@@ -14,6 +14,20 @@ struct RecordOptions: ParsableArguments {
             """)
     var maxEvents = 1_000_000.0
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Record kernel events of a VM's threads one by one for so long, 1…60 s; 0: none. Each \
+            costs the VM some 200 ns. (default: 10 with --events)
+            """, valueName: "seconds"))
+    var kernelEvents: Double?
+
+    /// Seconds of kernel events from the begin of a recording on; `nil`: none.
+    var kernelEventSeconds: Double? {
+        let seconds = kernelEvents ?? (events ? 10 : 0)
+        return seconds > 0 ? seconds : nil
+    }
+
     @Option(help: "Begin another file when one has this size: bytes, or with K, M, G.")
     var rotateSize = ByteSize(bytes: 1 << 30)
 
@@ -41,6 +55,9 @@ struct RecordOptions: ParsableArguments {
         }
         guard rotateTime >= 1, rotateTime <= 1e9 else {
             throw ValidationError("--rotate-time must be 1…1e9 seconds")
+        }
+        if let seconds = kernelEvents, seconds != 0, !(1...60).contains(seconds) {
+            throw ValidationError("--kernel-events must be 1…60 seconds, or 0")
         }
         if let keep, keep < 1 { throw ValidationError("--keep must be at least 1") }
         guard maxEvents >= 1 else { throw ValidationError("--max-events must be at least 1") }

@@ -6,6 +6,8 @@ import Telemetry
 struct RecordingSetup: Sendable {
     private let settings: PipelineSettings
     private let files: RecordingFiles
+    /// Seconds of kernel events from the begin of a recording on; `nil`: none.
+    let kernelEventSeconds: Double?
 
     /// A session that begins now, with `interval` seconds between samples.
     init(_ record: RecordOptions, _ flight: FlightOptions, interval: Double) throws {
@@ -16,6 +18,7 @@ struct RecordingSetup: Sendable {
         settings.recordingBudget = record.maxEvents
         settings.redacts = record.redact
         self.settings = settings
+        kernelEventSeconds = record.kernelEventSeconds
         files = RecordingFiles(record, flight, interval: interval)
     }
 
@@ -61,8 +64,9 @@ extension RecordingFiles {
 func tell(_ status: RecordingStatus) {
     for recorded in status.finished {
         let reason = recorded.reason.map { $0 + ": " } ?? ""
+        let events = recorded.events > 0 ? ", \(recorded.events) kernel events" : ""
         printError(
-            "\(reason)\(recorded.samples) samples, \(recorded.requests) requests in "
+            "\(reason)\(recorded.samples) samples, \(recorded.requests) requests\(events) in "
                 + recorded.path)
     }
     if status.lostRecords > 0 {

@@ -66,6 +66,7 @@ func report(on recording: RecordedSession, _ options: Report.Options) throws -> 
     try recording.forEachRequests(from: options.from, to: options.to) { events, names in
         report.add(events, names: names)
     }
+    try recording.forEachEvents(from: options.from, to: options.to) { report.add($0) }
     for mark in try recording.marks() { report.add(mark) }
     report.addLost(recording.lostCount)
     return report.finish()

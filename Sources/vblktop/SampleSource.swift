@@ -17,6 +17,10 @@ protocol SampleSource {
     mutating func enableTracepoints(_ isOn: Bool)
     /// Its single requests, where it can tell them apart.
     var requestFeed: (any RequestFeed)? { get }
+    /// Records kernel events one by one for `seconds`, where it has any.
+    mutating func traceKernelEvents(seconds: Double)
+    /// The kernel events since this was called last; `ends` closes what is open first.
+    mutating func takeKernelEvents(ends: Bool) -> KernelEventBatch
     /// Lets go of what is watched; nothing is sampled afterwards. Returns what could not be put
     /// right, in lines for the user.
     mutating func finish() -> [String]
@@ -42,6 +46,8 @@ extension DemoSource: SampleSource {
     // The engine's counters cost the same however often they are read, and it has no tracepoints.
     mutating func change(interval: Nanoseconds) {}
     mutating func enableTracepoints(_ isOn: Bool) {}
+    mutating func traceKernelEvents(seconds: Double) {}
+    mutating func takeKernelEvents(ends: Bool) -> KernelEventBatch { KernelEventBatch() }
 }
 
 extension AttachSource: SampleSource {

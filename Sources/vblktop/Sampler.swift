@@ -15,6 +15,7 @@ final class Sampler: Sendable {
         var interval: Nanoseconds
         var stops = false
         var tracepoints = false
+        var recording: [Recorder.Order] = []
     }
 
     /// What the source could not put right at its end, for the user.
@@ -46,6 +47,12 @@ final class Sampler: Sendable {
     /// Has the source open or close its tracepoints, from the next sample on.
     func enableTracepoints(_ isOn: Bool) { orders.withLock { $0.tracepoints = isOn } }
 
+    /// Has a recording begin or end, at once; kernel events begin and end with it.
+    func record(_ order: Recorder.Order) {
+        orders.withLock { $0.recording.append(order) }
+        ordered.signal()
+    }
+
     /// Makes `run` return after stopping its source.
     func stop() {
         orders.withLock { $0.stops = true }
@@ -69,6 +76,7 @@ final class Sampler: Sendable {
             return
         }
         defer {
+            recorder?.take(source.takeKernelEvents(ends: true))
             recorder?.finish()
             let lines = source.finish()
             leftovers.withLock { $0 = lines }
@@ -79,9 +87,9 @@ final class Sampler: Sendable {
             source.enableTracepoints(current.tracepoints)
             source.change(interval: current.interval)
             let sample = source.sample()
-            record(sample, of: source, setup)
+            record(sample, of: &source, setup)
             mailbox.post(.sample(sample), merging: Self.keepNotices)
-            guard let next = rest(source: &source, after: last) else { return }
+            guard let next = rest(source: &source, after: last, setup) else { return }
             last = next
         }
     }
@@ -89,11 +97,31 @@ final class Sampler: Sendable {
     /// Hands `sample` to the recorder, which begins with the first: that has no rates, and is not
     /// recorded.
     private func record(
-        _ sample: Snapshot, of source: any SampleSource, _ setup: RecordingSetup?
+        _ sample: Snapshot, of source: inout any SampleSource, _ setup: RecordingSetup?
     ) {
-        guard sample.interval == nil, recorder == nil else { return recorder?.take(sample) ?? () }
+        guard sample.interval == nil, recorder == nil else {
+            recorder?.take(sample)
+            recorder?.take(source.takeKernelEvents(ends: false))
+            return
+        }
         let new = try? setup?.recorder(of: source, sample.source)
         recording.withLock { $0 = new }
+    }
+
+    /// Does what was said of recordings. Kernel events are ended before the file is: their end is
+    /// told in it.
+    private func follow(_ source: inout any SampleSource, _ setup: RecordingSetup?) {
+        let given = orders.withLock { orders in
+            defer { orders.recording = [] }
+            return orders.recording
+        }
+        for order in given {
+            if order == .stop { recorder?.take(source.takeKernelEvents(ends: true)) }
+            recorder?.order(order)
+            if case .start = order, recorder != nil, let seconds = setup?.kernelEventSeconds {
+                source.traceKernelEvents(seconds: seconds)
+            }
+        }
     }
 
     /// A sample that the screen had no time for takes its numbers along, but not what happened.
@@ -105,8 +133,11 @@ final class Sampler: Sendable {
 
     /// Waits for the deadline after `last`, and returns it; nil if it is time to stop. A changed
     /// interval counts from the sample before.
-    private func rest(source: inout any SampleSource, after last: Nanoseconds) -> Nanoseconds? {
+    private func rest(
+        source: inout any SampleSource, after last: Nanoseconds, _ setup: RecordingSetup?
+    ) -> Nanoseconds? {
         while true {
+            follow(&source, setup)
             let current = orders.withLock { $0 }
             if current.stops { return nil }
             let now = Clock.monotonic()

@@ -118,7 +118,7 @@ struct ScreenSession {
         case .colorChanged(let isOn):
             terminal.use(theme.palette, colors: isOn ? colors : .never)
         case .record(let isOn):
-            sampler.recorder?.order(isOn ? .start(path: recordingName) : .stop)
+            sampler.record(isOn ? .start(path: recordingName) : .stop)
         case .dumpFlightRecorder: sampler.recorder?.order(.dump("asked for by key B"))
         // Only a recording is played.
         case .seek, .play, .pause: break

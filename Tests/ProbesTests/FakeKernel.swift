@@ -18,6 +18,9 @@ final class FakeKernel: ProbeSystem {
         var lost: [PerfTarget: [String: UInt64]] = [:]
         var records: [PerfTarget: [Record]] = [:]
         var periods: [String: UInt64] = [:]
+        var filters: [String: String] = [:]
+        /// Events that occur just before they are stopped, and when.
+        var atEnd: [String: UInt64] = [:]
         var open = 0
         var opened = 0
         var ringByteCounts: Set<Int> = []
@@ -93,6 +96,7 @@ final class FakeKernel: ProbeSystem {
                 cause: KernelError("open the event", name, errno, remedy: "as told"))
         }
         state.withLock {
+            for request in requests { $0.filters[request.kind.name] = request.filter ?? "" }
             $0.open += requests.count
             $0.opened += requests.count
         }
@@ -157,6 +161,15 @@ final class FakeKernel: ProbeSystem {
                 body(index, sample, record.fields.span)
             }
             return drain
+        }
+
+        func stop() {
+            let atEnd = kernel.state.withLock { state in
+                events.map { ($0, state.atEnd.removeValue(forKey: $0) ?? 0) }
+            }
+            for (event, time) in atEnd where time > 0 {
+                kernel.happen(event, 1, on: target, at: [time])
+            }
         }
 
         func setPeriod(_ period: UInt64, of index: Int) {

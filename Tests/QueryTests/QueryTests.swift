@@ -125,7 +125,7 @@ func aWrongStatementGetsSQLitesWordsAndTheTables(sql: String) {
         Issue.record("\(sql) was taken")
     } catch {
         #expect(!error.reason.isEmpty)
-        #expect(error.hint.contains("samples, luns, threads, requests, marks, findings"))
+        #expect(error.hint.contains("samples, luns, threads, requests, events, marks, findings"))
     }
 }
 
@@ -139,6 +139,7 @@ func aWrongStatementGetsSQLitesWordsAndTheTables(sql: String) {
         let tables = try QueryTables(for: "SELECT * FROM \(table.rawValue)")
         try tables.insert(sample)
         try tables.insert([request(at: 1, took: 1)], names: ["vd0"])
+        try tables.insert([KernelEvent(monotonic: 1, name: "a:b", tid: 1, cpu: 0)])
         try tables.insert(Mark(monotonic: 1, kind: .note, text: "x"))
         let names = try tables.columnNames()
         #expect(names == table.columns)

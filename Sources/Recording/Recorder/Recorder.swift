@@ -16,6 +16,7 @@ public final class Recorder: Sendable {
 
     private enum Input: Sendable {
         case sample(Snapshot)
+        case events(KernelEventBatch)
         case order(Order)
         case finish
     }
@@ -25,8 +26,9 @@ public final class Recorder: Sendable {
     private let feed: (any RequestFeed)?
     private let settings: PipelineSettings
     private let packer = Lock<PThread?>(nil)
-    /// Samples that may wait.
+    /// Samples that may wait, and kernel events for each that may not.
     private static let inboxCapacity = 64
+    private static let eventsAsSample = 8192
     /// How often single requests are fetched: while all are recorded, and while a few are, ns.
     private static let shortDrain: Nanoseconds = 10_000_000
     private static let longDrain: Nanoseconds = 250_000_000
@@ -46,6 +48,17 @@ public final class Recorder: Sendable {
 
     /// Takes a sample; returns at once. One that finds no room leaves a gap, which is recorded.
     public func take(_ snapshot: Snapshot) { inbox.put(.sample(snapshot), cost: 1) }
+
+    /// Takes kernel events; returns at once. Those that find no room are counted as lost.
+    public func take(_ batch: KernelEventBatch) {
+        guard !batch.isEmpty else { return }
+        let cost = 1 + batch.events.count / Self.eventsAsSample
+        guard !inbox.put(.events(batch), cost: cost) else { return }
+        var rest = batch
+        rest.events = []
+        rest.lost &+= UInt64(batch.events.count)
+        inbox.put(.events(rest))
+    }
 
     /// Does as told, after all that was put in before.
     public func order(_ order: Order) { inbox.put(.order(order)) }
@@ -119,6 +132,7 @@ public final class Recorder: Sendable {
         let now = Clock.monotonic()
         switch input {
         case .sample(let snapshot): perform(try pipeline.take(snapshot))
+        case .events(let batch): perform(try pipeline.take(batch))
         case .order(.start(let path)): perform(try pipeline.start(now, path: path))
         case .order(.stop): perform(try pipeline.stop(now))
         case .order(.dump(let reason)): perform(try pipeline.dump(now, reason))

@@ -8,6 +8,8 @@ public struct RecordingStatus: Sendable, Equatable {
         public var reason: String?
         public var samples: UInt64 = 0
         public var requests: UInt64 = 0
+        /// Kernel events.
+        public var events: UInt64 = 0
         /// Bytes in all its files.
         public var byteCount: UInt64 = 0
 
@@ -47,6 +49,7 @@ public struct RecordingStatus: Sendable, Equatable {
         guard var recorded = isFlight ? flight : own else { return }
         if kind == .snapshots { recorded.samples &+= records }
         if kind == .requests { recorded.requests &+= records }
+        if kind == .events { recorded.events &+= records }
         recorded.byteCount &+= bytes
         if isFlight { flight = recorded } else { own = recorded }
     }
