@@ -19,11 +19,13 @@ public final class WorkQueue<Item: Sendable>: Sendable {
     }
 
     /// Puts `item` at the end; false if it found no room. An empty queue takes any item, and one of
-    /// no cost always finds room.
+    /// no cost always finds room. What matters more may reach further: to `reach` times the
+    /// capacity.
     @discardableResult
-    public func put(_ item: Item, cost: Int = 0) -> Bool {
+    public func put(_ item: Item, cost: Int = 0, reach: Int = 1) -> Bool {
         let isTaken = state.withLock { state in
-            guard cost == 0 || state.items.isEmpty || state.cost + cost <= capacity else {
+            guard cost == 0 || state.items.isEmpty || state.cost + cost <= capacity * reach
+            else {
                 return false
             }
             state.items.append(item)

@@ -56,7 +56,7 @@ public struct RecordingPipeline: ~Copyable {
     private var shownNames: [String] = []
     private var last: Snapshot?
     private var dumpStart: Nanoseconds = 0
-    /// Until then what fires by itself leaves a mark only.
+    /// Until then trouble that nobody asked for leaves a mark only.
     private var quietUntil: Nanoseconds = 0
     private var lastTick: Nanoseconds?
     /// Records lost when the share of requests was last looked at, and as chunks tell.
@@ -91,7 +91,9 @@ public struct RecordingPipeline: ~Copyable {
 
     /// Takes a sample. Its findings and notices become marks, and triggers are judged by it.
     public mutating func take(_ snapshot: Snapshot) throws(RecordingError) -> [RecordingStep] {
-        let marks = Self.marks(of: snapshot, after: last) + watch.examine(snapshot)
+        let isQuiet = state == .idle && snapshot.monotonic < quietUntil
+        let marks =
+            Self.marks(of: snapshot, after: last) + watch.examine(snapshot, isQuiet: isQuiet)
         last = snapshot
         if state == .idle { try beginGroupIfDue(snapshot.monotonic) }
         let shown = redactor?.redact(snapshot) ?? snapshot
@@ -140,18 +142,19 @@ public struct RecordingPipeline: ~Copyable {
 
     /// Lets time pass: seals what has waited long enough, ends a dump that has gone on long enough,
     /// and adapts the share of requests. `lost` is how many records the source has lost since its
-    /// start.
+    /// start, `dropped` how many were packed and not written.
     public mutating func tick(
-        _ now: Nanoseconds, lost: UInt64
+        _ now: Nanoseconds, lost: UInt64, dropped: UInt64 = 0
     ) throws(RecordingError) -> [RecordingStep] {
         if lost > lostTold { encoders.lose(lost - lostTold) }
         lostTold = max(lost, lostTold)
         let last = lastTick ?? now
         if lastTick == nil || now >= last &+ Self.tickTime {
             let seconds = Double(now - min(last, now)) / 1e9
+            let all = lost &+ dropped
             let isOther = ladder.step(
-                records: recordsSinceTick, lost: lost - min(lost, lostAtTick), seconds: seconds)
-            (recordsSinceTick, lostAtTick, lastTick) = (0, lost, now)
+                records: recordsSinceTick, lost: all - min(all, lostAtTick), seconds: seconds)
+            (recordsSinceTick, lostAtTick, lastTick) = (0, all, now)
             for chunk in try encoders.sealRecords() { put(chunk) }
             if isOther { try note(shareMark(now)) }
         }
@@ -194,8 +197,12 @@ public struct RecordingPipeline: ~Copyable {
     }
 
     /// The file could not be opened or written on: what comes next is kept in memory again.
-    public mutating func fail() {
-        guard state != .idle else { return }
+    mutating func fail(_ failure: RecordingWriter.Failure) {
+        // One that comes late is of a file that is closed already.
+        switch (state, failure) {
+        case (.recording, .own), (.dumping, .flight): break
+        default: return
+        }
         state = .idle
         steps = []
         ladder = Self.flightLadder(settings)
@@ -233,8 +240,6 @@ public struct RecordingPipeline: ~Copyable {
             let end = reason.monotonic &+ settings.after
             state = .dumping(until: min(end, dumpStart &+ Self.longestDump))
         case .idle:
-            // Severity `info` is a person's: never refused.
-            guard reason.severity == .info || reason.monotonic >= quietUntil else { return }
             for chunk in try encoders.sealRecords() { put(chunk) }
             steps.append(.openFlight(redactor?.redact(reason) ?? reason))
             steps += ring.takeAll().map { .write($0) }

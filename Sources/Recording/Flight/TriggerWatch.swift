@@ -18,7 +18,9 @@ public struct TriggerWatch: Sendable {
     }
     private struct Holding {
         var since: Nanoseconds
-        var hasFired: Bool
+        var hasFired = false
+        /// Whether it was marked while it could not fire.
+        var isMarked = false
     }
 
     private let triggers: [Trigger]
@@ -33,7 +35,10 @@ public struct TriggerWatch: Sendable {
 
     /// What comes true with `snapshot`, each as a mark with the reason. A condition that goes on
     /// holding comes true once; it can do so again after a sample in which it does not hold.
-    public mutating func examine(_ snapshot: Snapshot) -> [Mark] {
+    ///
+    /// While `isQuiet`, trouble that nobody asked for leaves a notice, and fires later if it still
+    /// holds.
+    public mutating func examine(_ snapshot: Snapshot, isQuiet: Bool = false) -> [Mark] {
         let begin = snapshot.monotonic.subtractingReportingOverflow(
             Nanoseconds((snapshot.interval ?? 0) * 1e9))
         let start = begin.overflow ? 0 : begin.partialValue
@@ -41,16 +46,17 @@ public struct TriggerWatch: Sendable {
         var marks: [Mark] = []
         for condition in conditions(snapshot) {
             let key = Key(condition: condition.name, scope: condition.scope)
-            var state = holding[key] ?? Holding(since: start, hasFired: false)
-            if !state.hasFired,
-                snapshot.monotonic - min(state.since, snapshot.monotonic)
-                    >= condition.duration
-            {
-                state.hasFired = true
+            var state = holding[key] ?? Holding(since: start)
+            let held = snapshot.monotonic - min(state.since, snapshot.monotonic)
+            let canFire = !isQuiet || condition.isAskedFor
+            if held >= condition.duration, !state.hasFired, canFire || !state.isMarked {
+                state.hasFired = canFire
+                state.isMarked = true
                 marks.append(
                     Mark(
-                        monotonic: snapshot.monotonic, kind: .trigger, severity: condition.severity,
-                        scope: condition.scope, text: condition.text))
+                        monotonic: snapshot.monotonic, kind: canFire ? .trigger : .notice,
+                        severity: condition.severity, scope: condition.scope,
+                        text: condition.text))
             }
             now[key] = state
         }
@@ -65,6 +71,8 @@ public struct TriggerWatch: Sendable {
         var duration: Nanoseconds
         var severity: Finding.Severity
         var text: String
+        /// Whether it is a trigger of the user's.
+        var isAskedFor = false
     }
 
     private func conditions(_ snapshot: Snapshot) -> [Condition] {
@@ -72,7 +80,8 @@ public struct TriggerWatch: Sendable {
             trigger.holding(in: snapshot).map { scope in
                 Condition(
                     name: trigger.text, scope: scope, duration: trigger.duration,
-                    severity: .warning, text: "\(trigger.text) (\(scope))")
+                    severity: .warning, text: "\(trigger.text) (\(scope))",
+                    isAskedFor: true)
             }
         }
         guard watchesTrouble else { return result }

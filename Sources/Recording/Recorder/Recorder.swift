@@ -29,6 +29,8 @@ public final class Recorder: Sendable {
     /// Samples that may wait, and kernel events for each that may not.
     private static let inboxCapacity = 64
     private static let eventsAsSample = 8192
+    /// How long an output may take nothing at the end, ns.
+    private static let patience: Nanoseconds = 2_000_000_000
     /// How often single requests are fetched: while all are recorded, and while a few are, ns.
     private static let shortDrain: Nanoseconds = 10_000_000
     private static let longDrain: Nanoseconds = 250_000_000
@@ -74,11 +76,16 @@ public final class Recorder: Sendable {
         return status.failure
     }
 
-    /// Ends both threads once all is written.
-    public func finish() {
+    /// Ends both threads once all is written. An output that takes nothing for two seconds, as a
+    /// disk that hangs or a reader that has stopped, is given up: false, and `status.failure` says
+    /// so.
+    @discardableResult
+    public func finish() -> Bool {
         inbox.put(.finish)
         packer.withLock { $0.take() }?.join()
-        writer.finish()
+        if writer.finish(patience: Self.patience) { return true }
+        writer.fail("the output takes nothing any more: what waited for it is lost")
+        return false
     }
 
     // MARK: The packing thread
@@ -102,7 +109,7 @@ public final class Recorder: Sendable {
             share.follow(pipeline.share)
             var isLast = false
             for input in inbox.takeAll(timeout: patience(pipeline.state)) {
-                if writer.takeFailure() { pipeline.fail() }
+                if let failure = writer.takeFailure() { pipeline.fail(failure) }
                 isLast = try take(input, &pipeline)
             }
             if let feed {
@@ -111,7 +118,9 @@ public final class Recorder: Sendable {
                 events.removeAll(keepingCapacity: true)
             }
             let now = Clock.monotonic()
-            perform(try pipeline.tick(now, lost: feed?.lost ?? 0))
+            perform(
+                try pipeline.tick(
+                    now, lost: feed?.lost ?? 0, dropped: writer.droppedRequests))
             if isLast { return perform(try pipeline.stop(now)) }
         }
     }
