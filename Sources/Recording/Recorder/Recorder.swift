@@ -88,7 +88,7 @@ public final class Recorder: Sendable {
             var isLast = false
             for input in inbox.takeAll(timeout: patience(pipeline.state)) {
                 if writer.takeFailure() { pipeline.fail() }
-                isLast = try take(input, &pipeline)
+                if try take(input, &pipeline) { isLast = true }
             }
             if let feed {
                 feed.drain { events.append($0) }
