@@ -182,10 +182,10 @@ let package = Package(
         .testTarget(
             name: "RecordingTests",
             dependencies: [
-                "Recording", "Libraries", "Kernel", "Telemetry",
-                .product(name: "SystemPackage", package: "swift-system"),
+                "Recording", "Libraries", "Kernel", "Telemetry", "Screens", "Grid", "Demo",
+                "DataPlane", .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: swift),
+            exclude: ["Corpus"], swiftSettings: swift),
         .testTarget(
             name: "ExchangeTests",
             dependencies: ["Exchange", "Telemetry", "Libraries", "GuestHarness"],

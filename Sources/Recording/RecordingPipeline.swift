@@ -52,8 +52,8 @@ public struct RecordingPipeline: ~Copyable {
     private var ring: FlightRing
     private var watch: TriggerWatch
     private var redactor: Redactor?
-    /// The LUNs' names as they are recorded.
-    private var shownNames: [String] = []
+    /// The LUNs' names, and as they are recorded.
+    private var (names, shownNames): ([String], [String]) = ([], [])
     private var last: Snapshot?
     private var dumpStart: Nanoseconds = 0
     /// Until then trouble that nobody asked for leaves a mark only.
@@ -108,7 +108,8 @@ public struct RecordingPipeline: ~Copyable {
     ) throws(RecordingError) -> [RecordingStep] {
         guard !isDeaf else { return [] }
         recordsSinceTick += events.count
-        if shownNames.count != names.count {
+        if names != self.names {
+            self.names = names
             shownNames = names
             for index in names.indices {
                 if let word = redactor?.redact(lun: names[index]) { shownNames[index] = word }

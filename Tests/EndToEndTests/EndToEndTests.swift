@@ -85,7 +85,8 @@ import Testing
         _ options: String = "", columns: Int = 132, rows: Int = 43, environment: [String] = []
     ) throws -> TmuxSession {
         let session = try TmuxSession(columns: columns, rows: rows, environment: environment)
-        try session.type("before=$(stty -g); \(Program.path) --demo --luns 8 -d 0.5 \(options)")
+        try session.type("before=$(stty -g)")
+        try session.start("--demo --luns 8 -d 0.5 \(options)")
         try session.wait(for: "the LUNs") { $0.contains("vd07") && $0.contains("LIVE") }
         return session
     }
@@ -131,7 +132,7 @@ import Testing
 
     @Test func aSignalLeavesASaneTerminal() throws {
         let session = try start()
-        _ = try Program.shell("pkill -TERM -n -f -- '-d 0.5 *$'")
+        try session.signal("TERM")
         try expectSaneTerminal(session, status: 143)
     }
 
@@ -142,7 +143,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let session = try start("--backing-dir \(directory)")
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
-        _ = try Program.shell("pkill -KILL -n -f -- '--backing-dir \(directory)'")
+        try session.signal("KILL")
         try session.wait(for: "the shell") { $0.contains("Killed") }
         try session.type("reset; echo 'it 'works")
         try session.wait(for: "an answer") { $0.contains("it works") }

@@ -11,8 +11,15 @@ final class TmuxSession {
 
     private let socket = "vblktop-test-\(ProcessInfo.processInfo.processIdentifier)-\(UUID())"
 
+    /// A folder that goes with the session: `$D` in its shell, and where what the program keeps for
+    /// its user would go.
+    let folder = NSTemporaryDirectory() + "vblktop-test-\(UUID())"
+
     /// A terminal of this size with a bare shell; `environment` goes before its own.
     init(columns: Int, rows: Int, environment: [String] = []) throws {
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        let environment = environment + ["D=\(folder)", "XDG_STATE_HOME=\(folder)/state"]
         try tmux([
             "-f", "/dev/null", "new-session", "-d", "-s", "test", "-x", "\(columns)", "-y",
             "\(rows)", "env PS1='ready> ' \(environment.joined(separator: " ")) bash --norc",
@@ -21,7 +28,10 @@ final class TmuxSession {
         try wait(for: "the prompt") { $0.contains("ready>") }
     }
 
-    deinit { _ = try? tmux(["kill-server"]) }
+    deinit {
+        _ = try? tmux(["kill-server"])
+        try? FileManager.default.removeItem(atPath: folder)
+    }
 
     @discardableResult
     private func tmux(_ arguments: [String]) throws -> String {
@@ -37,6 +47,16 @@ final class TmuxSession {
     func type(_ line: String) throws {
         try tmux(["send-keys", "-t", "test", "-l", line])
         try press("Enter")
+    }
+
+    /// Starts the program with these arguments; `signal` reaches it.
+    func start(_ arguments: String) throws {
+        try type("sh -c 'echo $$ > $D/pid; exec \"$@\"' sh \(Program.path) \(arguments)")
+    }
+
+    /// Sends the program that was started last the signal called `name`.
+    func signal(_ name: String) throws {
+        _ = try Program.shell("kill -\(name) $(cat $D/pid)", environment: ["D": folder])
     }
 
     /// Presses keys by tmux's names.

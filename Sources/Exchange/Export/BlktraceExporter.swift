@@ -22,7 +22,9 @@ public struct BlktraceExporter: TraceExporter {
 
     private let origin: ExportOrigin
     private var order = TimeOrder<Record>()
-    private var sequence: UInt32 = 0
+    /// The number of each LUN's last record: a kernel counts those of every device from 1, and
+    /// readers take a gap for records that are lost.
+    private var sequences: [UInt32] = []
     private var isBegun = false
     /// Requests without any stamp: they have no place in time.
     public private(set) var omitted: UInt64 = 0
@@ -108,13 +110,19 @@ public struct BlktraceExporter: TraceExporter {
         bytes += Array("vblktop".utf8) + [UInt8](repeating: 0, count: 9)
     }
 
+    private mutating func nextSequence(ofDevice device: UInt32) -> UInt32 {
+        let index = Int(device >> 4 & 0xFFFF)
+        while sequences.count <= index { sequences.append(0) }
+        sequences[index] &+= 1
+        return sequences[index]
+    }
+
     /// `struct blk_io_trace`, version 7. All is written as if by CPU 0 and process 0.
     private mutating func write(
         _ record: Record, at time: Nanoseconds, dataCount: UInt16, into bytes: inout [UInt8]
     ) {
-        sequence &+= 1
         bytes.appendLittleEndian(UInt32(0x6561_7407))
-        bytes.appendLittleEndian(sequence)
+        bytes.appendLittleEndian(nextSequence(ofDevice: record.device))
         bytes.appendLittleEndian(time)
         bytes.appendLittleEndian(record.sector)
         bytes.appendLittleEndian(record.bytes)

@@ -110,7 +110,7 @@ public final class Recorder: Sendable {
             var isLast = false
             for input in inbox.takeAll(timeout: patience(pipeline.state)) {
                 if let failure = writer.takeFailure() { pipeline.fail(failure) }
-                isLast = try take(input, &pipeline)
+                if try take(input, &pipeline) { isLast = true }
             }
             if let feed {
                 feed.drain { events.append($0) }
