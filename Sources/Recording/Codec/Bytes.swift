@@ -1,3 +1,4 @@
+internal import Libraries
 internal import Telemetry
 
 /// Writes whole numbers and texts one after the other.
@@ -35,6 +36,9 @@ struct ByteWriter {
         number(text.utf8.count)
         bytes.append(contentsOf: text.utf8)
     }
+
+    /// Eight bytes each, little-endian.
+    mutating func words(_ words: Span<UInt64>) { bytes.append(littleEndian: words) }
 
     mutating func append(_ more: some Sequence<UInt8>) { bytes.append(contentsOf: more) }
 }

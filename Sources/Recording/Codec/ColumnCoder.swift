@@ -14,6 +14,26 @@ private struct ColumnModels {
     var isThere = [BitModel](repeating: BitModel(), count: 4)
     var isRaw = BitModel()
     var numbers = NumberModels()
+
+    /// What columns teach each other counts as so many decisions.
+    static let confidence: UInt16 = 1
+
+    /// Models for the columns of each form, and for whole numbers.
+    static func all() -> [ColumnModels] {
+        Array(repeating: ColumnModels(), count: NumberForm.allCases.count + 1)
+    }
+
+    /// Which of `all` is for `kind`.
+    static func index(_ kind: ColumnKind) -> Int {
+        kind.isInteger ? NumberForm.allCases.count : Int(kind.form.rawValue)
+    }
+
+    /// Makes what was learnt of one column a first guess for the next.
+    mutating func relax() {
+        for index in isThere.indices { isThere[index].relax(to: Self.confidence) }
+        isRaw.relax(to: Self.confidence)
+        numbers.relax(to: Self.confidence)
+    }
 }
 
 /// A column's description: its usual form, and whether its words are whole numbers.
@@ -23,6 +43,7 @@ typealias ColumnKind = (form: NumberForm, isInteger: Bool)
 struct ColumnEncoder {
     private var coder = RangeEncoder()
     private var head = HeadModels()
+    private var models = ColumnModels.all()
     private var state: TableState
 
     init(_ state: TableState) { self.state = state }
@@ -47,7 +68,8 @@ struct ColumnEncoder {
         guard hasNumbers else { return }
         coder.put(isBase, &head.isBase)
         if isBase { return }
-        var models = ColumnModels()
+        let own = ColumnModels.index(kind)
+        models[own].relax()
         let form = kind.isInteger ? .whole : bestForm(column, kind.form, guess)
         if !kind.isInteger {
             coder.put(form != kind.form, &head.isUsual)
@@ -63,20 +85,20 @@ struct ColumnEncoder {
             }
             let base = state.baseWord(row, column)
             let thereContext = state.baseRows[row] == nil ? wasThere : base == nil ? 2 : 3
-            coder.put(word == nil, &models.isThere[thereContext])
+            coder.put(word == nil, &models[own].isThere[thereContext])
             wasThere = word == nil ? 1 : 0
             guard let word else { continue }
             let compact = CompactNumber(
                 form: form, isInteger: kind.isInteger, span: state.span(row),
                 other: guess.other(row))
             guard let number = compact.compact(word) else {
-                coder.put(true, &models.isRaw)
+                coder.put(true, &models[own].isRaw)
                 coder.putBits(word, count: 64)
                 continue
             }
-            coder.put(false, &models.isRaw)
+            coder.put(false, &models[own].isRaw)
             let residual = number &- state.prediction(row, column, compact, guess)
-            models.numbers.put(residual, context: context, to: &coder)
+            models[own].numbers.put(residual, context: context, to: &coder)
             context = (context << 1 | (residual == 0 ? 0 : 1)) & 3
         }
     }
@@ -107,19 +129,26 @@ struct ColumnEncoder {
     /// The form in which the fewest numbers need all their bits.
     private func bestForm(_ column: Int, _ usual: NumberForm, _ guess: ColumnGuess) -> NumberForm {
         var best: (form: NumberForm, raw: Int) = (usual, .max)
-        for form in [usual] + NumberForm.allCases where best.raw > 0 {
-            var raw = 0
-            for row in 0..<state.table.rowCount {
-                guard let word = state.table.word(row, column),
-                    Self.isExact(word, guess, row) != true
-                else { continue }
-                let compact = CompactNumber(
-                    form: form, isInteger: false, span: state.span(row), other: guess.other(row))
-                if compact.compact(word) == nil { raw += 1 }
-            }
+        best.raw = rawCount(column, usual, guess)
+        for form in NumberForm.allCases where best.raw > 0 {
+            let raw = rawCount(column, form, guess)
             if raw < best.raw { best = (form, raw) }
         }
         return best.form
+    }
+
+    /// Numbers that need all their bits in `form`.
+    private func rawCount(_ column: Int, _ form: NumberForm, _ guess: ColumnGuess) -> Int {
+        var raw = 0
+        for row in 0..<state.table.rowCount {
+            guard let word = state.table.word(row, column),
+                Self.isExact(word, guess, row) != true
+            else { continue }
+            let compact = CompactNumber(
+                form: form, isInteger: false, span: state.span(row), other: guess.other(row))
+            if compact.compact(word) == nil { raw += 1 }
+        }
+        return raw
     }
 }
 
@@ -141,6 +170,7 @@ extension TableState {
 struct ColumnDecoder {
     private var coder: RangeDecoder
     private var head = HeadModels()
+    private var models = ColumnModels.all()
     private(set) var state: TableState
 
     /// Columns that were written.
@@ -178,7 +208,8 @@ struct ColumnDecoder {
             for row in 0..<state.table.rowCount { set(state.baseWord(row, column), row, column) }
             return
         }
-        var models = ColumnModels()
+        let own = ColumnModels.index(kind)
+        models[own].relax()
         var form = kind.isInteger ? NumberForm.whole : kind.form
         if !kind.isInteger, coder.bit(&head.isUsual) {
             form = NumberForm(rawValue: UInt8(coder.bits(count: 3))) ?? .whole
@@ -193,14 +224,14 @@ struct ColumnDecoder {
             }
             let base = state.baseWord(row, column)
             let thereContext = state.baseRows[row] == nil ? wasThere : base == nil ? 2 : 3
-            let isMissing = coder.bit(&models.isThere[thereContext])
+            let isMissing = coder.bit(&models[own].isThere[thereContext])
             wasThere = isMissing ? 1 : 0
             if isMissing { continue }
-            if coder.bit(&models.isRaw) {
+            if coder.bit(&models[own].isRaw) {
                 set(coder.bits(count: 64), row, column)
                 continue
             }
-            let residual = models.numbers.take(context: context, from: &coder)
+            let residual = models[own].numbers.take(context: context, from: &coder)
             context = (context << 1 | (residual == 0 ? 0 : 1)) & 3
             let compact = CompactNumber(
                 form: form, isInteger: kind.isInteger, span: state.span(row),

@@ -20,60 +20,52 @@ public struct EventEncoder: ~Copyable {
 
     private var zstd: ZstdCompressor
     private var packer = PackedNumbers()
-    private var names: [String] = []
-    private var nameIndex: [String: Int] = [:]
-    private var threads: [Int32] = []
-    private var threadIndex: [Int32: Int] = [:]
+    private var names = FirstSeen<String>()
+    private var threads = FirstSeen<Int32>()
     /// The last `a` and `b` of each name.
     private var last: [(a: UInt64, b: UInt64)] = []
-    private var columns: [[Int64]] = Array(repeating: [], count: 6)
+    private var rows: [EventRow] = []
+    private var column: [Int64] = []
     private var time: Nanoseconds = 0
     private var first = Nanoseconds.max
     private var latest: Nanoseconds = 0
 
     /// Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
-        do { zstd = try ZstdCompressor(level: 1) } catch { throw RecordingError(error) }
-        for column in columns.indices { columns[column].reserveCapacity(Self.capacity) }
+        do { zstd = try PackedNumbers.compressor() } catch { throw RecordingError(error) }
+        rows.reserveCapacity(Self.capacity)
     }
 
     /// Events since the last chunk.
-    public var count: Int { columns[0].count }
+    public var count: Int { rows.count }
 
     /// Whether the next chunk is due.
     public var isFull: Bool { count >= Self.capacity }
 
     /// Adds an event. When the chunk is full, `seal` it first.
     public mutating func append(_ event: KernelEvent) {
-        let name = place(of: event.name)
-        columns[0].append(Int64(bitPattern: event.monotonic &- time))
-        columns[1].append(Int64(name))
-        columns[2].append(Int64(place(of: event.tid)))
-        columns[3].append(Int64(event.cpu))
-        columns[4].append(Int64(bitPattern: event.a &- last[name].a))
-        columns[5].append(Int64(bitPattern: event.b &- last[name].b))
+        // The bytes of a name that tell most, cheaper than all: its length and its last ones.
+        let name = names.place(of: event.name, Self.hint(event.name))
+        if name == last.count { last.append((0, 0)) }
+        let thread = threads.place(of: event.tid, UInt8(truncatingIfNeeded: event.tid))
+        rows.append(
+            EventRow(
+                time: event.monotonic &- time, a: event.a &- last[name].a,
+                b: event.b &- last[name].b, name: Int32(truncatingIfNeeded: name),
+                thread: Int32(truncatingIfNeeded: thread), cpu: event.cpu))
         last[name] = (event.a, event.b)
         time = event.monotonic
         first = min(first, time)
         latest = max(latest, time)
     }
 
-    private mutating func place(of name: String) -> Int {
-        // Events of a kind often follow each other.
-        if let previous = columns[1].last, names[Int(previous)] == name { return Int(previous) }
-        if let known = nameIndex[name] { return known }
-        nameIndex[name] = names.count
-        names.append(name)
-        last.append((0, 0))
-        return names.count - 1
-    }
-
-    private mutating func place(of tid: Int32) -> Int {
-        if let previous = columns[2].last, threads[Int(previous)] == tid { return Int(previous) }
-        if let known = threadIndex[tid] { return known }
-        threadIndex[tid] = threads.count
-        threads.append(tid)
-        return threads.count - 1
+    /// Differs between most names: of their length, their last byte and the one in the middle.
+    @inline(__always)
+    private static func hint(_ name: String) -> UInt8 {
+        let bytes = name.utf8
+        guard let last = bytes.last else { return 0 }
+        let middle = bytes[bytes.index(bytes.startIndex, offsetBy: bytes.count / 2)]
+        return UInt8(truncatingIfNeeded: bytes.count) &* 31 ^ last &* 7 ^ middle
     }
 
     /// The chunk of the events since the last one, `nil` without any. `lost` counts events that
@@ -83,18 +75,20 @@ public struct EventEncoder: ~Copyable {
         guard count > 0 else { return nil }
         var (writer, table) = (ByteWriter(), ByteWriter())
         writer.reserve(count * 4)
-        table.number(names.count)
-        for name in names { table.text(name) }
+        table.number(names.values.count)
+        for name in names.values { table.text(name) }
         Section.write(EventPart.names.rawValue, form: 1, table.bytes, to: &writer)
         table = ByteWriter()
-        table.number(threads.count)
-        for tid in threads { table.signed(Int64(tid)) }
+        table.number(threads.values.count)
+        for tid in threads.values { table.signed(Int64(tid)) }
         Section.write(EventPart.threads.rawValue, form: 1, table.bytes, to: &writer)
         do {
-            for (index, column) in columns.enumerated() {
-                try packer.write(
-                    column, EventPart.time.rawValue + UInt64(index), &zstd, to: &writer)
-            }
+            try write(.time, &writer) { Int64(bitPattern: $0.time) }
+            try write(.name, &writer) { Int64($0.name) }
+            try write(.thread, &writer) { Int64($0.thread) }
+            try write(.cpu, &writer) { Int64($0.cpu) }
+            try write(.a, &writer) { Int64(bitPattern: $0.a) }
+            try write(.b, &writer) { Int64(bitPattern: $0.b) }
         } catch {
             throw RecordingError(error)
         }
@@ -107,21 +101,49 @@ public struct EventEncoder: ~Copyable {
         return chunk
     }
 
+    @inline(__always)
+    private mutating func write(
+        _ part: EventPart, _ writer: inout ByteWriter, _ number: (EventRow) -> Int64
+    ) throws(LibraryError) {
+        if column.count < rows.count { column = Array(repeating: 0, count: rows.count) }
+        Self.take(rows, number, into: &column)
+        let numbers = column
+        try packer.write(
+            numbers.span.extracting(first: rows.count), part.rawValue, &zstd, to: &writer)
+    }
+
+    @inline(__always)
+    private static func take(
+        _ rows: [EventRow], _ number: (EventRow) -> Int64, into column: inout [Int64]
+    ) {
+        let rows = rows.span
+        var out = column.mutableSpan
+        for index in rows.indices { out[index] = number(rows[index]) }
+    }
+
     private mutating func restart() {
-        names.removeAll(keepingCapacity: true)
-        nameIndex.removeAll(keepingCapacity: true)
-        threads.removeAll(keepingCapacity: true)
-        threadIndex.removeAll(keepingCapacity: true)
+        names.removeAll()
+        threads.removeAll()
         last.removeAll(keepingCapacity: true)
-        for index in columns.indices { columns[index].removeAll(keepingCapacity: true) }
+        rows.removeAll(keepingCapacity: true)
         (time, first, latest) = (0, .max, 0)
     }
+}
+
+/// An event before it is packed, with all but its CPU put in relation to those before it.
+private struct EventRow {
+    var time: UInt64
+    var a: UInt64
+    var b: UInt64
+    var name: Int32
+    var thread: Int32
+    var cpu: UInt16
 }
 
 /// Reads chunks of kernel events.
 public struct EventDecoder: ~Copyable {
     /// The most events that a chunk can have.
-    public static let limit = 1 << 20
+    public static let limit = 1 << 18
 
     private var zstd: ZstdDecompressor
     private var packer = PackedNumbers()
@@ -151,10 +173,16 @@ public struct EventDecoder: ~Copyable {
         for section in sections {
             guard let part = EventPart(rawValue: section.id), part.rawValue >= 10,
                 part != .name, part != .thread,
-                try packer.read(section, count: count, &zstd, into: &column)
+                try read(section, count)
             else { continue }
             try place(part, names.count, places, &events)
         }
+    }
+
+    /// Reads `count` numbers into `column`; `false` for a form that this version does not know.
+    private mutating func read(_ section: Section, _ count: Int) throws(RecordingError) -> Bool {
+        if column.count < count { column = Array(repeating: 0, count: count) }
+        return try packer.read(section, count: count, &zstd, into: &column)
     }
 
     private static func names(_ sections: [Section]) throws(RecordingError) -> [String] {
@@ -173,7 +201,7 @@ public struct EventDecoder: ~Copyable {
         _ names: [String], _ sections: [Section], _ events: inout [KernelEvent]
     ) throws(RecordingError) -> [Int64] {
         guard let section = sections.first(where: { $0.id == EventPart.name.rawValue }),
-            try packer.read(section, count: events.count, &zstd, into: &column)
+            try read(section, events.count)
         else { return [] }
         for index in events.indices {
             guard column[index] >= 0, column[index] < names.count else {
@@ -192,7 +220,7 @@ public struct EventDecoder: ~Copyable {
                 $0.id == EventPart.threads.rawValue && $0.form == 1
             }),
             let section = sections.first(where: { $0.id == EventPart.thread.rawValue }),
-            try packer.read(section, count: events.count, &zstd, into: &column)
+            try read(section, events.count)
         else { return }
         var (reader, threads): (ByteReader, [Int32]) = (ByteReader(table.bytes), [])
         let count = reader.count()
@@ -220,7 +248,7 @@ public struct EventDecoder: ~Copyable {
                 events[index].cpu = UInt16(truncatingIfNeeded: column[index])
             }
         case .a, .b:
-            guard places.count == events.count else { return }
+            guard places.count >= events.count else { return }
             var last = [UInt64](repeating: 0, count: nameCount)
             for index in events.indices {
                 let name = Int(places[index])

@@ -26,15 +26,15 @@ struct HistogramModels {
 
     /// Writes `histogram`; `base` is the key's of the same LUN.
     mutating func put(
-        _ histogram: LatencyHistogram?, base: LatencyHistogram?, to coder: inout RangeEncoder
+        _ histogram: LatencyHistogram?, base: HistogramBase, to coder: inout RangeEncoder
     ) {
-        isThere.put(histogram == nil ? 0 : 1, context: base == nil ? 0 : 1, to: &coder)
+        isThere.put(histogram == nil ? 0 : 1, context: base.isThere ? 1 : 0, to: &coder)
         guard let histogram else { return }
         let buckets = histogram.buckets
-        if let base, let shape = HistogramShape(base) {
+        if let shape = base.shape {
             let requests = histogram.count
-            total.put(Int64(bitPattern: requests &- base.count), context: 0, to: &coder)
-            if requests > 0 { put(buckets[...], requests, shape, to: &coder) }
+            total.put(Int64(bitPattern: requests &- shape.requests), context: 0, to: &coder)
+            if requests > 0 { put(buckets, shape, to: &coder) }
         } else {
             putSparse(buckets[...], to: &coder)
         }
@@ -43,25 +43,25 @@ struct HistogramModels {
     }
 
     private mutating func put(
-        _ buckets: ArraySlice<LatencyHistogram.Bucket>, _ requests: UInt64,
-        _ shape: HistogramShape, to coder: inout RangeEncoder
+        _ buckets: [LatencyHistogram.Bucket], _ shape: HistogramShape,
+        to coder: inout RangeEncoder
     ) {
         let inside = buckets.drop { $0.index < shape.first }.prefix { $0.index <= shape.last }
         putSparse(buckets[buckets.startIndex..<inside.startIndex], to: &coder)
         putSparse(buckets[inside.endIndex..<buckets.endIndex], to: &coder)
-        var left = inside.reduce(UInt64(0)) { $0 + UInt64($1.count) }
-        var (at, weight) = (inside.startIndex, shape.weight)
-        for place in shape.weights.indices where left > 0 {
-            if place == shape.weights.count - 1 { break }
-            let expected = Double(left) * shape.weights[place] / max(weight, shape.weights[place])
-            weight -= shape.weights[place]
+        var left = inside.reduce(UInt64(0)) { $0 &+ UInt64($1.count) }
+        var (at, weight) = (0, shape.weight)
+        let (weights, counts) = (shape.weights.span, inside.span)
+        for place in weights.indices where left > 0 && place < weights.count &- 1 {
+            let expected = Expectation(left, weights[place], of: weight)
+            weight -= weights[place]
             var count: UInt64 = 0
-            if at < inside.endIndex, Int(inside[at].index) == Int(shape.first) + place {
-                count = UInt64(inside[at].count)
-                at += 1
+            if at < counts.count, Int(counts[at].index) == Int(shape.first) &+ place {
+                count = UInt64(counts[at].count)
+                at &+= 1
             }
-            put(count, Expectation(expected), limit: left, to: &coder)
-            left -= count
+            put(count, expected, limit: left, to: &coder)
+            left &-= count
         }
     }
 
@@ -103,13 +103,13 @@ struct HistogramModels {
 
     /// Reads a histogram of at most `room` buckets, and takes them off it.
     mutating func take(
-        base: LatencyHistogram?, room: inout Int, from coder: inout RangeDecoder
+        base: HistogramBase, room: inout Int, from coder: inout RangeDecoder
     ) throws(RecordingError) -> LatencyHistogram? {
-        guard isThere.take(context: base == nil ? 0 : 1, from: &coder) != 0 else { return nil }
+        guard isThere.take(context: base.isThere ? 1 : 0, from: &coder) != 0 else { return nil }
         var buckets: [LatencyHistogram.Bucket] = []
-        if let base, let shape = HistogramShape(base) {
+        if let shape = base.shape {
             let difference = total.take(context: 0, from: &coder)
-            let requests = base.count &+ UInt64(bitPattern: difference)
+            let requests = shape.requests &+ UInt64(bitPattern: difference)
             // A histogram counts fewer: 1056 buckets of 32 bits.
             guard requests < 1 << 43 else { throw malformed("a histogram counts too much") }
             if requests > 0 { buckets = try take(requests, shape, from: &coder) }
@@ -131,12 +131,12 @@ struct HistogramModels {
         guard outside <= requests else { throw malformed("a histogram does not add up") }
         var (left, weight) = (requests - outside, shape.weight)
         var buckets = below
-        for place in shape.weights.indices where left > 0 {
-            let expected = Double(left) * shape.weights[place] / max(weight, shape.weights[place])
-            weight -= shape.weights[place]
-            let isLast = place == shape.weights.count - 1
-            let count =
-                isLast ? left : try take(Expectation(expected), limit: left, from: &coder)
+        let weights = shape.weights.span
+        for place in weights.indices where left > 0 {
+            let expected = Expectation(left, weights[place], of: weight)
+            weight -= weights[place]
+            let isLast = place == weights.count &- 1
+            let count = isLast ? left : try take(expected, limit: left, from: &coder)
             guard count > 0 else { continue }
             left -= count
             buckets.append(
@@ -213,24 +213,46 @@ private struct Expectation {
     static let steps = 16
     /// Below 8 counts are written one by one.
     let isSmall: Bool
-    let about: Int64
     let index: Int
+    private let expected: Double
 
-    init(_ expected: Double) {
+    /// Of `left` requests the share of `weight` in `all`.
+    @inline(__always)
+    init(_ left: UInt64, _ weight: Double, of all: Double) {
+        expected = Double(Int64(bitPattern: left)) * weight / max(all, weight)
         isSmall = expected < 8
-        about = Int64(min(expected, 1e15).rounded())
         // The exponent and the first bit of the significand: the same on every machine.
-        let halves = Int(min(max(expected, 1.0 / 64), 4096).bitPattern >> 51) - (1023 - 6) * 2
+        let bits = min(max(expected, 1.0 / 64), 4096).bitPattern >> 51
+        let halves = Int(truncatingIfNeeded: bits) &- (1023 - 6) * 2
         index = min(max(halves, 0), Self.classes - 1)
     }
+
+    /// The whole number next to it.
+    var about: Int64 { Int64(min(expected, 1e15).rounded()) }
+}
+
+/// The key's histogram of a LUN, as far as others are compared with it.
+struct HistogramBase: Sendable {
+    var isThere = false
+    /// `nil` for one that counts nothing.
+    var shape: HistogramShape?
+
+    init(_ histogram: LatencyHistogram?) {
+        isThere = histogram != nil
+        shape = histogram.flatMap { HistogramShape($0) }
+    }
+
+    static let none = HistogramBase(nil)
 }
 
 /// How the key's requests lay, smoothed, over the buckets it uses and some around them.
-private struct HistogramShape {
+struct HistogramShape: Sendable {
     /// Buckets at either side that are taken to be possible.
     private static let margin = (below: 6, above: 16)
     private static let reach = 6
 
+    /// Requests that it counts.
+    let requests: UInt64
     let first: UInt16
     private(set) var weights: [Double]
     private(set) var weight = 0.0
@@ -241,6 +263,7 @@ private struct HistogramShape {
         let first = max(0, Int(lowest.index) - Self.margin.below)
         let last = min(LatencyBuckets.count - 1, Int(highest.index) + Self.margin.above)
         self.first = UInt16(first)
+        requests = base.count
         let (count, reach) = (last - first + 1, Self.reach)
         var counts = [Double](repeating: 0, count: count + 2 * reach + 1)
         for bucket in base.buckets {

@@ -67,7 +67,9 @@ struct CompactNumber {
             case .quotient: value > 0 ? Double(other) / value : 0
             }
         guard abs(scaled) < Self.limit else { return nil }
-        let number = Int64(scaled.rounded())
+        // Rounded so, no function is called. Where half a unit is lost the number does not come
+        // back, and is written as it is.
+        let number = Int64(scaled + (scaled < 0 ? -0.5 : 0.5))
         return expand(number) == word ? number : nil
     }
 

@@ -9,7 +9,17 @@ struct NumberModels {
     /// A tree of 64 leaves: the number of significant bits but one.
     var width = [BitModel](repeating: BitModel(), count: 64)
     /// The two bits after the highest, by width.
-    var upper = [BitModel](repeating: BitModel(), count: 256)
+    var upper = [BitModel](repeating: BitModel(confidence: 4), count: 256)
+
+    /// Makes what was learnt of one column a first guess for the next.
+    mutating func relax(to confidence: UInt16) {
+        zero.0.relax(to: confidence)
+        zero.1.relax(to: confidence)
+        zero.2.relax(to: confidence)
+        zero.3.relax(to: confidence)
+        sign.relax(to: confidence)
+        for index in width.indices { width[index].relax(to: confidence) }
+    }
 
     @inline(__always)
     private mutating func withZero<Result>(

@@ -3,7 +3,8 @@ internal import Libraries
 /// A column of whole numbers, packed: the number of bits of each, which zstd makes small, and the
 /// bits themselves, which nothing can make smaller.
 ///
-/// Buffers are kept from column to column.
+/// Buffers are kept from column to column, and loops go over spans: a look at an array's owner for
+/// each number costs as much as packing it.
 struct PackedNumbers {
     private var words: [UInt64] = []
     private var widths: [UInt8] = []
@@ -20,123 +21,144 @@ struct PackedNumbers {
         case widthsZstd = 5
     }
 
+    /// The compressor of columns: bytes that repeat do so in long runs or by chance.
+    static func compressor() throws(LibraryError) -> ZstdCompressor {
+        try ZstdCompressor(level: 1, search: (shortest: 7, tableBits: 8))
+    }
+
     // MARK: Writing
 
     /// Writes `numbers` as the section `id`.
     mutating func write(
-        _ numbers: [Int64], _ id: UInt64, _ zstd: inout ZstdCompressor, to writer: inout ByteWriter
+        _ numbers: Span<Int64>, _ id: UInt64, _ zstd: inout ZstdCompressor,
+        to writer: inout ByteWriter
     ) throws(LibraryError) {
         let survey = Survey(numbers)
         var content = ByteWriter()
         let form: Form
         if survey.isConstant {
-            content.signed(numbers.first ?? 0)
+            content.signed(numbers.isEmpty ? 0 : numbers[0])
             form = .constant
-        } else if survey.lowest >= 0, survey.highest <= 255 {
-            let bytes = numbers.map { UInt8(truncatingIfNeeded: $0) }
-            form = try Self.compress(bytes, &zstd, to: &content) ? .bytesZstd : .bytes
         } else {
-            form = try writeWidths(numbers, survey, &zstd, to: &content) ? .widthsZstd : .widths
+            if widths.count < numbers.count {
+                widths = Array(repeating: 0, count: numbers.count)
+                words = Array(repeating: 0, count: numbers.count &+ 1)
+            }
+            if survey.areBytes {
+                takeBytes(numbers)
+                form = try compress(numbers.count, &zstd, to: &content) ? .bytesZstd : .bytes
+            } else {
+                let wordCount = Self.takeWidths(numbers, survey, &widths, &words)
+                content.reserve(wordCount &* 8 &+ numbers.count)
+                content.byte(UInt8(truncatingIfNeeded: survey.shift) | (survey.isSigned ? 0x80 : 0))
+                content.number(wordCount)
+                content.words(words.span.extracting(first: wordCount))
+                form = try compress(numbers.count, &zstd, to: &content) ? .widthsZstd : .widths
+            }
         }
         Section.write(id, form: form.rawValue, content.bytes, to: &writer)
     }
 
     /// What all numbers of a column have in common.
     private struct Survey {
-        var lowest = Int64.max
-        var highest = Int64.min
+        /// The bits that any number has, and those that not all have alike.
+        private var union: Int64 = 0
+        private var differing: Int64 = 0
+        var isConstant: Bool { differing == 0 }
+        var isSigned: Bool { union < 0 }
+        var areBytes: Bool { union & ~0xFF == 0 }
         /// Bits that are 0 at the end of every number.
-        var shift = 0
-        var isConstant: Bool { lowest >= highest }
+        var shift: Int64 { union == 0 ? 0 : Int64(union.trailingZeroBitCount) }
 
-        init(_ numbers: [Int64]) {
-            var union: Int64 = 0
-            for number in numbers {
-                lowest = min(lowest, number)
-                highest = max(highest, number)
-                union |= number
+        init(_ numbers: Span<Int64>) {
+            guard !numbers.isEmpty else { return }
+            let first = numbers[0]
+            var (union, differing): (Int64, Int64) = (0, 0)
+            for index in numbers.indices {
+                union |= numbers[index]
+                differing |= numbers[index] ^ first
             }
-            shift = union == 0 ? 0 : union.trailingZeroBitCount
+            (self.union, self.differing) = (union, differing)
         }
     }
 
-    /// `bytes`, compressed if that makes them fewer: whether it did.
-    private static func compress(
-        _ bytes: [UInt8], _ zstd: inout ZstdCompressor, to writer: inout ByteWriter
+    /// Appends the first `count` of `widths`, compressed if that makes them fewer: whether it did.
+    private func compress(
+        _ count: Int, _ zstd: inout ZstdCompressor, to writer: inout ByteWriter
     ) throws(LibraryError) -> Bool {
-        let packed = try zstd.compress(bytes)
-        writer.append(packed.count < bytes.count ? packed : bytes)
-        return packed.count < bytes.count
+        let packed = try zstd.compress(widths.span.extracting(first: count))
+        if packed.count < count {
+            writer.append(packed)
+            return true
+        }
+        writer.append(widths.prefix(count))
+        return false
     }
 
-    /// The shift and sign (a byte), the length of the bits, the bits, the widths.
-    private mutating func writeWidths(
-        _ numbers: [Int64], _ survey: Survey, _ zstd: inout ZstdCompressor,
-        to writer: inout ByteWriter
-    ) throws(LibraryError) -> Bool {
-        let isSigned = survey.lowest < 0
-        writer.byte(UInt8(survey.shift) | (isSigned ? 0x80 : 0))
-        widths.removeAll(keepingCapacity: true)
-        words.removeAll(keepingCapacity: true)
-        var (word, used): (UInt64, UInt64) = (0, 0)
-        for number in numbers {
-            let shifted = number >> Int64(survey.shift)
-            let value = isSigned ? zigzag(shifted) : UInt64(bitPattern: shifted)
+    private mutating func takeBytes(_ numbers: Span<Int64>) {
+        var bytes = widths.mutableSpan
+        for index in numbers.indices { bytes[index] = UInt8(truncatingIfNeeded: numbers[index]) }
+    }
+
+    /// Fills `widths`, and `words` with the bits: how many words.
+    private static func takeWidths(
+        _ numbers: Span<Int64>, _ survey: Survey, _ widths: inout [UInt8], _ words: inout [UInt64]
+    ) -> Int {
+        var widths = widths.mutableSpan
+        var words = words.mutableSpan
+        let (shift, sign) = (survey.shift, survey.isSigned ? Int64(1) : 0)
+        var (word, used, place): (UInt64, UInt64, Int) = (0, 0, 0)
+        for index in numbers.indices {
+            let shifted = numbers[index] &>> shift
+            // Zigzag where there are signs, else the number itself.
+            let value = UInt64(bitPattern: shifted &<< sign ^ shifted &>> 63)
             let width = 64 &- value.leadingZeroBitCount
-            widths.append(UInt8(truncatingIfNeeded: width))
-            guard width > 1 else { continue }
+            widths[index] = UInt8(truncatingIfNeeded: width)
             // The highest bit is 1, which the width says.
-            let count = UInt64(width &- 1)
-            let bits = value & (1 << count &- 1)
-            word |= bits << used
-            used &+= count
-            if used >= 64 {
-                words.append(word)
-                used &-= 64
-                word = used > 0 ? bits >> (count &- used) : 0
-            }
+            let count = UInt64(truncatingIfNeeded: width &- (width == 0 ? 0 : 1))
+            let bits = value & (1 &<< count &- 1)
+            word |= bits &<< used
+            words[place] = word
+            // No branch: whether a word is full cannot be foretold.
+            let (rest, total) = (bits &>> (64 &- used), used &+ count)
+            word = total >= 64 ? rest : word
+            place &+= Int(truncatingIfNeeded: total >> 6)
+            used = total & 63
         }
-        if used > 0 { words.append(word) }
-        writer.number(words.count)
-        for word in words {
-            var rest = word
-            for _ in 0..<8 {
-                writer.byte(UInt8(truncatingIfNeeded: rest))
-                rest >>= 8
-            }
-        }
-        return try Self.compress(widths, &zstd, to: &writer)
+        if used > 0 { words[place] = word }
+        return place &+ (used > 0 ? 1 : 0)
     }
 
     // MARK: Reading
 
-    /// The numbers of `section`, `count` of them, into `numbers`; `false` for a form that this
-    /// version does not know.
+    /// The numbers of `section`, `count` of them, into `numbers` from `start` on, where there must
+    /// be room; `false` for a form that this version does not know.
     mutating func read(
         _ section: Section, count: Int, _ zstd: inout ZstdDecompressor,
-        into numbers: inout [Int64]
+        into numbers: inout [Int64], from start: Int = 0
     ) throws(RecordingError) -> Bool {
         guard let form = Form(rawValue: section.form) else { return false }
-        numbers.removeAll(keepingCapacity: true)
         var reader = ByteReader(section.bytes)
         switch form {
         case .constant:
             let number = reader.signed()
-            numbers.append(contentsOf: repeatElement(number, count: count))
+            var out = numbers.mutableSpan
+            for index in 0..<count { out[start &+ index] = number }
         case .bytes, .bytesZstd:
             let bytes = try Self.unpack(
                 reader.take(reader.left), count, isPacked: form == .bytesZstd, &zstd)
-            for byte in bytes { numbers.append(Int64(byte)) }
+            var out = numbers.mutableSpan
+            let span = bytes.span
+            for index in 0..<count { out[start &+ index] = Int64(span[index]) }
         case .widths, .widthsZstd:
             try readWidths(
-                &reader, count, isPacked: form == .widthsZstd, &zstd, into: &numbers)
+                &reader, count, isPacked: form == .widthsZstd, &zstd, into: &numbers, start)
         }
-        guard !reader.isBroken, numbers.count == count else {
-            throw malformed("a column is cut short")
-        }
+        guard !reader.isBroken else { throw malformed("a column is cut short") }
         return true
     }
 
+    /// Exactly `count` bytes.
     private static func unpack(
         _ bytes: ArraySlice<UInt8>, _ count: Int, isPacked: Bool, _ zstd: inout ZstdDecompressor
     ) throws(RecordingError) -> ArraySlice<UInt8> {
@@ -153,47 +175,48 @@ struct PackedNumbers {
 
     private mutating func readWidths(
         _ reader: inout ByteReader, _ count: Int, isPacked: Bool, _ zstd: inout ZstdDecompressor,
-        into numbers: inout [Int64]
+        into numbers: inout [Int64], _ start: Int
     ) throws(RecordingError) {
         let head = reader.byte()
         let (shift, isSigned) = (Int64(head & 0x3F), head & 0x80 != 0)
         let wordCount = reader.count()
         guard wordCount <= reader.left / 8 else { throw malformed("a column is cut short") }
-        // One word more, so that a number's bits can always be taken from two.
-        takeWords(reader.take(wordCount &* 8), count: wordCount)
-        let widths = try Self.unpack(reader.take(reader.left), count, isPacked: isPacked, &zstd)
+        // Two words more, so that a number's bits, if only none, can always be taken from two.
+        if words.count < wordCount &+ 2 { words = Array(repeating: 0, count: wordCount &+ 2) }
+        words.replaceFirst(littleEndian: reader.take(wordCount &* 8))
+        let bytes = try Self.unpack(reader.take(reader.left), count, isPacked: isPacked, &zstd)
+        let widths = bytes.span
+        try Self.check(widths, wordCount)
+        let (sign, signs): (UInt64, UInt64) = isSigned ? (1, .max) : (0, 0)
+        let words = words.span
+        var out = numbers.mutableSpan
         var position: UInt64 = 0
-        let end = UInt64(wordCount) &* 64
-        for width in widths {
-            guard width > 1 else {
-                let value = UInt64(width)
-                numbers.append((isSigned ? unzigzag(value) : Int64(value)) << shift)
-                continue
-            }
-            let bits = UInt64(width &- 1)
-            guard width <= 64, position &+ bits <= end else {
-                throw malformed("a column has too few bits")
-            }
-            let (index, offset) = (Int(truncatingIfNeeded: position >> 6), position & 63)
-            // A shift by 64 gives 0.
-            let taken = words[index] >> offset | words[index &+ 1] << (64 &- offset)
-            let value = (taken & (1 << bits &- 1)) | 1 << bits
-            numbers.append((isSigned ? unzigzag(value) : Int64(bitPattern: value)) << shift)
+        for index in 0..<count {
+            let width = UInt64(widths[index])
+            let bits = width &- (width == 0 ? 0 : 1)
+            let (place, offset) = (Int(truncatingIfNeeded: position >> 6), position & 63)
+            // Two shifts, as one by 64 is none.
+            let taken = words[place] &>> offset | (words[place &+ 1] &<< 1) &<< (63 &- offset)
+            let top = width == 0 ? 0 : UInt64(1) &<< bits
+            let value = (taken & (1 &<< bits &- 1)) | top
+            let number = value &>> sign ^ (0 &- (value & 1)) & signs
+            out[start &+ index] = Int64(bitPattern: number) &<< shift
             position &+= bits
         }
     }
 
-    private mutating func takeWords(_ bytes: ArraySlice<UInt8>, count: Int) {
-        words.removeAll(keepingCapacity: true)
-        var at = bytes.startIndex
-        for _ in 0..<count {
-            var word: UInt64 = 0
-            for shift in stride(from: UInt64(0), to: 64, by: 8) {
-                word |= UInt64(bytes[at]) &<< shift
-                at &+= 1
-            }
-            words.append(word)
+    /// That no width is too large, and that their bits are there.
+    private static func check(
+        _ widths: Span<UInt8>, _ wordCount: Int
+    ) throws(RecordingError) {
+        var (widest, sum): (UInt8, Int) = (0, 0)
+        for index in widths.indices {
+            let width = widths[index]
+            widest = max(widest, width)
+            sum &+= Int(width &- (width == 0 ? 0 : 1))
         }
-        words.append(0)
+        guard widest <= 64, sum <= wordCount &* 64 else {
+            throw malformed("a column has too few bits")
+        }
     }
 }

@@ -5,6 +5,12 @@ struct BitModel: Sendable {
     private(set) var probability: UInt16 = 0x8000
     private var count: UInt16 = 0
 
+    /// Even odds; `confidence` is how many decisions these count as.
+    init(confidence: UInt16 = 0) { count = confidence }
+
+    /// Forgets so much that what it knows counts as `confidence` decisions at most.
+    mutating func relax(to confidence: UInt16) { count = min(count, confidence) }
+
     /// Learns that the decision was `bit`.
     @inline(__always)
     mutating func learn(_ bit: Bool) {

@@ -25,6 +25,16 @@ enum RequestPart: UInt64 {
     case head = 24
     case sector = 25
     case byteCount = 26
+
+    /// The columns, as they are written.
+    static let columns: [RequestPart] = [
+        .presence, .end, .published, .completed, .submitted, .popped, .queued, .shared, .kicked,
+        .notified, .type, .status, .lun, .queue, .head, .sector, .byteCount,
+    ]
+
+    /// The place of a column among others.
+    var column: Int { Int(rawValue &- RequestPart.presence.rawValue) }
+    static let columnCount = 17
 }
 
 /// A LUN of a chunk of requests.
@@ -49,25 +59,29 @@ public struct RequestSummary: Sendable, Equatable {
     public var latencies: ClosedRange<Nanoseconds>?
 }
 
-/// What one request leaves for the next: both sides keep the same.
+/// What one request leaves for the next on its LUN: both sides keep the same.
 struct RequestHistory {
-    /// Of one LUN.
-    struct LUN {
-        var end: UInt64 = 0
-        var kicked: UInt64 = 0
-        var notified: UInt64 = 0
-    }
-    var luns: [LUN]
-    var end: UInt64 = 0
+    /// The sector after the last one of its data.
+    var sector: UInt64 = 0
+    var kicked: UInt64 = 0
+    var notified: UInt64 = 0
 }
 
-/// The stamps that lead from one to the next, the last first; each is written as its distance from
-/// the one after it that is known.
+/// Bits of stamps, and the stamps that lead from one to the next, the last first: each is written
+/// as its distance from the one after it that is known.
 enum StampChain {
     static let bits: [(part: RequestPart, bit: UInt8)] = [
-        (.published, 5), (.completed, 4), (.submitted, 3), (.popped, 2), (.queued, 0),
+        (.published, published), (.completed, completed), (.submitted, submitted),
+        (.popped, popped), (.queued, queued),
     ]
+    /// The bits of these.
+    static let all = queued | popped | submitted | completed | published
+    static let queued: UInt8 = 1 << 0
     static let kicked: UInt8 = 1 << 1
+    static let popped: UInt8 = 1 << 2
+    static let submitted: UInt8 = 1 << 3
+    static let completed: UInt8 = 1 << 4
+    static let published: UInt8 = 1 << 5
     static let notified: UInt8 = 1 << 6
     static let reaped: UInt8 = 1 << 7
 }
@@ -79,17 +93,15 @@ public struct RequestEncoder: ~Copyable {
 
     private var zstd: ZstdCompressor
     private var events: [IOEvent] = []
-    private var column: [Int64] = []
-    private var kicks: [Int64] = []
-    private var notifications: [Int64] = []
-    private var after: [UInt64] = []
+    /// Whether a LUN occurs, by its index.
+    private var occurs: [Bool] = []
+    private var columns = RequestColumns()
     private var packer = PackedNumbers()
 
     /// Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
-        do { zstd = try ZstdCompressor(level: 1) } catch { throw RecordingError(error) }
+        do { zstd = try PackedNumbers.compressor() } catch { throw RecordingError(error) }
         events.reserveCapacity(Self.capacity)
-        column.reserveCapacity(Self.capacity)
     }
 
     /// Requests since the last chunk.
@@ -100,7 +112,14 @@ public struct RequestEncoder: ~Copyable {
 
     /// Adds a request. When the chunk is full, `seal` it first: requests beyond are added all the
     /// same.
-    public mutating func append(_ event: IOEvent) { events.append(event) }
+    public mutating func append(_ event: IOEvent) {
+        events.append(event)
+        let lun = Int(event.lun)
+        if lun >= occurs.count {
+            occurs += Array(repeating: false, count: lun + 1 - occurs.count)
+        }
+        if !occurs[lun] { occurs[lun] = true }
+    }
 
     /// The chunk of the requests since the last one, `nil` without any. `names` are the LUNs' by
     /// index; `lost` counts requests that were lost since the last chunk.
@@ -108,8 +127,9 @@ public struct RequestEncoder: ~Copyable {
         names: [String], lost: UInt32 = 0
     ) throws(RecordingError) -> Chunk? {
         guard !events.isEmpty else { return nil }
-        let times = RequestTimes(events)
-        let (luns, places) = Self.table(events, names)
+        let (luns, places) = table(names)
+        columns.take(events, places, lunCount: luns.count)
+        let times = columns.times
         var writer = ByteWriter()
         writer.reserve(events.count * 16)
         Section.write(
@@ -117,8 +137,13 @@ public struct RequestEncoder: ~Copyable {
         Section.write(
             RequestPart.luns.rawValue, form: 1, Self.packed(luns), to: &writer)
         do {
-            try writeStamps(places, luns.count, to: &writer)
-            try writeRest(places, luns.count, to: &writer)
+            let numbers = columns.numbers
+            for part in RequestPart.columns {
+                let range = columns.range(part)
+                if range.isEmpty { continue }
+                try packer.write(
+                    numbers.span.extracting(range), part.rawValue, &zstd, to: &writer)
+            }
         } catch {
             throw RecordingError(error)
         }
@@ -129,17 +154,15 @@ public struct RequestEncoder: ~Copyable {
             payload: writer.bytes)
         chunk.lost = lost
         events.removeAll(keepingCapacity: true)
+        for index in occurs.indices { occurs[index] = false }
         return chunk
     }
 
     /// The LUNs that occur, in order, and the place of each index among them.
-    private static func table(
-        _ events: [IOEvent], _ names: [String]
-    ) -> (luns: [RequestLUN], places: [Int]) {
-        var places = [Int](repeating: -1, count: Int(events.reduce(0) { max($0, $1.lun) }) + 1)
+    private func table(_ names: [String]) -> (luns: [RequestLUN], places: [Int]) {
+        var places = [Int](repeating: 0, count: occurs.count)
         var luns: [RequestLUN] = []
-        for event in events { places[Int(event.lun)] = 0 }
-        for index in places.indices where places[index] == 0 {
+        for index in occurs.indices where occurs[index] {
             places[index] = luns.count
             luns.append(
                 RequestLUN(
@@ -154,135 +177,6 @@ public struct RequestEncoder: ~Copyable {
         for lun in luns {
             writer.number(UInt64(lun.index))
             writer.text(lun.name)
-        }
-        return writer.bytes
-    }
-
-    // MARK: Columns
-
-    private mutating func put(
-        _ part: RequestPart, _ writer: inout ByteWriter, _ number: (IOEvent) -> Int64
-    ) throws(LibraryError) {
-        column.removeAll(keepingCapacity: true)
-        for event in events { column.append(number(event)) }
-        try packer.write(column, part.rawValue, &zstd, to: &writer)
-    }
-
-    private mutating func writeStamps(
-        _ places: [Int], _ lunCount: Int, to writer: inout ByteWriter
-    ) throws(LibraryError) {
-        try put(.presence, &writer) { Int64($0.knownStamps) }
-        var last: UInt64 = 0
-        try put(.end, &writer) { event in
-            let end = event.lastKnownStamp
-            defer { last = end }
-            return Int64(bitPattern: end &- last)
-        }
-        // The stamp after the one that is written, of each request.
-        after.removeAll(keepingCapacity: true)
-        for event in events { after.append(event.lastKnownStamp) }
-        for (part, bit) in StampChain.bits {
-            column.removeAll(keepingCapacity: true)
-            for index in events.indices {
-                let stamp = events[index].stamp(bit)
-                if stamp == 0 { continue }
-                column.append(Int64(bitPattern: after[index] &- stamp))
-                after[index] = stamp
-            }
-            if !column.isEmpty {
-                try packer.write(column, part.rawValue, &zstd, to: &writer)
-            }
-        }
-        try writeSignals(places, lunCount, to: &writer)
-    }
-
-    /// Kicks and notifications, which several requests often share.
-    private mutating func writeSignals(
-        _ places: [Int], _ lunCount: Int, to writer: inout ByteWriter
-    ) throws(LibraryError) {
-        var history = RequestHistory(
-            luns: Array(repeating: RequestHistory.LUN(), count: lunCount))
-        kicks.removeAll(keepingCapacity: true)
-        notifications.removeAll(keepingCapacity: true)
-        column.removeAll(keepingCapacity: true)
-        for event in events {
-            let place = places[Int(event.lun)]
-            var shared: Int64 = 0
-            if event.kicked != 0 {
-                if event.kicked == history.luns[place].kicked {
-                    shared |= 1
-                } else {
-                    kicks.append(Int64(bitPattern: event.kicked &- event.kickReference))
-                    history.luns[place].kicked = event.kicked
-                }
-            }
-            if event.notified != 0 {
-                if event.notified == history.luns[place].notified {
-                    shared |= 2
-                } else {
-                    notifications.append(
-                        Int64(bitPattern: event.notified &- event.notificationReference))
-                    history.luns[place].notified = event.notified
-                }
-            }
-            column.append(shared)
-        }
-        try packer.write(column, RequestPart.shared.rawValue, &zstd, to: &writer)
-        if !kicks.isEmpty {
-            try packer.write(kicks, RequestPart.kicked.rawValue, &zstd, to: &writer)
-        }
-        if !notifications.isEmpty {
-            try packer.write(
-                notifications, RequestPart.notified.rawValue, &zstd, to: &writer)
-        }
-    }
-
-    private mutating func writeRest(
-        _ places: [Int], _ lunCount: Int, to writer: inout ByteWriter
-    ) throws(LibraryError) {
-        try put(.type, &writer) { Int64($0.type) }
-        try put(.status, &writer) { Int64($0.status) }
-        try put(.lun, &writer) { Int64(places[Int($0.lun)]) }
-        try put(.queue, &writer) { Int64($0.queue) }
-        try put(.head, &writer) { Int64($0.head) }
-        var ends = [UInt64](repeating: 0, count: lunCount)
-        try put(.sector, &writer) { event in
-            let place = places[Int(event.lun)]
-            defer { ends[place] = event.sector &+ UInt64(event.byteCount) / 512 }
-            return Int64(bitPattern: event.sector &- ends[place])
-        }
-        try put(.byteCount, &writer) { Int64($0.byteCount) }
-    }
-}
-
-/// The times of a chunk's requests.
-private struct RequestTimes {
-    var first = Nanoseconds.max
-    var last: Nanoseconds = 0
-    var shortest = Nanoseconds.max
-    var longest: Nanoseconds = 0
-
-    init(_ events: [IOEvent]) {
-        for event in events {
-            let end = event.lastKnownStamp
-            let start = event.start
-            first = min(first, start == 0 ? end : start)
-            last = max(last, end)
-            if let latency = event.latency {
-                shortest = min(shortest, latency)
-                longest = max(longest, latency)
-            }
-        }
-        first = min(first, last)
-    }
-
-    /// Whether there is a latency, the shortest, and how much longer the longest is.
-    var summary: [UInt8] {
-        var writer = ByteWriter()
-        writer.byte(shortest <= longest ? 1 : 0)
-        if shortest <= longest {
-            writer.number(shortest)
-            writer.number(longest - shortest)
         }
         return writer.bytes
     }
@@ -312,25 +206,5 @@ extension IOEvent {
         if submitted != 0 { return submitted }
         if popped != 0 { return popped }
         return queued != 0 ? queued : kicked != 0 ? kicked : notified
-    }
-
-    /// What a kick is compared with.
-    @inline(__always)
-    var kickReference: Nanoseconds { queued != 0 ? queued : lastKnownStamp }
-
-    /// What a notification is compared with.
-    @inline(__always)
-    var notificationReference: Nanoseconds { published != 0 ? published : lastKnownStamp }
-
-    /// Stamp `bit` of those that lead from one to the next.
-    @inline(__always)
-    func stamp(_ bit: UInt8) -> Nanoseconds {
-        switch bit {
-        case 0: queued
-        case 2: popped
-        case 3: submitted
-        case 4: completed
-        default: published
-        }
     }
 }

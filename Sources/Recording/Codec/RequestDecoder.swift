@@ -4,15 +4,11 @@ public import Telemetry
 /// Reads chunks of requests. It keeps its buffers, so that a chunk allocates little.
 public struct RequestDecoder: ~Copyable {
     /// The most requests that a chunk can have.
-    public static let limit = 1 << 20
+    public static let limit = 1 << 18
 
     private var zstd: ZstdDecompressor
-    private var column: [Int64] = []
-    private var presence: [Int64] = []
-    private var after: [UInt64] = []
-    private var places: [Int64] = []
-    private var shared: [Int64] = []
-    private var kicks: [Int64] = []
+    /// Column after column, each with room for a number of every request.
+    private var numbers: [Int64] = []
     private var packer = PackedNumbers()
 
     /// Throws `system` where there is no memory for zstd.
@@ -67,169 +63,89 @@ public struct RequestDecoder: ~Copyable {
             if let part = RequestPart(rawValue: section.id) { parts[part] = section }
         }
         events.removeAll(keepingCapacity: true)
+        guard count > 0 else { return summary }
+        let known = try readColumns(parts, count, lunCount: summary.luns.count)
         events.append(contentsOf: repeatElement(.unknown, count: count))
-        try readRest(parts, summary.luns, into: &events)
-        try readStamps(parts, into: &events)
-        try readSignals(parts, summary.luns.count, into: &events)
+        let luns = known.hasLUNs ? summary.luns.map(\.index) : [0]
+        RequestRows.fill(&events, numbers, luns, known)
         return summary
     }
 
-    /// Reads a column of `count` numbers; `false` where there is none.
+    // MARK: Columns
+
+    /// Reads `count` numbers; where there are none they are `missing`, and it is `false`.
     private mutating func read(
-        _ part: RequestPart, _ parts: [RequestPart: Section], count: Int
+        _ part: RequestPart, _ parts: [RequestPart: Section], count: Int, rows: Int,
+        missing: Int64 = 0
     ) throws(RecordingError) -> Bool {
-        guard let section = parts[part] else { return false }
-        return try packer.read(section, count: count, &zstd, into: &column)
+        let start = part.column * rows
+        if let section = parts[part],
+            try packer.read(section, count: count, &zstd, into: &numbers, from: start)
+        {
+            return true
+        }
+        for index in start..<(start + count) { numbers[index] = missing }
+        return false
     }
 
-    private mutating func readStamps(
-        _ parts: [RequestPart: Section], into events: inout [IOEvent]
-    ) throws(RecordingError) {
-        presence.removeAll(keepingCapacity: true)
-        guard try read(.presence, parts, count: events.count) else { return }
-        swap(&presence, &column)
-        after.removeAll(keepingCapacity: true)
-        guard try read(.end, parts, count: events.count) else { return }
-        var last: UInt64 = 0
-        for (index, delta) in column.enumerated() {
-            last = last &+ UInt64(bitPattern: delta)
-            after.append(last)
-            if UInt8(truncatingIfNeeded: presence[index]) & StampChain.reaped != 0 {
-                events[index].reaped = last
-            }
+    /// Reads all columns: what can be told of them.
+    private mutating func readColumns(
+        _ parts: [RequestPart: Section], _ rows: Int, lunCount: Int
+    ) throws(RecordingError) -> RequestRows.Known {
+        let needed = rows * RequestPart.columnCount
+        if numbers.count < needed { numbers = Array(repeating: 0, count: needed) }
+        var known = RequestRows.Known()
+        for part in [RequestPart.type, .queue, .head] {
+            _ = try read(part, parts, count: rows, rows: rows)
         }
-        for (part, bit) in StampChain.bits {
-            let known = count(ofStamp: bit)
-            guard known > 0 else { continue }
-            guard try read(part, parts, count: known) else { return }
-            var next = 0
-            for index in events.indices where presence[index] >> Int64(bit) & 1 == 1 {
-                let stamp = after[index] &- UInt64(bitPattern: column[next])
-                next &+= 1
-                after[index] = stamp
-                events[index].setStamp(bit, stamp)
-            }
-        }
-    }
-
-    /// Requests of which stamp `bit` is known.
-    private func count(ofStamp bit: UInt8) -> Int {
-        var count = 0
-        for known in presence { count &+= Int(truncatingIfNeeded: known >> Int64(bit) & 1) }
-        return count
-    }
-
-    private mutating func readSignals(
-        _ parts: [RequestPart: Section], _ lunCount: Int, into events: inout [IOEvent]
-    ) throws(RecordingError) {
-        guard presence.count == events.count, after.count == events.count,
-            try read(.shared, parts, count: events.count)
-        else { return }
-        swap(&shared, &column)
-        let needed = Self.needed(presence, shared)
-        if needed.kicks > 0 {
-            guard try read(.kicked, parts, count: needed.kicks) else { return }
-            swap(&kicks, &column)
-        }
-        if needed.notifications > 0 {
-            guard try read(.notified, parts, count: needed.notifications) else { return }
-        }
-        var history = [RequestHistory.LUN](repeating: RequestHistory.LUN(), count: lunCount)
-        var (nextKick, nextNotification) = (0, 0)
-        for index in events.indices {
-            let known = UInt8(truncatingIfNeeded: presence[index])
-            guard known & (StampChain.kicked | StampChain.notified) != 0 else { continue }
-            let place = places.isEmpty ? 0 : Int(places[index])
-            guard place < lunCount else { continue }
-            if known & StampChain.kicked != 0 {
-                if shared[index] & 1 == 0 {
-                    let reference =
-                        events[index].queued != 0
-                        ? events[index].queued : ends(events[index], index)
-                    history[place].kicked = reference &+ UInt64(bitPattern: kicks[nextKick])
-                    nextKick &+= 1
-                }
-                events[index].kicked = history[place].kicked
-            }
-            if known & StampChain.notified != 0 {
-                if shared[index] & 2 == 0 {
-                    let reference =
-                        events[index].published != 0
-                        ? events[index].published : ends(events[index], index)
-                    history[place].notified =
-                        reference &+ UInt64(bitPattern: column[nextNotification])
-                    nextNotification &+= 1
-                }
-                events[index].notified = history[place].notified
-            }
-        }
-    }
-
-    /// The end of a request's way: known of its other stamps, else that it was written with.
-    private func ends(_ event: IOEvent, _ index: Int) -> Nanoseconds {
-        let end = event.lastKnownStamp
-        return end != 0 ? end : after[index]
-    }
-
-    /// Kicks and notifications that are written themselves.
-    private static func needed(
-        _ presence: [Int64], _ shared: [Int64]
-    ) -> (kicks: Int, notifications: Int) {
-        var (kicks, notifications) = (0, 0)
-        for index in presence.indices {
-            let known = UInt8(truncatingIfNeeded: presence[index])
-            if known & StampChain.kicked != 0, shared[index] & 1 == 0 { kicks &+= 1 }
-            if known & StampChain.notified != 0, shared[index] & 2 == 0 { notifications &+= 1 }
-        }
-        return (kicks, notifications)
-    }
-
-    private mutating func readRest(
-        _ parts: [RequestPart: Section], _ luns: [RequestLUN], into events: inout [IOEvent]
-    ) throws(RecordingError) {
-        let count = events.count
-        if try read(.type, parts, count: count) {
-            for index in 0..<count {
-                events[index].type = UInt32(truncatingIfNeeded: column[index])
-            }
-        }
-        if try read(.status, parts, count: count) {
-            for index in 0..<count {
-                events[index].status = UInt8(truncatingIfNeeded: column[index])
-            }
-        }
-        if try read(.queue, parts, count: count) {
-            for index in 0..<count {
-                events[index].queue = UInt16(truncatingIfNeeded: column[index])
-            }
-        }
-        if try read(.head, parts, count: count) {
-            for index in 0..<count {
-                events[index].head = UInt16(truncatingIfNeeded: column[index])
-            }
-        }
-        if try read(.byteCount, parts, count: count) {
-            for index in 0..<count {
-                events[index].byteCount = UInt32(truncatingIfNeeded: column[index])
-            }
-        }
-        places.removeAll(keepingCapacity: true)
-        guard try read(.lun, parts, count: count) else { return }
-        swap(&places, &column)
-        for index in 0..<count {
-            guard places[index] >= 0, places[index] < luns.count else {
+        let status = Int64(IOEvent.unknownStatus)
+        _ = try read(.status, parts, count: rows, rows: rows, missing: status)
+        known.hasLUNs = try read(.lun, parts, count: rows, rows: rows)
+        if known.hasLUNs {
+            let start = RequestPart.lun.column * rows
+            let places = numbers.span.extracting(start..<(start + rows))
+            for index in places.indices where places[index] < 0 || places[index] >= lunCount {
                 throw malformed("a request is of a LUN that its chunk does not name")
             }
-            events[index].lun = luns[Int(places[index])].index
         }
-        guard try read(.sector, parts, count: count) else { return }
-        var ends = [UInt64](repeating: 0, count: luns.count)
-        for index in 0..<count {
-            let place = Int(places[index])
-            let sector = ends[place] &+ UInt64(bitPattern: column[index])
-            events[index].sector = sector
-            ends[place] = sector &+ UInt64(events[index].byteCount) / 512
+        let hasBytes = try read(.byteCount, parts, count: rows, rows: rows)
+        let hasSectors = try read(.sector, parts, count: rows, rows: rows)
+        known.hasSectors = hasSectors && hasBytes && known.hasLUNs
+        known.stamps = try readStamps(parts, rows, hasLUNs: known.hasLUNs)
+        return known
+    }
+
+    /// Reads the columns of stamps: the bits of those that can be told. A stamp cannot that is
+    /// written as a distance from one that cannot.
+    private mutating func readStamps(
+        _ parts: [RequestPart: Section], _ rows: Int, hasLUNs: Bool
+    ) throws(RecordingError) -> UInt8 {
+        guard try read(.presence, parts, count: rows, rows: rows),
+            try read(.end, parts, count: rows, rows: rows)
+        else { return 0 }
+        let hasShared = try read(.shared, parts, count: rows, rows: rows)
+        let counts = RequestRows.StampCounts(numbers, rows)
+        var known = UInt8.max
+        for (part, bit) in StampChain.bits {
+            let count = counts.stamps(bit)
+            if known & bit == 0 || count == 0 { continue }
+            if try !read(part, parts, count: count, rows: rows) {
+                // Those before it lead through it.
+                known &= ~((bit << 1 &- 1) & StampChain.all | StampChain.kicked)
+                if part == .published { known &= ~StampChain.notified }
+            }
         }
+        let signals = StampChain.kicked | StampChain.notified
+        guard hasShared, hasLUNs else { return known & ~signals }
+        if counts.kicks > 0, try !read(.kicked, parts, count: counts.kicks, rows: rows) {
+            known &= ~StampChain.kicked
+        }
+        if counts.notifications > 0,
+            try !read(.notified, parts, count: counts.notifications, rows: rows)
+        {
+            known &= ~StampChain.notified
+        }
+        return known
     }
 }
 
@@ -239,16 +155,5 @@ extension IOEvent {
         IOEvent(
             type: 0, status: unknownStatus, lun: 0, head: 0, sector: 0, byteCount: 0, queued: 0,
             kicked: 0, popped: 0, submitted: 0, completed: 0, published: 0, notified: 0, reaped: 0)
-    }
-
-    @inline(__always)
-    mutating func setStamp(_ bit: UInt8, _ stamp: Nanoseconds) {
-        switch bit {
-        case 0: queued = stamp
-        case 2: popped = stamp
-        case 3: submitted = stamp
-        case 4: completed = stamp
-        default: published = stamp
-        }
     }
 }

@@ -15,8 +15,8 @@ struct RowTable<Row: RecordedRow>: Sendable {
         var tailWalker = NumberWalker(.takeWords, room: rows.count * Row.tailWidth)
         tailStarts = [0]
         tailStarts.reserveCapacity(rows.count + 1)
-        for row in rows {
-            var row = row
+        for index in rows.indices {
+            var row = rows[index]
             row.walk(&walker)
             row.walkTail(&tailWalker)
             tailStarts.append(tailWalker.words.count / Row.tailWidth)

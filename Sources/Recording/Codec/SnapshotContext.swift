@@ -16,6 +16,18 @@ struct SnapshotContext: Sendable {
     var sources: RowTable<SourceStatus>
     var unavailable: RowTable<Unavailable>
     var frame: NumberTable
+    /// The LUNs' histograms, once other samples are compared with this one.
+    private(set) var histograms: [(reads: HistogramBase, writes: HistogramBase)] = []
+
+    /// Prepares to be what others are compared with.
+    mutating func becomeKey() {
+        histograms = snapshot.luns.indices.map {
+            (
+                HistogramBase(snapshot.luns[$0].readLatencies),
+                HistogramBase(snapshot.luns[$0].writeLatencies)
+            )
+        }
+    }
 
     init(_ snapshot: Snapshot) {
         self.snapshot = snapshot

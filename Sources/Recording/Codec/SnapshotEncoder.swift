@@ -50,6 +50,7 @@ public struct SnapshotEncoder: ~Copyable {
             monotonic: snapshot.monotonic, sequence: snapshot.sequence,
             checksum: crc32c(parts.writer.bytes))
         key = context
+        key?.becomeKey()
         keyByteCount = parts.writer.bytes.count
         rowByteCount = 0
         age = 1
@@ -155,7 +156,8 @@ public struct SnapshotDecoder: ~Copyable {
         guard crc32c(body) == name.checksum else {
             throw malformed("a key is not what its name says")
         }
-        let context = SnapshotContext(try SnapshotPartReader(body, key: nil).read())
+        var context = SnapshotContext(try SnapshotPartReader(body, key: nil).read())
+        context.becomeKey()
         known = (name, context)
         return context
     }

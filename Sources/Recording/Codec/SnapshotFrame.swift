@@ -110,14 +110,16 @@ struct SnapshotPartWriter {
 
     private mutating func histograms(_ places: [Int?]) {
         let luns = sample.luns.rows
-        guard luns.contains(where: { $0.readLatencies != nil || $0.writeLatencies != nil }) else {
-            return
+        // By index: a LUN is large, and to copy it takes longer than its histograms.
+        let hasAny = luns.indices.contains {
+            luns[$0].readLatencies != nil || luns[$0].writeLatencies != nil
         }
+        guard hasAny else { return }
         var (coder, models) = (RangeEncoder(), HistogramModels())
-        for (lun, place) in zip(luns, places) {
-            let base = place.flatMap { key?.luns.rows[$0] }
-            models.put(lun.readLatencies, base: base?.readLatencies, to: &coder)
-            models.put(lun.writeLatencies, base: base?.writeLatencies, to: &coder)
+        for index in luns.indices {
+            let base = places[index].flatMap { key?.histograms[$0] } ?? (.none, .none)
+            models.put(luns[index].readLatencies, base: base.reads, to: &coder)
+            models.put(luns[index].writeLatencies, base: base.writes, to: &coder)
         }
         put(SnapshotPart.histograms, coder.finish())
     }

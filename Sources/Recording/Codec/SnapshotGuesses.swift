@@ -43,8 +43,8 @@ struct LUNGuesser: ColumnGuesser {
     /// `luns` with their histograms.
     init(_ luns: [LUN]) {
         self.luns = luns
-        readWords = luns.map { Self.words($0.readLatencies) }
-        writeWords = luns.map { Self.words($0.writeLatencies) }
+        readWords = luns.indices.map { Self.words(luns[$0].readLatencies) }
+        writeWords = luns.indices.map { Self.words(luns[$0].writeLatencies) }
     }
 
     /// The numbers of a summary; none where there is no histogram to make it of.
@@ -61,8 +61,10 @@ struct LUNGuesser: ColumnGuesser {
 
     func guess(_ column: Int, done: TableState) -> ColumnGuess? {
         switch column {
-        case LUNColumn.reads: ColumnGuess(about: luns.map { counted($0.readLatencies) })
-        case LUNColumn.writes: ColumnGuess(about: luns.map { counted($0.writeLatencies) })
+        case LUNColumn.reads:
+            ColumnGuess(about: luns.indices.map { counted(luns[$0].readLatencies) })
+        case LUNColumn.writes:
+            ColumnGuess(about: luns.indices.map { counted(luns[$0].writeLatencies) })
         case LUNColumn.storage: ColumnGuess(about: rows(done) { storage($0, done) })
         case LUNColumn.iops:
             ColumnGuess(

@@ -124,11 +124,11 @@ struct SnapshotPartReader {
         var (coder, models) = (RangeDecoder(bytes), HistogramModels())
         var room = HistogramModels.bucketLimit
         for index in luns.indices {
-            let base = places[index].flatMap { key?.luns.rows[$0] }
+            let base = places[index].flatMap { key?.histograms[$0] } ?? (.none, .none)
             luns[index].readLatencies = try models.take(
-                base: base?.readLatencies, room: &room, from: &coder)
+                base: base.reads, room: &room, from: &coder)
             luns[index].writeLatencies = try models.take(
-                base: base?.writeLatencies, room: &room, from: &coder)
+                base: base.writes, room: &room, from: &coder)
         }
     }
 

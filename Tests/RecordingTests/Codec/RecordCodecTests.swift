@@ -119,6 +119,33 @@ struct RecordCodecTests {
         #expect(try read(chunk).1 == expected)
     }
 
+    @Test("a stamp is unknown when one on the way to it is, and never a wrong number")
+    func unknownStamps() throws {
+        let events = likely(100).map { event in
+            var event = event
+            event.kicked = event.queued + 300
+            event.notified = event.published + 500
+            return event
+        }
+        var encoder = try RequestEncoder()
+        for event in events { encoder.append(event) }
+        let sealed = try encoder.seal(names: Self.names)
+        var chunk = try #require(sealed)
+        var reader = ByteReader(chunk.payload[...])
+        var writer = ByteWriter()
+        for section in try Section.all(&reader)
+        where section.id != RequestPart.submitted.rawValue {
+            Section.write(section.id, form: section.form, Array(section.bytes), to: &writer)
+        }
+        chunk.payload = writer.bytes
+        let expected = events.map { event in
+            var event = event
+            (event.submitted, event.popped, event.queued, event.kicked) = (0, 0, 0, 0)
+            return event
+        }
+        #expect(try read(chunk).1 == expected)
+    }
+
     @Test("nothing makes no chunk")
     func empty() throws {
         var requests = try RequestEncoder()
