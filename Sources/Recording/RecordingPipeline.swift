@@ -20,7 +20,7 @@ public struct PipelineSettings: Sendable {
     /// Whether a recording holds requests, or samples only.
     public var recordsRequests = false
     /// Request records a second that a recording takes, and that the flight recorder does.
-    public var recordingBudget = 1_000_000.0
+    public var recordingBudget = 2_000_000.0
     public var flightBudget = 2000.0
     /// Whether names and paths are replaced.
     public var redacts = false

@@ -99,8 +99,8 @@ public struct Redactor: Sendable {
 
     private mutating func redact(_ thread: inout ThreadActivity) {
         thread.vm = thread.vm.map { word($0, "vm") }
-        // `CPU 0/KVM` and `IO iothread0` say what they are; a name of its own does not survive.
-        thread.name = free(thread.name)
+        // `CPU 0/KVM` and `IO iothread0` say what they are; another thread may be called anything.
+        thread.name = thread.role == .other ? word(thread.name, "thread") : free(thread.name)
         thread.luns = thread.luns.map { word($0, "lun") }
     }
 

@@ -17,10 +17,14 @@ struct CompareCommand: ParsableCommand {
     @Argument(help: "The recording before, and the one after.")
     var files: [String]
 
-    @Option(help: ArgumentHelp("Where A begins, in one file.", valueName: "time"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Where A begins, in one file.", valueName: "time"))
     var a: String?
 
-    @Option(help: ArgumentHelp("Where B begins, in one file.", valueName: "time"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Where B begins, in one file.", valueName: "time"))
     var b: String?
 
     @Option(help: "Seconds of each stretch in one file.")

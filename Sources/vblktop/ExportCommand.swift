@@ -37,6 +37,9 @@ struct ExportCommand: ParsableCommand {
         guard !samples || format.contents.contains(.samples) else {
             throw ValidationError("\(format.rawValue) has requests only")
         }
+        guard lun.isEmpty || !samples && format.contents.contains(.requests) else {
+            throw ValidationError("--lun is about requests")
+        }
         guard format.streamName == nil || output != "-" else {
             throw ValidationError("\(format.rawValue) is a folder: give its path")
         }
@@ -47,11 +50,13 @@ struct ExportCommand: ParsableCommand {
         do {
             let recording = try RecordedSession(paths: files)
             let isOfSamples = samples || !format.contents.contains(.requests)
-            let file = try ExportFile(output, format)
-            if isOfSamples, let exporter = format.sampleExporter() {
-                try export(samplesOf: recording, by: exporter, to: file)
-            } else {
-                try export(requestsOf: recording, to: file)
+            try withNewFile(output) {
+                let file = try ExportFile(output, format)
+                if isOfSamples, let exporter = format.sampleExporter() {
+                    try export(samplesOf: recording, by: exporter, to: file)
+                } else {
+                    try export(requestsOf: recording, to: file)
+                }
             }
             for line in recording.damage { printError(line) }
         } catch Errno.brokenPipe {

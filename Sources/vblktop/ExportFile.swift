@@ -45,6 +45,17 @@ struct ExportFile {
     }
 }
 
+/// Does `work`, which creates the file `path`; what it has created is gone if it fails.
+func withNewFile(_ path: String, _ work: () throws -> Void) throws {
+    let isNew = (try? FileStatus(of: path)) == nil
+    do {
+        try work()
+    } catch {
+        if isNew, path != "-" { try? removeFile(path) }
+        throw error
+    }
+}
+
 /// Prints `text`; a reader who has gone is no error.
 func printResult(_ text: String) throws {
     do {

@@ -38,8 +38,14 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         Process.ignoreWriteSignals()
         do {
-            let reading = try TraceReading(files: files, format: format, name: diskName)
-            tell(try reading.run(into: output))
+            var reading = try TraceReading(files: files, format: format, name: diskName)
+            try withNewFile(output) {
+                let outcome = try reading.run(into: output)
+                tell(outcome)
+                guard outcome.requests > 0 else {
+                    throw Failure("\(files[0]): there are no requests in it")
+                }
+            }
         } catch {
             throw Failure(error)
         }
@@ -53,10 +59,11 @@ struct ImportCommand: ParsableCommand {
 
     private func tell(_ outcome: TraceReading.Outcome) {
         let report = outcome.report
-        print("\(outcome.requests) requests and \(outcome.samples) samples are in \(output)")
-        if report.skipped > 0 { print("\(report.skipped) other lines or events left out") }
-        if report.unfinished > 0 { print("\(report.unfinished) requests never completed") }
-        if report.lost > 0 { print("\(report.lost) records are missing from the trace itself") }
+        func say(_ line: String) { if output == "-" { printError(line) } else { print(line) } }
+        say("\(outcome.requests) requests and \(outcome.samples) samples are in \(output)")
+        if report.skipped > 0 { say("\(report.skipped) other lines or events left out") }
+        if report.unfinished > 0 { say("\(report.unfinished) requests never completed") }
+        if report.lost > 0 { say("\(report.lost) records are missing from the trace itself") }
         guard report.faults.count > 0 else { return }
         printError("\(report.faults.count) lines or records could not be read:")
         for fault in report.faults.first { printError("  \(fault.line): \(fault.reason)") }

@@ -13,7 +13,8 @@ struct OverviewBuilder {
     /// Samples are taken `stride` apart, then those one after them, and so on.
     private let stride: Int
     private var offset = 0
-    private let count: Int
+    /// Samples of the recording when it was begun.
+    let count: Int
     private static let slotCount = 1000
     private static let firstPass = 200
 

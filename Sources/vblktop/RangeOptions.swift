@@ -6,12 +6,15 @@ import Telemetry
 /// Which part of a recording is meant.
 struct RangeOptions: ParsableArguments {
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "From this time on: 22:01, '2026-01-02 22:01' (UTC), -5m from the end, or epoch.",
             valueName: "time"))
     var from: String?
 
-    @Option(help: ArgumentHelp("Up to this time, likewise.", valueName: "time"))
+    @Option(
+        parsing: .unconditional, help: ArgumentHelp("Up to this time, likewise.", valueName: "time")
+    )
     var to: String?
 
     /// The times meant, on the axis of `recording`.

@@ -95,7 +95,10 @@ struct RecordCommand: ParsableCommand {
         recorder.finish()
         leftovers = source.finish()
         tell(recorder.status)
-        if let failure = recorder.status.failure { throw Failure(failure) }
+        let status = recorder.status
+        if let failure = status.failure ?? (output == nil ? status.flightFailure : nil) {
+            throw Failure(failure)
+        }
         if let signal { throw ExitCode(signal == 2 ? 130 : 128 + signal) }
     }
 

@@ -12,7 +12,7 @@ struct RecordOptions: ParsableArguments {
             Requests recorded a second at most; above it one in 2, 4, 8 … is recorded, and the \
             file says which.
             """)
-    var maxEvents = 1_000_000.0
+    var maxEvents = 2_000_000.0
 
     @Option(
         help: ArgumentHelp(
@@ -34,7 +34,8 @@ struct RecordOptions: ParsableArguments {
     @Option(help: "Begin another file after so many seconds.")
     var rotateTime = 3600.0
 
-    @Option(help: "Keep only the newest N files of this recording; the oldest is deleted.")
+    @Option(
+        help: "Keep only the newest N files of this recording, 2 or more; the oldest is deleted.")
     var keep: Int?
 
     @Option(help: "Stop, or delete the oldest file under --keep, before less space is left.")
@@ -59,7 +60,7 @@ struct RecordOptions: ParsableArguments {
         if let seconds = kernelEvents, seconds != 0, !(1...60).contains(seconds) {
             throw ValidationError("--kernel-events must be 1…60 seconds, or 0")
         }
-        if let keep, keep < 1 { throw ValidationError("--keep must be at least 1") }
+        if let keep, keep < 2 { throw ValidationError("--keep must be at least 2") }
         guard maxEvents >= 1 else { throw ValidationError("--max-events must be at least 1") }
         guard sync >= 0, sync <= 3600 else { throw ValidationError("--sync must be 0…3600") }
     }

@@ -5,6 +5,8 @@ import Telemetry
 /// What a recorder is to do and where its files go, as the command line says.
 struct RecordingSetup: Sendable {
     private let settings: PipelineSettings
+    /// Whether names and paths are replaced.
+    var redacts: Bool { settings.redacts }
     private let files: RecordingFiles
     /// Seconds of kernel events from the begin of a recording on; `nil`: none.
     let kernelEventSeconds: Double?
@@ -26,7 +28,9 @@ struct RecordingSetup: Sendable {
     func recorder(
         of source: any SampleSource, _ identity: Telemetry.Source
     ) throws -> Recorder {
-        var files = files
+        var (files, settings) = (files, settings)
+        // Where the source tells of no single request, none is recorded.
+        if source.requestFeed == nil { settings.recordsRequests = false }
         if !settings.redacts {
             files.info.sources = [.init(kind: identity.kind.rawValue, name: identity.name)]
         }

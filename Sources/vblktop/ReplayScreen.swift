@@ -62,7 +62,7 @@ struct ReplaySession {
             symbols: terminal.showsUnicode ? .unicode : .ascii, thresholds: theme.thresholds)
         options.now = nil
         self.options = options
-        state = ViewState(interval: Double(recording.usualInterval) / 1e9)
+        state = ViewState(interval: Double(recording.usualInterval(around: 0)) / 1e9)
         overview = OverviewBuilder(recording)
         state.replay = ReplayState(name: Self.name(paths), first: .zero, last: .zero)
     }
@@ -114,13 +114,15 @@ struct ReplaySession {
             refreshed = now
             if try recording.refresh() { try describe() }
         }
-        if let wait = try advance(now) { return wait }
-        // Time stands still: the picture of the whole is drawn in, a little at a time.
-        if try overview.step(recording, for: 20_000_000, clock: Clock.monotonic) {
+        let wait = try advance(now)
+        // Where there is time, the picture of the whole is drawn in, a little at a time.
+        if wait.map({ $0 >= .milliseconds(40) }) ?? true,
+            try overview.step(recording, for: 20_000_000, clock: Clock.monotonic)
+        {
             state.replay?.overview = overview.buckets
             return .milliseconds(30)
         }
-        return recording.isClosed ? nil : .nanoseconds(Self.refreshInterval)
+        return wait ?? (recording.isClosed ? nil : .nanoseconds(Self.refreshInterval))
     }
 
     /// Lets recorded time run; how long to wait, `nil` while it stands still.
@@ -132,7 +134,7 @@ struct ReplaySession {
             let step = clock.step(
                 now: now, shown: recording.time(ofSample: shown),
                 next: next < recording.sampleCount ? recording.time(ofSample: next) : nil,
-                usual: recording.usualInterval)
+                usual: recording.usualInterval(around: shown))
             switch step {
             case .show: try showNext()
             case .skip(let length):
@@ -223,8 +225,12 @@ struct ReplaySession {
         replay.damaged = recording.damage.count
         replay.lost = recording.lostCount
         replay.marks = try recording.marks()
+        // A picture of what has grown much is drawn anew.
+        if recording.sampleCount > overview.count + max(10, overview.count / 20) {
+            overview = OverviewBuilder(recording)
+        }
         replay.gaps = recording.gaps
-        replay.overview = overview.buckets
+        if !overview.buckets.isEmpty { replay.overview = overview.buckets }
         state.replay = replay
     }
 

@@ -47,6 +47,9 @@ struct ReportCommand: ParsableCommand {
             options.luns = lun.isEmpty ? nil : Set(lun)
             options.slowest = slowest
             let result = try report(on: recording, options)
+            if let wanted = lun.first, result.luns.isEmpty {
+                throw Failure("\(files[0]): there is no LUN \(wanted) in it")
+            }
             try printResult(json ? try jsonText(result) : result.text(width: width))
             for line in recording.damage { printError(line) }
         } catch {

@@ -22,12 +22,16 @@ func runScreen(
         sampler.run(choice, setup, watcher: watcher)
     }
     var session = ScreenSession(
-        terminal: terminal, theme: theme, sampler: sampler, output: output)
+        terminal: terminal, theme: theme, sampler: sampler, output: output,
+        redacts: setup.redacts)
     let ending = session.run(loop)
     terminal.stop()
     sampler.stop()
     thread.join()
-    if let recorder = sampler.recorder { tell(recorder.status) }
+    if let status = sampler.recorder?.status {
+        tell(status)
+        if let failure = status.failure { printError(failure) }
+    }
     for line in sampler.leftovers.withLock({ $0 }) { printError(line) }
     switch ending {
     case .quit: return
@@ -50,11 +54,16 @@ struct ScreenSession {
     private let sampler: Sampler
     private let options: DisplayOptions
     private let colors: ColorMode
+    /// Whether a recording's name, too, says nothing of what is recorded.
+    private let redacts: Bool
     private var remaining: Int?
     private var history = SnapshotHistory()
     private var state: ViewState
 
-    init(terminal: Terminal, theme: Theme, sampler: Sampler, output: OutputOptions) {
+    init(
+        terminal: Terminal, theme: Theme, sampler: Sampler, output: OutputOptions, redacts: Bool
+    ) {
+        self.redacts = redacts
         self.terminal = terminal
         self.theme = theme
         self.sampler = sampler
@@ -132,7 +141,7 @@ struct ScreenSession {
 extension ScreenSession {
     /// A file for a recording that begins now, in the folder the program was started in.
     private var recordingName: String {
-        let name = history.latest?.source.name ?? "vm"
+        let name = redacts ? "vm" : history.latest?.source.name ?? "vm"
         return RecordingFiles.name("vblktop", of: name, wallClock: Clock.wall())
     }
 }

@@ -16,21 +16,22 @@ struct TraceReading {
         var requests: UInt64
     }
 
-    private let files: [String]
+    private var sources: [PieceReader]
     private let format: TraceFormat
     private let name: String
     private static let pieceSize = 256 << 10
 
-    /// A reading of `files`, of the format that is given or that their bytes tell of.
+    /// A reading of `files`, of the format that is given or that their bytes tell of. All are opened
+    /// before anything is written.
     init(files: [String], format: TraceFormat?, name: String) throws {
-        self.files = files
         self.name = name
+        sources = []
+        for file in files { sources.append(try PieceReader(file)) }
         if let format {
             self.format = format
             return
         }
-        var source = try PieceReader(files[0])
-        let begin = try source.next() ?? []
+        let begin = try sources[0].peek() ?? []
         guard let guess = TraceFormat.guess(begin[...], fileName: Self.plainName(files[0])) else {
             let known = TraceFormat.allCases.map(\.rawValue).joined(separator: ", ")
             throw Failure("\(files[0]): of no known format; say which by --format: \(known)")
@@ -44,23 +45,22 @@ struct TraceReading {
     }
 
     /// Reads everything into the recording `path`.
-    func run(into path: String) throws -> Outcome {
+    mutating func run(into path: String) throws -> Outcome {
         var writer = TraceWriting(path: path, name: name, format: format)
         var sink = TraceBuffer()
         let report =
-            files.count > 1 && format == .blktrace
+            sources.count > 1 && format == .blktrace
             ? try merge(into: &sink, &writer) : try readOne(into: &sink, &writer)
         try writer.finish(origin: report.origin)
         return Outcome(report: report, samples: writer.samples, requests: writer.requests)
     }
 
-    private func readOne(
+    private mutating func readOne(
         into sink: inout TraceBuffer, _ writer: inout TraceWriting
     ) throws -> ImportReport {
         var importer = format.importer(name: name)
-        for file in files {
-            var source = try PieceReader(file)
-            while let piece = try source.next() {
+        for index in sources.indices {
+            while let piece = try sources[index].next() {
                 try importer.take(piece[...], into: &sink)
                 try writer.take(&sink, origin: importer.report.origin)
             }
@@ -70,12 +70,10 @@ struct TraceReading {
         return importer.report
     }
 
-    private func merge(
+    private mutating func merge(
         into sink: inout TraceBuffer, _ writer: inout TraceWriting
     ) throws -> ImportReport {
-        var merger = BlktraceMerger(fileCount: files.count)
-        var sources: [PieceReader] = []
-        for file in files { sources.append(try PieceReader(file)) }
+        var merger = BlktraceMerger(fileCount: sources.count)
         while let file = merger.wanted {
             if let piece = try sources[file].next() {
                 try merger.take(piece[...], ofFile: file, into: &sink)
@@ -93,6 +91,8 @@ struct TraceReading {
         private let file: FileDescriptor
         private var gzip: GzipReader?
         private var isFirst = true
+        /// What was looked at and is not taken yet.
+        private var waiting: [UInt8]?
 
         init(_ path: String) throws {
             self.path = path
@@ -105,8 +105,18 @@ struct TraceReading {
             }
         }
 
+        /// The next bytes, which are not taken yet; `nil` at the end.
+        mutating func peek() throws -> [UInt8]? {
+            if waiting == nil { waiting = try next() }
+            return waiting
+        }
+
         /// The next bytes; `nil` at the end.
         mutating func next() throws -> [UInt8]? {
+            if let waiting {
+                self.waiting = nil
+                return waiting
+            }
             while true {
                 let piece: [UInt8]
                 do {
@@ -201,6 +211,7 @@ struct TraceWriting: ~Copyable {
         info.toolVersion = vblktopVersion
         info.sources = [.init(kind: Source.Kind.replay.rawValue, name: name)]
         info.comment = "imported: " + format.summary
+        info.hasWallClock = origin != nil
         info.sampleInterval = RequestFold.interval
         var policy = SegmentPolicy()
         policy.segmentByteCount = .max

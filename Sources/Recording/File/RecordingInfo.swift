@@ -42,6 +42,9 @@ public struct RecordingInfo: Sendable, Equatable, Codable {
     public var options: [String: String]?
     /// Which file of the session it is, from 0.
     public var segment: Int?
+    /// Whether the wall clock of the recording is known; `false` for a trace without one, whose
+    /// times count from 1970. `nil` counts as `true`.
+    public var hasWallClock: Bool?
 
     private enum CodingKeys: String, CodingKey {
         case version, uuid, started, sources, reason, comment, options, segment
@@ -50,6 +53,7 @@ public struct RecordingInfo: Sendable, Equatable, Codable {
         case kernelRelease = "kernel_release"
         case bootID = "boot_id"
         case sampleInterval = "sample_interval_ns"
+        case hasWallClock = "has_wall_clock"
     }
 
     /// The session `uuid` that began at `started`.
@@ -85,6 +89,7 @@ public struct RecordingInfo: Sendable, Equatable, Codable {
                 $0.map { (harmless($0.key), harmless($0.value)) }, uniquingKeysWith: { $1 })
         }
         segment = field(.segment)
+        hasWallClock = field(.hasWallClock)
     }
 
     /// Longer ones are no header.

@@ -25,6 +25,9 @@ public struct SegmentedRecording {
     private let info: RecordingInfo
     private var writer: ChunkWriter
     private var number = 0
+    /// The number in the name of the file being written; its own where nothing was in the way.
+    private var nameNumber = 0
+    private static let highestName = 1_000_000
     private var startedAt: UInt64
     private var hasData = false
     private var closed: [(segment: Segment, identity: FileIdentity?)] = []
@@ -205,13 +208,23 @@ extension SegmentedRecording {
         hasData = false
     }
 
+    /// The next file's name: one that nothing has, as an earlier recording of this name may have
+    /// left some of its files behind.
+    private mutating func nextPath() -> String {
+        nameNumber += 1
+        while nameNumber < Self.highestName,
+            (try? FileStatus(of: SegmentPolicy.path(path, segment: nameNumber))) != nil
+        { nameNumber += 1 }
+        return SegmentPolicy.path(path, segment: nameNumber)
+    }
+
     /// A writer to the next file, with the oldest segments gone as long as the disk is full.
     private mutating func nextWriter(
         _ clocks: ClockReading
     ) throws(RecordingError) -> ChunkWriter {
         var info = info
         info.segment = number + 1
-        let next = SegmentPolicy.path(path, segment: number + 1)
+        let next = nextPath()
         while true {
             var output: AppendFile?
             do throws(RecordingError) {

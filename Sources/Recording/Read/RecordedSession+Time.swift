@@ -1,13 +1,15 @@
 public import Telemetry
 
 extension RecordedSession {
-    /// The usual distance of two samples, nanoseconds: as the header says, else the median of the
-    /// first few; one second where there are none.
-    public var usualInterval: Nanoseconds {
-        if let interval = info?.sampleInterval, interval > 0 { return interval }
-        let times = frames.prefix(64).map(\.time)
+    /// The usual distance of samples around sample `index`, nanoseconds: the median, as the interval
+    /// may have been changed while it was recorded. One second where there are none.
+    public func usualInterval(around index: Int) -> Nanoseconds {
+        let reach = 16
+        let near = max(0, index - reach)..<max(0, min(frames.count, index + reach + 1))
+        let times = frames[near.clamped(to: 0..<frames.count)].map(\.time)
         let distances = zip(times.dropFirst(), times).map { $0 - min($0, $1) }.sorted()
-        return distances.isEmpty ? 1_000_000_000 : max(1, distances[distances.count / 2])
+        guard !distances.isEmpty else { return info?.sampleInterval ?? 1_000_000_000 }
+        return max(1, distances[distances.count / 2])
     }
 
     /// The samples from `from` to `to` on the common axis; `nil`: no bound.
@@ -17,14 +19,24 @@ extension RecordedSession {
         return first..<max(first, end)
     }
 
-    /// Stretches without samples: more than three usual distances long.
+    /// Stretches without samples: more than three times as long as is usual around them.
     public var gaps: [ClosedRange<Nanoseconds>] {
-        let (limit, isOver) = usualInterval.multipliedReportingOverflow(by: 3)
-        guard !isOver else { return [] }
-        return zip(frames, frames.dropFirst()).compactMap { before, after in
-            after.time > before.time && after.time - before.time > limit
-                ? before.time...after.time : nil
+        let shortest = usualInterval(around: 0)
+        return frames.indices.dropFirst().compactMap { index in
+            let (before, after) = (frames[index - 1].time, frames[index].time)
+            guard after > before else { return nil }
+            // The median is looked for where a distance stands out at all.
+            let distance = after - before
+            guard distance > Self.thrice(min(shortest, 1_000_000_000)),
+                distance > Self.thrice(usualInterval(around: index))
+            else { return nil }
+            return before...after
         }
+    }
+
+    private static func thrice(_ time: Nanoseconds) -> Nanoseconds {
+        let (product, isOver) = time.multipliedReportingOverflow(by: 3)
+        return isOver ? .max : product
     }
 
     /// The first sample that can be read from `index` on, upwards (`step` 1) or downwards (−1).
@@ -54,7 +66,9 @@ extension RecordedSession {
     /// The clocks of the first file, nanoseconds since 1970 less nanoseconds of the axis; `nil`
     /// where it does not say.
     public var wallClockOffset: Int64? {
-        guard let reader = library.readers.first else { return nil }
+        guard let reader = library.readers.first, reader.info?.hasWallClock != false else {
+            return nil
+        }
         if let started = reader.info?.started { return started.wallOffset }
         let readings = try? reader.clockReadings()
         return readings?.first?.wallOffset

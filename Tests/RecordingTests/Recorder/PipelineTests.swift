@@ -190,7 +190,7 @@ private let names = ["ledger", "wages"]
         try pass(1...3, &pipeline, &book)
         book.follow(try pipeline.start(3 * second, path: "full.vbt"))
         try pass(4...6, &pipeline, &book)
-        pipeline.fail()
+        pipeline.fail(.own)
         #expect(pipeline.state == .idle)
         #expect(pipeline.share == 4)
         var later = FileBook()
