@@ -72,7 +72,7 @@ import Testing
         try session.wait(for: "the begin") { $0.contains("PAUSED") && $0.contains("00:00/02:19") }
         try session.press("m", "e")
         try session.wait(for: "the stretch without requests") {
-            $0.contains("without a request") && $0.contains("PAUSED")
+            $0.contains("no request began or ended for 100 s") && $0.contains("PAUSED")
         }
         try session.press("$")
         try session.wait(for: "the end") { $0.contains("PAUSED 03:06:") }
