@@ -139,7 +139,8 @@ import Testing
         let session = try terminal()
         // It ends by itself should this test not end it.
         try session.type(
-            "\(Program.path) record --demo --luns 2 -d 0.2 -n 300 -o a.vbt & echo $! > $D/recorder")
+            "\(Program.path) record --demo --luns 2 -d 0.2 -n 300 -o a.vbt 2> $D/told & "
+                + "echo $! > $D/recorder")
         try session.wait(for: "samples in the file") { _ in
             try shell("$V replay $D/a.vbt --json | wc -l", session).output.first.map {
                 $0 != "0"
