@@ -72,7 +72,7 @@ import Testing
         try session.wait(for: "the begin") { $0.contains("PAUSED") && $0.contains("00:00/02:19") }
         try session.press("m", "e")
         try session.wait(for: "the stretch without requests") {
-            $0.contains("without a request") && $0.contains("PAUSED")
+            $0.contains("no request began or ended for 100 s") && $0.contains("PAUSED")
         }
         try session.press("$")
         try session.wait(for: "the end") { $0.contains("PAUSED 03:06:") }
@@ -139,7 +139,8 @@ import Testing
         let session = try terminal()
         // It ends by itself should this test not end it.
         try session.type(
-            "\(Program.path) record --demo --luns 2 -d 0.2 -n 300 -o a.vbt & echo $! > $D/recorder")
+            "\(Program.path) record --demo --luns 2 -d 0.2 -n 300 -o a.vbt 2> $D/told & "
+                + "echo $! > $D/recorder")
         try session.wait(for: "samples in the file") { _ in
             try shell("$V replay $D/a.vbt --json | wc -l", session).output.first.map {
                 $0 != "0"

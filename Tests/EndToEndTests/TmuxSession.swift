@@ -29,7 +29,9 @@ final class TmuxSession {
     }
 
     deinit {
-        _ = try? tmux(["kill-server"])
+        // Not kill-server: the server sends itself a signal then, and threads of tests, whose mask
+        // it has, block signals. It ends by itself with its last session.
+        _ = try? tmux(["kill-session", "-t", "test"])
         try? FileManager.default.removeItem(atPath: folder)
     }
 

@@ -28,7 +28,8 @@ private let vocabulary = """
       requests $2.vbt | cut -d' ' -f7- | sort | uniq -c | awk '{print $1}' | sort -n > $2.b
       same $2.a $2.b LUNs
     }
-    begin() { grep -o '"start_monotonic_ns":[0-9]*' | head -n 1 | tr -dc 0-9; }
+    # The first time in a report: that of a mark, or of a request.
+    begin() { grep -o 'monotonic_ns":[0-9]*' | tr -dc '0-9\\n' | sort -n | head -n 1; }
     # The same by fio's log: microseconds since the begin, no ends, blanks in names are _.
     compare_fio() {
       $V export $1 --format fio -o $2.iolog 2>/dev/null
@@ -115,8 +116,9 @@ private let vocabulary = """
             for a in Q D C; do [ $(grep -cx $a actions) = $n ] && echo blkparse $a; done
             blkparse -i b | grep Skips
             blkparse -q -i b -d b.bin -O > /dev/null
+            # btt leaves requests of no bytes out.
             btt -i b.bin 2>/dev/null | awk '$1 == "Q2C" { print $NF }' |
-              head -1 | sed "s/^$n\\$/btt/"
+              head -1 | sed "s/^$((n - $(requests a.vbt | grep -c flush)))\\$/btt/"
             fio --name=r --read_iolog=c.iolog --ioengine=null --replay_no_stall=1 \
               --output-format=json 2>/dev/null | grep -o '"total_ios" : [0-9]*' |
               awk '{ s += $3 } END { print s }' | sed "s/^$n\\$/fio/"

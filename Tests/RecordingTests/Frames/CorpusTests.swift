@@ -42,7 +42,8 @@ import Testing
             .map { folder.path + "/" + $0 }
     }
 
-    /// Where something of `expected` is missing in `found`, or another there; `found` may hold more.
+    /// Where something of `expected` is missing in `found`, or another there; `found` may hold
+    /// more.
     private static func firstLost(of expected: Any, in found: Any?, at place: String) -> String? {
         if let members = expected as? [String: Any] {
             guard let others = found as? [String: Any] else { return place }
