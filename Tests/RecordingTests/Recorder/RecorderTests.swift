@@ -32,17 +32,15 @@ import Testing
         let recorder = try Recorder(settings(), files: files(), feed: feed)
         let path = folder.path + "/a.vbt"
         #expect(recorder.start(path: path) == nil)
-        if case .on(path, _) = recorder.status.file {
-        } else {
-            Issue.record("it says \(recorder.status.file)")
-        }
+        #expect(recorder.status.own?.path == path)
         for number: UInt64 in 1...50 { recorder.take(sampleOfTwo(number)) }
         recorder.order(.mark("before the upgrade"))
         recorder.finish()
-        #expect(recorder.status.samples == 50)
-        #expect(recorder.status.requests == 1000)
+        let finished = try #require(recorder.status.finished.first)
+        #expect(finished.samples == 50)
+        #expect(finished.requests == 1000)
         #expect(recorder.status.lostRecords == 0)
-        #expect(recorder.status.file == .off)
+        #expect(recorder.status.own == nil)
         #expect(try mode(path) == 0o600)
         // Nobody wants requests any more.
         #expect(feed.shifts.last == .some(nil))
@@ -80,7 +78,7 @@ import Testing
         for number: UInt64 in 1...5 { recorder.take(sampleOfTwo(number)) }
         recorder.order(.dump("key B"))
         recorder.finish()
-        let flight = try #require(recorder.status.flight)
+        let flight = try #require(recorder.status.finished.first)
         #expect(flight.reason == "key B")
         #expect(flight.path.hasPrefix(directory + "/flight-pay-roll-2023"))
         #expect(try mode(flight.path) == 0o600)
@@ -88,7 +86,8 @@ import Testing
         #expect(session.isClosed)
         #expect(session.info?.reason == "key B")
         #expect(try session.samples(0..<9).map(\.sequence) == [1, 2, 3, 4, 5])
-        #expect(recorder.status.file == .off)
+        #expect(recorder.status.flight == nil)
+        #expect(recorder.status.own == nil)
         #expect(recorder.status.flightFailure == nil)
     }
 
