@@ -155,9 +155,11 @@ public struct RecordingPipeline: ~Copyable {
             let all = lost &+ dropped
             let isOther = ladder.step(
                 records: recordsSinceTick, lost: all - min(all, lostAtTick), seconds: seconds)
+            // Where no requests come, nobody asks for their share.
+            let isNews = isOther && (recordsSinceTick > 0 || all > lostAtTick)
             (recordsSinceTick, lostAtTick, lastTick) = (0, all, now)
             for chunk in try encoders.sealRecords() { put(chunk) }
-            if isOther { try note(shareMark(now)) }
+            if isNews { try note(shareMark(now)) }
         }
         if case .dumping(let end) = state, now >= end { try close() }
         return takeSteps()

@@ -21,8 +21,8 @@ struct TraceReading {
     private let name: String
     private static let pieceSize = 256 << 10
 
-    /// A reading of `files`, of the format that is given or that their bytes tell of. All are opened
-    /// before anything is written.
+    /// A reading of `files`, of the format that is given or that their bytes tell of. All are
+    /// opened before anything is written.
     init(files: [String], format: TraceFormat?, name: String) throws {
         self.name = name
         sources = []

@@ -1,8 +1,8 @@
 public import Telemetry
 
 extension RecordedSession {
-    /// The usual distance of samples around sample `index`, nanoseconds: the median, as the interval
-    /// may have been changed while it was recorded. One second where there are none.
+    /// The usual distance of samples around sample `index`, nanoseconds: the median, as the
+    /// interval may have been changed while it was recorded. One second where there are none.
     public func usualInterval(around index: Int) -> Nanoseconds {
         let reach = 16
         let near = max(0, index - reach)..<max(0, min(frames.count, index + reach + 1))

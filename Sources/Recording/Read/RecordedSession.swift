@@ -174,14 +174,15 @@ public final class RecordedSession {
 
     // MARK: Following a file that grows
 
-    /// Takes in what was appended since; true if there is more now. Throws `.system`, also for a
-    /// file that shrank or is another one now.
+    /// Takes in what was appended since; true if there is more now, or a file was completed. Throws
+    /// `.system`, also for a file that shrank or is another one now.
     public func refresh() throws(RecordingError) -> Bool {
         var readers = library.readers
         var isMore = false
         for index in readers.indices where !readers[index].isClosed {
             switch try readers[index].refresh() {
-            case .none: break
+            // The end that a writer puts behind the last record is news too.
+            case .none: isMore = isMore || readers[index].isClosed
             case .grown: isMore = true
             case .shrunk, .replaced:
                 throw RecordingError(

@@ -216,8 +216,8 @@ final class RecordingWriter: Sendable {
         shared.withLock { $0.status.finish(isFlight: isFlight) }
     }
 
-    /// Does `work` on the file; one that fails is let go, with all that it holds until then. A chunk
-    /// that makes no sense is left out alone.
+    /// Does `work` on the file; one that fails is let go, with all that it holds until then. A
+    /// chunk that makes no sense is left out alone.
     private func attempt(
         _ current: inout Current?,
         _ work: (inout RecordingOutput) throws(RecordingError) -> Void

@@ -35,7 +35,8 @@ private let names = ["ledger", "wages"]
         #expect(book.files.isEmpty)
         #expect(book.strays == 0)
         #expect(pipeline.state == .idle)
-        #expect(pipeline.share == 4)
+        // Few requests at first, all of them where hardly any come.
+        #expect(pipeline.share == 0)
     }
 
     @Test func aDumpHasWhatWasBeforeAndTheTenSecondsAfter() throws {
@@ -82,7 +83,7 @@ private let names = ["ledger", "wages"]
         let session = try file.session(in: folder)
         // The sample that made it true is in the file, and so are those before.
         #expect(try session.samples(0..<session.sampleCount).map(\.sequence) == Array(1...13))
-        #expect(try session.marks().map(\.kind) == [.trigger])
+        #expect(try session.marks().map(\.kind).filter { $0 != .change } == [.trigger])
     }
 
     @Test func aReasonThatComesBackProlongsTheDumpForAMinuteAtMost() throws {
@@ -135,7 +136,7 @@ private let names = ["ledger", "wages"]
         try pass(1...3, &pipeline, &book)
         book.follow(try pipeline.stop(4 * second))
         // The flight recorder goes on with requests.
-        #expect(pipeline.share == 4)
+        #expect(pipeline.share == 6)
         let folder = try Folder()
         let session = try #require(book.files.first).session(in: folder)
         #expect(session.requestCount == 0)
@@ -192,7 +193,7 @@ private let names = ["ledger", "wages"]
         try pass(4...6, &pipeline, &book)
         pipeline.fail(.own)
         #expect(pipeline.state == .idle)
-        #expect(pipeline.share == 4)
+        #expect(pipeline.share == 6)
         var later = FileBook()
         try pass(7...9, &pipeline, &later)
         #expect(later.files.isEmpty && later.strays == 0)
@@ -267,7 +268,8 @@ private let names = ["ledger", "wages"]
         #expect(file.reason?.text == "lun-1 is slow, see /…")
         let folder = try Folder()
         let session = try file.session(in: folder)
-        #expect(try session.marks().map(\.text) == ["lun-1 is slow, see /…"])
+        let marks = try session.marks().filter { $0.kind != .change }
+        #expect(marks.map(\.text) == ["lun-1 is slow, see /…"])
         let samples = try session.samples(0..<session.sampleCount)
         #expect(samples.allSatisfy { $0.luns.map(\.id) == ["lun-1", "lun-2"] })
         #expect(samples.allSatisfy { $0.luns.map(\.file) == ["file-1", "file-2"] })
