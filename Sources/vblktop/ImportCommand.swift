@@ -41,10 +41,11 @@ struct ImportCommand: ParsableCommand {
             var reading = try TraceReading(files: files, format: format, name: diskName)
             try withNewFile(output) {
                 let outcome = try reading.run(into: output)
-                tell(outcome)
+                tell(outcome.report.faults)
                 guard outcome.requests > 0 else {
                     throw Failure("\(files[0]): there are no requests in it")
                 }
+                tell(outcome)
             }
         } catch {
             throw Failure(error)
@@ -53,6 +54,7 @@ struct ImportCommand: ParsableCommand {
 
     private var diskName: String {
         if let name { return name }
+        if files[0] == "-" { return "disk" }
         let last = files[0].split(separator: "/").last.map(String.init) ?? "disk"
         return last.split(separator: ".").first.map(String.init) ?? last
     }
@@ -64,10 +66,13 @@ struct ImportCommand: ParsableCommand {
         if report.skipped > 0 { say("\(report.skipped) other lines or events left out") }
         if report.unfinished > 0 { say("\(report.unfinished) requests never completed") }
         if report.lost > 0 { say("\(report.lost) records are missing from the trace itself") }
-        guard report.faults.count > 0 else { return }
-        printError("\(report.faults.count) lines or records could not be read:")
-        for fault in report.faults.first { printError("  \(fault.line): \(fault.reason)") }
-        let more = report.faults.count - UInt64(report.faults.first.count)
+    }
+
+    private func tell(_ faults: Faults) {
+        guard faults.count > 0 else { return }
+        printError("\(faults.count) lines or records could not be read:")
+        for fault in faults.first { printError("  \(fault.line): \(fault.reason)") }
+        let more = faults.count - UInt64(faults.first.count)
         if more > 0 { printError("  and \(more) more") }
     }
 }

@@ -47,7 +47,7 @@ struct ReplaySession {
     private var refreshed: Nanoseconds = 0
     private var gapToldUntil: Nanoseconds = 0
     /// Samples loaded before and after the one that is jumped to: what sparklines and steps need.
-    private static let (before, after) = (90, 10)
+    private static let (before, after) = (40, 2)
     private static let refreshInterval: Nanoseconds = 500_000_000
 
     init(

@@ -108,7 +108,7 @@ public final class Recorder: Sendable {
         while true {
             share.follow(pipeline.share)
             var isLast = false
-            for input in inbox.takeAll(timeout: patience(pipeline.state)) {
+            for input in inbox.takeAll(timeout: patience(pipeline)) {
                 if let failure = writer.takeFailure() { pipeline.fail(failure) }
                 if try take(input, &pipeline) { isLast = true }
             }
@@ -127,12 +127,11 @@ public final class Recorder: Sendable {
 
     /// Nanoseconds to wait for input before the requests are fetched or a file is due to be closed;
     /// `nil`: neither will be.
-    private func patience(_ state: RecordingPipeline.State) -> Nanoseconds? {
-        if feed != nil {
-            return state == .recording && settings.recordsRequests
-                ? Self.shortDrain : Self.longDrain
+    private func patience(_ pipeline: borrowing RecordingPipeline) -> Nanoseconds? {
+        if feed != nil, pipeline.share != nil {
+            return pipeline.state == .recording ? Self.shortDrain : Self.longDrain
         }
-        if case .dumping = state { return 1_000_000_000 }
+        if case .dumping = pipeline.state { return 1_000_000_000 }
         return nil
     }
 
