@@ -88,7 +88,9 @@ enum ReportSpeed {
                 add(
                     "blkparse to btt's file",
                     ChildProgram.run([blkparse, "-i", trace, "-O", "-d", binary]))
-                add("btt", ChildProgram.run([btt, "-i", binary, "-o", folder.file("btt")]))
+                // btt leaves files of each device where it stands.
+                let command = "cd '\(folder.path)' && exec '\(btt)' -i '\(binary)' -o btt"
+                add("btt", ChildProgram.run(["/bin/sh", "-c", command]))
             } else {
                 report.add(.failed("export to blktrace", "it failed"))
             }
