@@ -1,6 +1,8 @@
+internal import Telemetry
+
 extension Comparison: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("schema", Self.schema)
         try object.value("before", before)
         try object.value("after", after)
@@ -14,7 +16,7 @@ extension Comparison: Encodable {
 
 extension Comparison.Changes: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("id", id)
         try object.value("changes", changes)
     }
@@ -22,7 +24,7 @@ extension Comparison.Changes: Encodable {
 
 extension Comparison.Change: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("metric", metric.key)
         try object.number("before", before)
         try object.number("after", after)
@@ -38,7 +40,7 @@ extension Comparison.Change: Encodable {
 
 extension Comparison.SettingChange: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("lun", lun)
         try object.value("key", key)
         try object.value("before", before)

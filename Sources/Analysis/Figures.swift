@@ -61,17 +61,7 @@ enum Figures {
     }
 
     /// `text` without what would act on a terminal: control characters, marks of direction.
-    static func clean(_ text: String) -> String {
-        var clean = ""
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
-                clean.unicodeScalars.append("?")
-            default: clean.unicodeScalars.append(scalar)
-            }
-        }
-        return clean
-    }
+    static func clean(_ text: String) -> String { text.harmless(replacement: "?") }
 
     /// `text` in `width` columns, cut with `~` where it is longer.
     static func left(_ text: String, _ width: Int) -> String {

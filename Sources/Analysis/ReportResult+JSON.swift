@@ -2,7 +2,7 @@ internal import Telemetry
 
 extension Report.Result: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("schema", Self.schema)
         try object.value("recording", recording)
         try object.value("basis", basis)
@@ -41,7 +41,7 @@ extension Report.Result: Encodable {
 
     private func bar(_ bar: Report.Bar, _ bound: String) -> Encoded {
         Encoded { object in
-            try object.number(ReportKey(stringValue: bound), bar.upTo)
+            try object.number(JSONKey(stringValue: bound), bar.upTo)
             try object.value("reads", bar.reads)
             try object.value("writes", bar.writes)
         }
@@ -99,7 +99,7 @@ extension Report.Result: Encodable {
             let stages = Encoded { object in
                 for stage in StageTimes.Stage.allCases {
                     let time = request.time(in: stage).map { Double($0) / 1000 }
-                    try object.number(ReportKey(stringValue: stage.key), time)
+                    try object.number(JSONKey(stringValue: stage.key), time)
                 }
             }
             try object.value("stage_us", stages)
@@ -149,7 +149,7 @@ extension Report.Result: Encodable {
 
 extension Report.Recording: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("source", source)
         try object.value("vms", vms)
         try encode(start, "start", into: &object)
@@ -164,7 +164,7 @@ extension Report.Recording: Encodable {
 
 extension Report.LUNReport: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("id", id)
         try object.number("seconds", seconds)
         try object.value("requests", requests)
@@ -200,7 +200,7 @@ extension Report.LUNReport: Encodable {
 
 extension Report.Latency: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("count", count)
         try object.number("mean", mean)
         try object.number("p50", p50)
@@ -213,7 +213,7 @@ extension Report.Latency: Encodable {
 
 extension Report.Depth: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.number("mean", mean)
         try object.value("p50", p50)
         try object.value("p99", p99)
@@ -223,7 +223,7 @@ extension Report.Depth: Encodable {
 
 extension Report.StageShare: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.value("stage", stage.key)
         try object.number("mean_us", mean)
         try object.number("p99_us", p99)
@@ -233,7 +233,7 @@ extension Report.StageShare: Encodable {
 
 extension Report.Pattern: Encodable {
     public func encode(to encoder: any Encoder) throws {
-        var object = encoder.container(keyedBy: ReportKey.self)
+        var object = encoder.container(keyedBy: JSONKey.self)
         try object.number("sequential_percent", sequentialPercent)
         try object.number("near_percent", nearPercent)
         try object.number("seek_mean_sectors", seekMean)

@@ -1,4 +1,5 @@
 internal import Libraries
+internal import Telemetry
 
 /// A cell of an answer.
 public enum QueryValue: Sendable, Equatable {
@@ -54,8 +55,8 @@ public enum QueryText {
     public static func table(
         _ rows: [[QueryValue]], columns: [String], widest: Int = 60
     ) -> String {
-        let titles = columns.map { clean($0, keeping: "") }
-        let cells = rows.map { row in row.map { clean(short($0), keeping: "") } }
+        let titles = columns.map { $0.harmless(replacement: "?") }
+        let cells = rows.map { row in row.map { short($0).harmless(replacement: "?") } }
         var widths = titles.map(\.count)
         for row in cells {
             for (index, cell) in row.enumerated() where index < widths.count {
@@ -135,11 +136,8 @@ public enum QueryText {
     private static func clean(_ text: String, keeping kept: String) -> String {
         var clean = ""
         for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator:
-                clean.unicodeScalars.append(kept.unicodeScalars.contains(scalar) ? scalar : "?")
-            default: clean.unicodeScalars.append(scalar)
-            }
+            let isKept = !scalar.isHarmful || kept.unicodeScalars.contains(scalar)
+            clean.unicodeScalars.append(isKept ? scalar : "?")
         }
         return clean
     }

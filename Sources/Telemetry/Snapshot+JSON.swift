@@ -1,24 +1,24 @@
 /// The JSON form of a `Snapshot` (docs/json.md): SI numbers with the unit in the key, `null` for
 /// what could not be had.
 
-struct JSONKey: CodingKey, ExpressibleByStringLiteral {
-    let stringValue: String
-    var intValue: Int? { nil }
-    init(stringLiteral value: String) { stringValue = value }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
+package struct JSONKey: CodingKey, ExpressibleByStringLiteral {
+    package let stringValue: String
+    package var intValue: Int? { nil }
+    package init(stringLiteral value: String) { stringValue = value }
+    package init(stringValue: String) { self.stringValue = stringValue }
+    package init?(intValue: Int) { nil }
 }
 
-typealias JSONObject = KeyedEncodingContainer<JSONKey>
+package typealias JSONObject = KeyedEncodingContainer<JSONKey>
 
 extension KeyedEncodingContainer<JSONKey> {
     /// A number with three decimals; `null` for `nil` and for what JSON has no word for.
-    mutating func number(_ key: JSONKey, _ value: Double?) throws {
+    package mutating func number(_ key: JSONKey, _ value: Double?) throws {
         let finite = value.flatMap { $0.isFinite ? $0 : nil }
         try encode(finite.map { ($0 * 1000).rounded() / 1000 }, forKey: key)
     }
 
-    mutating func value(_ key: JSONKey, _ value: (some Encodable)?) throws {
+    package mutating func value(_ key: JSONKey, _ value: (some Encodable)?) throws {
         try encode(value, forKey: key)
     }
 }

@@ -36,7 +36,7 @@ func runBatch(
     while remaining != 0 {
         deadline = beat(after: deadline, interval: interval, now: Clock.monotonic())
         if let signal = rest(source: &source, until: deadline, signals) {
-            throw ExitCode(signal == 2 ? 130 : 128 + signal)
+            throw ExitCode(128 + signal)
         }
         var sample = source.sample()
         recorder?.take(sample)
@@ -45,7 +45,7 @@ func runBatch(
         do {
             let text = try format.text(of: sample, isFirst: isFirst)
             if let signal = try write(text, signals) {
-                throw ExitCode(signal == 2 ? 130 : 128 + signal)
+                throw ExitCode(128 + signal)
             }
         } catch Errno.brokenPipe {
             return

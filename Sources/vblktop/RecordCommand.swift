@@ -99,7 +99,7 @@ struct RecordCommand: ParsableCommand {
         if let failure = status.failure ?? (output == nil ? status.flightFailure : nil) {
             throw Failure(failure)
         }
-        if let signal { throw ExitCode(signal == 2 ? 130 : 128 + signal) }
+        if let signal { throw ExitCode(128 + signal) }
     }
 
     private func take(

@@ -23,11 +23,7 @@ func replayOnScreen(_ paths: [String], _ output: OutputOptions) throws {
     let ending = session.run(loop)
     terminal.stop()
     for line in recording.damage { printError(line) }
-    switch ending {
-    case .quit: return
-    case .failed(let reason): throw Failure(reason)
-    case .signal(let number): throw ExitCode(number == 2 ? 130 : 128 + number)
-    }
+    try ending.finish()
 }
 
 /// The owner of the screen while a recording is shown: loads the samples that are asked for, and

@@ -33,11 +33,7 @@ func runScreen(
         if let failure = status.failure { printError(failure) }
     }
     for line in sampler.leftovers.withLock({ $0 }) { printError(line) }
-    switch ending {
-    case .quit: return
-    case .failed(let reason): throw Failure(reason)
-    case .signal(let number): throw ExitCode(number == 2 ? 130 : 128 + number)
-    }
+    try ending.finish()
 }
 
 /// The owner of screen, history and view state: turns events into frames.
@@ -47,6 +43,15 @@ struct ScreenSession {
         case quit
         case failed(String)
         case signal(Int32)
+
+        /// Throws what the program is to exit with, unless the user quit.
+        func finish() throws {
+            switch self {
+            case .quit: return
+            case .failed(let reason): throw Failure(reason)
+            case .signal(let number): throw ExitCode(128 + number)
+            }
+        }
     }
 
     private let terminal: Terminal
