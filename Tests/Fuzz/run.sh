@@ -84,7 +84,7 @@ behind() {
 }
 
 # The room with a defect: a chain may walk out of its table; a long number overflows (twice); an
-# index may point in front of its file; a list may be as long as it says.
+# index may point in front of its file; a byte may be read behind the end of a payload.
 plant() {
     case $1 in
         Virtio)
@@ -104,8 +104,8 @@ plant() {
             defect='s/guard entry.distance <= offset else { return nil }//'
             ;;
         RecordingPayloads)
-            file=Codec/MarkCodec.swift
-            defect='s/let count = list.count()/let count = Int(list.number())/'
+            file=Codec/Bytes.swift
+            defect='s/guard next < bytes.endIndex else {/guard next <= bytes.endIndex else {/'
             ;;
     esac
     sed -i "$defect" "$2/$file"
