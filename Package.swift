@@ -64,6 +64,7 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        .target(name: "Doctor", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Analysis", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Exchange", dependencies: ["Telemetry"], swiftSettings: swift),
 
@@ -121,6 +122,7 @@ let package = Package(
             dependencies: [
                 "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
                 "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
+                "Doctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -178,6 +180,8 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
+        .testTarget(
+            name: "DoctorTests", dependencies: ["Doctor", "Telemetry"], swiftSettings: swift),
         .testTarget(name: "LibrariesTests", dependencies: ["Libraries"], swiftSettings: swift),
         .testTarget(
             name: "RecordingTests",

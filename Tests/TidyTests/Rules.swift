@@ -92,6 +92,7 @@ enum Rules {
         "Grid": [],
         "ProcFS": ["Telemetry"],
         "QMP": ["Telemetry", "FoundationEssentials"],
+        "Doctor": ["Telemetry", "FoundationEssentials"],
         "Analysis": ["Telemetry", "FoundationEssentials"],
         "Exchange": ["Telemetry", "FoundationEssentials"],
         "Libraries": ["CLibraries"],
@@ -116,6 +117,7 @@ enum Rules {
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
             "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
+            "Doctor",
             "ArgumentParser", "FoundationEssentials", "Glibc",
             "Synchronization",
             "SystemPackage",

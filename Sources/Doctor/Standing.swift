@@ -1,0 +1,87 @@
+import Telemetry
+
+/// How one rule stands towards one patient: what it said of late, and whether a finding came of it.
+struct Standing: Sendable {
+    /// How long a rule's timing makes a finding wait to appear, and to clear.
+    private struct Pace {
+        /// Verdicts looked back on, and how many of them must agree.
+        var window: Int
+        var needed: Int
+        /// Nanoseconds without the condition after which a finding clears.
+        var calm: Nanoseconds
+
+        init(_ timing: Rule.Timing, interval: Double) {
+            switch timing {
+            case .setting: self.init(1, 1, 0)
+            case .event: self.init(1, 1, 300_000_000_000)
+            case .trend: self.init(6, 4, 120_000_000_000)
+            case .load:
+                // Samples further apart than a second are fewer in ten.
+                let window = min(10, max(3, Int((10 / max(interval, 1)).rounded(.up))))
+                self.init(window, (window * 4 + 4) / 5, 30_000_000_000)
+            }
+        }
+
+        private init(_ window: Int, _ needed: Int, _ calm: Nanoseconds) {
+            self.window = window
+            self.needed = needed
+            self.calm = calm
+        }
+    }
+
+    /// The finding that stands, with its evidence as it was when the condition last held.
+    private(set) var finding: Finding?
+    /// Ranks of the last verdicts, -1 for none, the newest last.
+    private var ranks: [Int] = []
+    /// Since when the verdicts are milder than the finding.
+    private var calmSince: Nanoseconds?
+    /// How many verdicts are missing before anything can be said; 0 once there are enough.
+    private(set) var missingVerdicts = 0
+
+    /// Takes what `rule` says at `now`, `nil` for nothing; `finding` describes it. `interval` is the
+    /// seconds between samples. Returns the finding that cleared, if one did.
+    mutating func take(
+        _ flag: Flag?, at now: Nanoseconds, of rule: Rule, every interval: Double,
+        describe: (Flag, Finding.Severity) -> Finding
+    ) -> Finding? {
+        let pace = Pace(rule.timing, interval: interval)
+        ranks.append(flag?.severity.rank ?? -1)
+        if ranks.count > pace.window { ranks.removeFirst(ranks.count - pace.window) }
+        missingVerdicts = max(0, pace.needed - ranks.count)
+        let proved = ranks.count >= pace.needed ? ranks.sorted(by: >)[pace.needed - 1] : -1
+        let rank = max(proved, flag?.meanwhile?.rank ?? -1)
+        let standing = finding?.severity.rank ?? -1
+        if let flag, rank >= standing, rank >= 0 {
+            raise(flag, to: rank, at: now, describe)
+            return nil
+        }
+        // Milder than what stands, or gone: for how long?
+        let current = flag.map { max($0.severity.rank, $0.meanwhile?.rank ?? -1) } ?? -1
+        if current >= standing {
+            calmSince = nil
+            return nil
+        }
+        let since = calmSince ?? now
+        calmSince = since
+        guard now &- since >= pace.calm, var old = finding else { return nil }
+        calmSince = nil
+        if let flag, rank >= 0 {
+            raise(flag, to: rank, at: now, describe)
+            return nil
+        }
+        finding = nil
+        old.cleared = now
+        return old
+    }
+
+    private mutating func raise(
+        _ flag: Flag, to rank: Int, at now: Nanoseconds,
+        _ describe: (Flag, Finding.Severity) -> Finding
+    ) {
+        let severity = Finding.Severity.allCases.first { $0.rank == rank } ?? .info
+        var new = describe(flag, severity)
+        new.since = finding?.since ?? now
+        finding = new
+        calmSince = nil
+    }
+}
