@@ -31,6 +31,7 @@ struct Standing: Sendable {
 
     /// The finding that stands, with its evidence as it was when the condition last held.
     private(set) var finding: Finding?
+    private var describedAt: Nanoseconds = 0
     /// Ranks of the last verdicts, -1 for none, the newest last.
     private var ranks: [Int] = []
     /// Since when the verdicts are milder than the finding.
@@ -52,7 +53,7 @@ struct Standing: Sendable {
         let rank = max(proved, flag?.meanwhile?.rank ?? -1)
         let standing = finding?.severity.rank ?? -1
         if let flag, rank >= standing, rank >= 0 {
-            raise(flag, to: rank, at: now, describe)
+            raise(flag, to: rank, at: now, rule.timing, describe)
             return nil
         }
         // Milder than what stands, or gone: for how long?
@@ -66,7 +67,7 @@ struct Standing: Sendable {
         guard now &- since >= pace.calm, var old = finding else { return nil }
         calmSince = nil
         if let flag, rank >= 0 {
-            raise(flag, to: rank, at: now, describe)
+            raise(flag, to: rank, at: now, rule.timing, describe)
             return nil
         }
         finding = nil
@@ -74,14 +75,21 @@ struct Standing: Sendable {
         return old
     }
 
+    /// The words of a finding about load change seldom: recordings keep what changes, and people
+    /// like to read to the end.
+    private static let refreshTime: Nanoseconds = 60_000_000_000
+
     private mutating func raise(
-        _ flag: Flag, to rank: Int, at now: Nanoseconds,
+        _ flag: Flag, to rank: Int, at now: Nanoseconds, _ timing: Rule.Timing,
         _ describe: (Flag, Finding.Severity) -> Finding
     ) {
         let severity = Finding.Severity.allCases.first { $0.rank == rank } ?? .info
+        calmSince = nil
+        let isFresh = now < describedAt &+ Self.refreshTime
+        if isFresh, finding?.severity == severity, timing == .load || timing == .trend { return }
         var new = describe(flag, severity)
         new.since = finding?.since ?? now
         finding = new
-        calmSince = nil
+        describedAt = now
     }
 }

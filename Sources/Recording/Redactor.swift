@@ -11,6 +11,7 @@ public struct Redactor: Sendable {
     private var counts: [String: Int] = [:]
     /// Known names, the longest first: a name may be part of another.
     private var names: [String] = []
+    private var lastFacts: (plain: FactSheet, redacted: FactSheet)?
 
     /// Knows no name yet.
     public init() {}
@@ -105,12 +106,9 @@ public struct Redactor: Sendable {
     }
 
     private mutating func redactTexts(_ result: inout Snapshot) {
-        for index in result.findings.indices {
-            result.findings[index].scope = free(result.findings[index].scope)
-            result.findings[index].title = free(result.findings[index].title)
-            result.findings[index].evidence = free(result.findings[index].evidence)
-            result.findings[index].fix = free(result.findings[index].fix)
-        }
+        for index in result.findings.indices { redact(&result.findings[index]) }
+        for index in result.clearedFindings.indices { redact(&result.clearedFindings[index]) }
+        result.facts = redact(result.facts)
         for index in result.notices.indices {
             result.notices[index].vm = result.notices[index].vm.map { word($0, "vm") }
             result.notices[index].text = free(result.notices[index].text)
@@ -123,6 +121,56 @@ public struct Redactor: Sendable {
             result.unavailable[index].reason = free(result.unavailable[index].reason)
             result.unavailable[index].remedy = result.unavailable[index].remedy.map(free)
         }
+    }
+
+    private func redact(_ finding: inout Finding) {
+        finding.scope = free(finding.scope)
+        finding.title = free(finding.title)
+        finding.evidence = free(finding.evidence)
+        finding.fix = free(finding.fix)
+        finding.sources = finding.sources.map(free)
+        finding.remedy.qemu = finding.remedy.qemu.map(free)
+        finding.remedy.libvirt = finding.remedy.libvirt.map(free)
+        finding.remedy.live = finding.remedy.live.map(free)
+        finding.remedy.verify = finding.remedy.verify.map(free)
+    }
+
+    // MARK: Facts
+
+    /// Most samples share their facts with the one before.
+    private mutating func redact(_ sheet: FactSheet) -> FactSheet {
+        if let last = lastFacts, last.plain.isIdentical(to: sheet) { return last.redacted }
+        for fact in sheet.facts { learn(fact.subject) }
+        let redacted = FactSheet(sheet.facts.map(redact))
+        lastFacts = (sheet, redacted)
+        return redacted
+    }
+
+    private mutating func learn(_ subject: Subject) {
+        if let vm = subject.vm { _ = word(vm, "vm") }
+        switch subject.scope {
+        case .disk(let name): _ = word(name, "disk")
+        case .lun(let name): _ = word(name, "lun")
+        case .ioThread(let name): _ = word(name, "iothread")
+        case .guestDisk(let name): _ = word(name, "guest-disk")
+        case .host, .vm, .guest, .tool: break
+        }
+    }
+
+    private func redact(_ fact: Fact) -> Fact {
+        var result = fact
+        let scope = fact.subject.scope
+        result.subject.vm = fact.subject.vm.map { words[$0] ?? $0 }
+        result.subject.scope = Scope(scope.kind, scope.name.map { words[$0] ?? $0 }) ?? scope
+        switch fact.value {
+        // The name itself, whatever it is.
+        case .text(let text): result.value = .text(fact.name == .domain ? "vm" : free(text))
+        case .texts(let texts): result.value = .texts(texts.map(free))
+        case .flag, .number, nil: break
+        }
+        result.source = free(fact.source)
+        result.reason = fact.reason.map(free)
+        return result
     }
 
     // MARK: Words
@@ -157,7 +205,7 @@ public struct Redactor: Sendable {
             if isStart, let name = names.first(where: { starts(rest, with: $0) }) {
                 result += words[name] ?? ""
                 rest = rest.dropFirst(name.count)
-            } else if isStart, first == "/", let path = Self.path(rest) {
+            } else if isStart, first == "/", !Self.isKernelFile(rest), let path = Self.path(rest) {
                 result += "/…"
                 rest = rest.dropFirst(path.count)
             } else {
@@ -175,6 +223,11 @@ public struct Redactor: Sendable {
 
     private static func isPartOfName(_ character: Character) -> Bool {
         character.isLetter || character.isNumber || character == "_" || character == "-"
+    }
+
+    /// Where the kernel tells something is no secret; names in it are replaced all the same.
+    private static func isKernelFile(_ text: Substring) -> Bool {
+        text.hasPrefix("/proc/") || text.hasPrefix("/sys/")
     }
 
     /// The path that `text` begins with: two parts at least, so that `read/s` is none.

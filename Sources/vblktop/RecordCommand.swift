@@ -61,8 +61,8 @@ struct RecordCommand: ParsableCommand {
         Process.raiseOpenFileLimit()
         Process.ignoreWriteSignals()
         do {
-            let choice: SourceChoice =
-                demo ? .demo(demoOptions.configuration) : .attach(try attach.configuration())
+            let choice = SourceChoice(
+                demo ? .demo(demoOptions.configuration) : .attach(try attach.configuration()))
             try runRecording(choice)
         } catch let code as ExitCode {
             throw code

@@ -1,5 +1,6 @@
 import Attach
 public import Demo
+import Doctor
 import Kernel
 public import Recording
 import Telemetry
@@ -63,14 +64,27 @@ func beat(after last: Nanoseconds, interval: Nanoseconds, now: Nanoseconds) -> N
 }
 
 /// What the command line asks to watch.
-enum SourceChoice: Sendable {
-    case demo(DemoConfiguration)
-    case attach(AttachConfiguration)
+struct SourceChoice: Sendable {
+    enum Kind: Sendable {
+        case demo(DemoConfiguration)
+        case attach(AttachConfiguration)
+    }
+    let kind: Kind
+    /// What the doctor is to say nothing of.
+    var silences = Silences()
+
+    init(_ kind: Kind) { self.kind = kind }
 
     /// Opens the source. `ownThreads` are the kernel ids of the threads that do the watching, and
     /// `interval` the seconds between samples at the start.
     func open(ownThreads: [Int], interval: Double) throws -> any SampleSource {
-        switch self {
+        ExaminedSource(
+            try openBare(ownThreads: ownThreads, interval: interval), silences: silences)
+    }
+
+    /// Likewise, without a doctor's findings in the samples.
+    func openBare(ownThreads: [Int], interval: Double) throws -> any SampleSource {
+        switch kind {
         case .demo(let configuration):
             return try DemoSource(configuration, ownThreads: ownThreads)
         case .attach(var configuration):

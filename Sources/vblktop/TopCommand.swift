@@ -47,8 +47,8 @@ struct TopCommand: ParsableCommand {
         do {
             guard replay.isEmpty else { return try vblktop.replay(replay, output) }
             let setup = try RecordingSetup(record, flight, interval: output.interval)
-            let choice: SourceChoice =
-                demo ? .demo(engine.configuration) : .attach(try attach.configuration())
+            let choice = SourceChoice(
+                demo ? .demo(engine.configuration) : .attach(try attach.configuration()))
             if let format = output.batchFormat {
                 try runBatch(format, choice, flight.isAskedFor ? setup : nil, output)
             } else {

@@ -103,6 +103,7 @@ public struct SnapshotDecoder: ~Copyable {
     private var zstd: ZstdDecompressor
     /// The key that was used last.
     private var known: (name: SnapshotKey, context: SnapshotContext)?
+    private var lastSheet: FactSheet?
 
     /// Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
@@ -128,8 +129,21 @@ public struct SnapshotDecoder: ~Copyable {
             }
             guard let known else { throw malformed("a key that is none") }
             let body = try PackedBody.unpack(chunk, headLength: head, &zstd)
-            return try SnapshotPartReader(body, key: known.context).read()
+            let parts = try SnapshotPartReader(body, key: known.context)
+            var snapshot = try parts.read()
+            snapshot.facts = try sheet(of: parts) ?? known.context.snapshot.facts
+            return snapshot
         }
+    }
+
+    /// The facts of a sample that differ from the key's. Samples of one key one after the other
+    /// mostly have the same ones: they share a sheet.
+    private mutating func sheet(of parts: SnapshotPartReader) throws(RecordingError) -> FactSheet? {
+        guard let facts = try parts.facts() else { return nil }
+        let sheet = FactSheet(facts.compactMap { $0 })
+        if let lastSheet, lastSheet == sheet { return lastSheet }
+        lastSheet = sheet
+        return sheet
     }
 
     private func role(of chunk: Chunk) throws(RecordingError) -> (SnapshotRole, Int) {
@@ -156,7 +170,12 @@ public struct SnapshotDecoder: ~Copyable {
         guard crc32c(body) == name.checksum else {
             throw malformed("a key is not what its name says")
         }
-        var context = SnapshotContext(try SnapshotPartReader(body, key: nil).read())
+        let parts = try SnapshotPartReader(body, key: nil)
+        var snapshot = try parts.read()
+        let facts = try parts.facts() ?? []
+        snapshot.facts = FactSheet(facts.compactMap { $0 })
+        var context = SnapshotContext(snapshot)
+        context.facts = facts
         context.becomeKey()
         known = (name, context)
         return context

@@ -18,6 +18,9 @@ enum SnapshotPart {
     static let notices: UInt64 = 18
     static let sources: UInt64 = 19
     static let unavailable: UInt64 = 20
+    static let clearedFindings: UInt64 = 21
+    /// No rows: a list of what differs from the key's (`FactList`).
+    static let facts: UInt64 = 22
     static let numbers: UInt64 = 20
     static let tails: UInt64 = 40
 
@@ -57,10 +60,22 @@ struct SnapshotPartWriter {
         try table(SnapshotPart.eventCounts, sample.eventCounts, key?.eventCounts)
         try table(SnapshotPart.probeColumns, sample.probeColumns, key?.probeColumns)
         try table(SnapshotPart.findings, sample.findings, key?.findings)
+        try table(SnapshotPart.clearedFindings, sample.clearedFindings, key?.clearedFindings)
         try table(SnapshotPart.notices, sample.notices, key?.notices)
         try table(SnapshotPart.sources, sample.sources, key?.sources)
         try table(SnapshotPart.unavailable, sample.unavailable, key?.unavailable)
+        facts()
         frame()
+    }
+
+    private mutating func facts() {
+        let facts = sample.snapshot.facts
+        if let key, key.snapshot.facts.isIdentical(to: facts) { return }
+        guard let bytes = FactList.encode(facts, key: key?.snapshot.facts ?? FactSheet()) else {
+            return
+        }
+        rowBytes += bytes.count
+        put(SnapshotPart.facts, bytes)
     }
 
     private mutating func put(_ id: UInt64, _ bytes: [UInt8]) {

@@ -1,0 +1,141 @@
+import ArgumentParser
+import Demo
+import Doctor
+import Kernel
+import Recording
+import Telemetry
+import Terminal
+
+/// `vblktop doctor`: what is wrong, what it costs, and what to type.
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Say what is misconfigured, with evidence, effect and the exact fix.",
+        discussion: """
+            Settings are judged at once; rules about load need --watch 10, those about trends \
+            --watch 60. A recording is judged as a whole. What cannot be checked is listed with \
+            the reason, and never counts as healthy.
+
+            Exit codes: 0 done; 1 could not do the job; 2 findings at or above --fail-on; 64 wrong \
+            usage; 130 interrupted.
+            """)
+
+    @OptionGroup(title: "Live VMs") var attach: AttachOptions
+    @Flag(help: "Examine the embedded data-plane engine.") var demo = false
+    @Option(
+        help: ArgumentHelp("Examine this recording. May be repeated.", valueName: "file"))
+    var replay: [String] = []
+
+    @Option(help: "Watch for so many seconds first, 0…86400.")
+    var watch = 0.0
+
+    @OptionGroup(title: "Output") var output: DoctorOutputOptions
+    @OptionGroup(title: "Rules") var selection: RuleSelection
+    @OptionGroup(title: "Demo") var engine: DemoOptions
+
+    func validate() throws {
+        guard !output.rules else { return }
+        let given = [attach.isGiven, demo, !replay.isEmpty].count { $0 }
+        guard given == 1 else {
+            throw ValidationError(
+                given == 0
+                    ? "say whom to examine: --qmp SOCKET, --pid PID, --demo or --replay FILE"
+                    : "examine one thing at a time: --qmp and --pid, or --demo, or --replay")
+        }
+        guard (0...86_400).contains(watch) else {
+            throw ValidationError("--watch must be 0…86400 seconds")
+        }
+        guard watch == 0 || replay.isEmpty else {
+            throw ValidationError("--watch is for what is live: a recording is judged as a whole")
+        }
+    }
+
+    func run() throws {
+        Process.raiseOpenFileLimit()
+        Process.ignoreWriteSignals()
+        do {
+            if output.rules { return try selection.explain(asJSON: output.json) }
+            let report = try replay.isEmpty ? examineLive() : examineRecording()
+            try output.print(report)
+            try output.judge(report)
+        } catch let code as ExitCode {
+            throw code
+        } catch {
+            throw Failure(error)
+        }
+    }
+
+    private func examineLive() throws -> DoctorReport {
+        let choice = SourceChoice(
+            demo ? .demo(engine.configuration) : .attach(try attach.configuration()))
+        return try watchLive(choice, for: watch, selection, facts: output.facts)
+    }
+
+    private func examineRecording() throws -> DoctorReport {
+        let recording = try RecordedSession(paths: replay)
+        var doctor = Doctor(rules: try selection.rules(), silences: Silences())
+        var (first, last): (Snapshot?, Snapshot?)
+        var examination: Examination?
+        for index in 0..<recording.sampleCount {
+            guard let sample = try recording.sample(index) else { continue }
+            first = first ?? sample
+            last = sample
+            examination = doctor.examine(sample)
+        }
+        for line in recording.damage { printError(line) }
+        guard let first, let last, let examination else {
+            throw Failure("\(replay[0]): there are no samples in it to examine")
+        }
+        return DoctorReport(
+            patient: DoctorReport.patient(of: last), wallClock: last.wallClock,
+            watched: Double(last.monotonic - min(first.monotonic, last.monotonic)) / 1e9,
+            examination: examination, facts: output.facts ? last.facts : nil)
+    }
+}
+
+/// Examines what `choice` names for `seconds`, at least until it has told what it is.
+private func watchLive(
+    _ choice: SourceChoice, for seconds: Double, _ selection: RuleSelection, facts: Bool
+) throws -> DoctorReport {
+    let signals = try SignalDescriptor(ScreenLoop.signals)
+    var doctor = Doctor(rules: try selection.rules(), silences: choice.silences)
+    var source = try choice.openBare(ownThreads: [PThread.currentID], interval: 1)
+    defer { for line in source.finish() { printError(line) } }
+    source.enableTracepoints(seconds > 0)
+    let start = Clock.monotonic()
+    var sample = source.sample()
+    var examination = doctor.examine(sample)
+    var deadline = start
+    let end = start &+ Nanoseconds(seconds * 1e9)
+    // What a VM is made of is asked for a few questions at a time: the first samples learn.
+    var settled = 0
+    while deadline < end || settled < SettlingRule.quietSamples {
+        deadline = beat(
+            after: deadline, interval: SettlingRule.interval(seconds), now: Clock.monotonic())
+        if let signal = rest(source: &source, until: deadline, signals) {
+            throw ExitCode(128 + signal)
+        }
+        let before = sample.facts
+        sample = source.sample()
+        examination = doctor.examine(sample)
+        settled = sample.facts.isIdentical(to: before) ? settled + 1 : 0
+        if deadline > start &+ SettlingRule.limit, deadline >= end { break }
+    }
+    return DoctorReport(
+        patient: DoctorReport.patient(of: sample), wallClock: sample.wallClock,
+        watched: Double(sample.monotonic - start) / 1e9, examination: examination,
+        facts: facts ? sample.facts : nil)
+}
+
+/// When a VM has told what it is.
+private enum SettlingRule {
+    /// Samples without a new fact after which no more are expected.
+    static let quietSamples = 3
+    /// Nanoseconds after which one run goes on without the rest.
+    static let limit: Nanoseconds = 5_000_000_000
+
+    /// One run is over soon; whoever watches does so at the usual pace.
+    static func interval(_ seconds: Double) -> Nanoseconds {
+        seconds > 0 ? 1_000_000_000 : 250_000_000
+    }
+}
