@@ -29,11 +29,36 @@ struct Standing: Sendable {
         }
     }
 
+    /// Ranks of the last verdicts, 4 bits each, the newest lowest: there is one such for each rule
+    /// of load and each LUN, every second.
+    private struct Ranks: Sendable {
+        private var words: UInt64 = 0
+        private(set) var count = 0
+
+        /// Adds `rank`, -1 for nothing said, and keeps the last `window`, 15 at most.
+        mutating func append(_ rank: Int, window: Int) {
+            count = min(count + 1, window)
+            words = (words << 4 | UInt64(rank + 1)) & (1 << UInt64(4 * window) - 1)
+        }
+
+        /// The highest rank that `needed` of them reach, -1 for none.
+        func rank(reachedBy needed: Int) -> Int {
+            for rank in stride(from: 3, through: 0, by: -1) {
+                var (left, found) = (words, 0)
+                while left > 0 {
+                    if Int(left & 15) > rank { found += 1 }
+                    left >>= 4
+                }
+                if found >= needed { return rank }
+            }
+            return -1
+        }
+    }
+
     /// The finding that stands, with its evidence as it was when the condition last held.
     private(set) var finding: Finding?
     private var describedAt: Nanoseconds = 0
-    /// Ranks of the last verdicts, -1 for none, the newest last.
-    private var ranks: [Int] = []
+    private var ranks = Ranks()
     /// Since when the verdicts are milder than the finding.
     private var calmSince: Nanoseconds?
     /// How many verdicts are missing before anything can be said; 0 once there are enough.
@@ -46,18 +71,18 @@ struct Standing: Sendable {
         describe: (Flag, Finding.Severity) -> Finding
     ) -> Finding? {
         let pace = Pace(rule.timing, interval: interval)
-        ranks.append(flag?.severity.rank ?? -1)
-        if ranks.count > pace.window { ranks.removeFirst(ranks.count - pace.window) }
+        ranks.append(flag?.severity.rank ?? -1, window: pace.window)
         missingVerdicts = max(0, pace.needed - ranks.count)
-        let proved = ranks.count >= pace.needed ? ranks.sorted(by: >)[pace.needed - 1] : -1
+        let proved = ranks.rank(reachedBy: pace.needed)
         let rank = max(proved, flag?.meanwhile?.rank ?? -1)
         let standing = finding?.severity.rank ?? -1
-        if let flag, rank >= standing, rank >= 0 {
+        // How bad it is just now, proved or not.
+        let current = flag.map { max($0.severity.rank, $0.meanwhile?.rank ?? -1) } ?? -1
+        if let flag, rank >= 0, rank > standing || (rank == standing && current >= standing) {
             raise(flag, to: rank, at: now, rule.timing, describe)
             return nil
         }
         // Milder than what stands, or gone: for how long?
-        let current = flag.map { max($0.severity.rank, $0.meanwhile?.rank ?? -1) } ?? -1
         if current >= standing {
             calmSince = nil
             return nil
