@@ -64,8 +64,8 @@ struct Standing: Sendable {
     /// How many verdicts are missing before anything can be said; 0 once there are enough.
     private(set) var missingVerdicts = 0
 
-    /// Takes what `rule` says at `now`, `nil` for nothing; `finding` describes it. `interval` is the
-    /// seconds between samples. Returns the finding that cleared, if one did.
+    /// Takes what `rule` says at `now`, `nil` for nothing; `describe` makes a finding of it.
+    /// `interval` is the seconds between samples. Returns the finding that cleared, if one did.
     mutating func take(
         _ flag: Flag?, at now: Nanoseconds, of rule: Rule, every interval: Double,
         describe: (Flag, Finding.Severity) -> Finding

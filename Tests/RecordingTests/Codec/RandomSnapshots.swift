@@ -68,7 +68,8 @@ extension RandomSamples {
     private mutating func changed(_ sheet: FactSheet) -> FactSheet {
         var facts = sheet.facts
         for index in facts.indices where random.chance(10) {
-            facts[index].value = .count(random.below(1000))
+            facts[index] = Fact(
+                facts[index].subject, facts[index].name, .count(random.below(1000)), from: "")
         }
         if random.chance(30), !facts.isEmpty { facts.remove(at: random.below(facts.count)) }
         if random.chance(30) { facts.insert(fact(), at: random.below(facts.count + 1)) }
