@@ -47,6 +47,7 @@ let package = Package(
             name: "CLibraries",
             linkerSettings: [
                 .linkedLibrary("zstd"), .linkedLibrary("z"), .linkedLibrary("sqlite3"),
+                .linkedLibrary("expat"),
             ]),
 
         // Pure rooms: no clock, no descriptor, no thread.
@@ -64,7 +65,10 @@ let package = Package(
             ],
             swiftSettings: swift),
 
-        .target(name: "Doctor", dependencies: ["Telemetry"], swiftSettings: swift),
+        .target(
+            name: "Doctor",
+            dependencies: ["Telemetry", .product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: swift),
         .target(name: "Analysis", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Exchange", dependencies: ["Telemetry"], swiftSettings: swift),
 

@@ -31,6 +31,7 @@ struct DoctorCommand: ParsableCommand {
 
     @OptionGroup(title: "Output") var output: DoctorOutputOptions
     @OptionGroup(title: "Rules") var selection: RuleSelection
+    @OptionGroup(title: "Configuration") var configuration: ConfigurationOptions
     @OptionGroup(title: "Demo") var engine: DemoOptions
 
     func validate() throws {
@@ -66,14 +67,16 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private func examineLive() throws -> DoctorReport {
-        let choice = SourceChoice(
+        var choice = SourceChoice(
             demo ? .demo(engine.configuration) : .attach(try attach.configuration()))
+        choice.silences = try configuration.preferences().silences
         return try watchLive(choice, for: watch, selection, facts: output.facts)
     }
 
     private func examineRecording() throws -> DoctorReport {
         let recording = try RecordedSession(paths: replay)
-        var doctor = Doctor(rules: try selection.rules(), silences: Silences())
+        var doctor = Doctor(
+            rules: try selection.rules(), silences: try configuration.preferences().silences)
         var (first, last): (Snapshot?, Snapshot?)
         var examination: Examination?
         for index in 0..<recording.sampleCount {

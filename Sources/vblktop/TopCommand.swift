@@ -23,6 +23,7 @@ struct TopCommand: ParsableCommand {
     var replay: [String] = []
 
     @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Configuration") var configuration: ConfigurationOptions
     @OptionGroup(title: "Recording (key R)") var record: RecordOptions
     @OptionGroup(title: "Flight recorder (key B)") var flight: FlightOptions
     @OptionGroup(title: "Demo") var engine: DemoOptions
@@ -47,8 +48,9 @@ struct TopCommand: ParsableCommand {
         do {
             guard replay.isEmpty else { return try vblktop.replay(replay, output) }
             let setup = try RecordingSetup(record, flight, interval: output.interval)
-            let choice = SourceChoice(
+            var choice = SourceChoice(
                 demo ? .demo(engine.configuration) : .attach(try attach.configuration()))
+            choice.silences = try configuration.preferences().silences
             if let format = output.batchFormat {
                 try runBatch(format, choice, flight.isAskedFor ? setup : nil, output)
             } else {

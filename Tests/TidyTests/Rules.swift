@@ -92,7 +92,7 @@ enum Rules {
         "Grid": [],
         "ProcFS": ["Telemetry"],
         "QMP": ["Telemetry", "FoundationEssentials"],
-        "Doctor": ["Telemetry", "FoundationEssentials"],
+        "Doctor": ["Telemetry", "TOMLKit"],
         "Analysis": ["Telemetry", "FoundationEssentials"],
         "Exchange": ["Telemetry", "FoundationEssentials"],
         "Libraries": ["CLibraries"],
