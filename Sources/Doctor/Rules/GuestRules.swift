@@ -37,7 +37,8 @@ extension Rule {
             if patient.knownFlag(.cpuHyperVTime, of: .vm) == true { return .notApplicable }
             if patient.knownFlag(.cpuKVMClock, of: .vm) == false, hasTSC == false {
                 return .flag(
-                    .warning, "neither kvm-clock nor an invariant TSC is offered, which leaves "
+                    .warning,
+                    "neither kvm-clock nor an invariant TSC is offered, which leaves "
                         + "hpet or acpi_pm")
             }
             _ = try patient.text(.guestClocksource)

@@ -103,7 +103,9 @@ extension Rule {
     ) -> (hint: String, live: String?) {
         let folder = "/sys/kernel/mm/transparent_hugepage/"
         if patient.knownFlag(.memoryIsShared) == true {
-            guard patient.knownText(.sharedHugePages, of: .host) == "never" else { return ("", nil) }
+            guard patient.knownText(.sharedHugePages, of: .host) == "never" else {
+                return ("", nil)
+            }
             return (
                 "; the RAM is shared, and shmem_enabled is never",
                 "echo advise > \(folder)shmem_enabled, then start the VM anew"

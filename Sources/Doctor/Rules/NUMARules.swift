@@ -100,7 +100,8 @@ extension Rule {
                 ($0.rates.iops ?? 0) < ($1.rates.iops ?? 0)
             }
             guard let disk = busiest?.hostDisk,
-                let node = patient.knownNumber(.numaNode, of: .disk(disk)), let node = Int(exactly: node),
+                let node = patient.knownNumber(.numaNode, of: .disk(disk)),
+                let node = Int(exactly: node),
                 node >= 0
             else { return nil }
             return (disk, node)

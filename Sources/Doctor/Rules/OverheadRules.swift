@@ -59,7 +59,8 @@ extension Rule {
         return .flag(
             worst.isSame ? .warning : .advice,
             "\(worst.thread) may run on CPU \(worst.list) only, "
-                + (worst.isSame ? "where busy vCPUs are pinned" : "beside busy vCPUs on their cores")
+                + (worst.isSame
+                    ? "where busy vCPUs are pinned" : "beside busy vCPUs on their cores")
                 + ", and waits \(percent(worst.wait)) of the time, limit 2 %")
     }
 
@@ -112,7 +113,8 @@ extension Rule {
         remedy: Remedy(
             qemu: "-device virtio-blk-pci,…,event_idx=on,ioeventfd=on with MSI-X (vectors not 0) "
                 + "and iothread=; aio=native or io_uring; poll-max-ns=32768 on the IOThread",
-            libvirt: "<driver io='native' cache='none' iothread='1' ioeventfd='on' event_idx='on'/>",
+            libvirt:
+                "<driver io='native' cache='none' iothread='1' ioeventfd='on' event_idx='on'/>",
             live: "qom-set /objects/io0 poll-max-ns 32768, by hand",
             verify: "exits and injections on the Interrupts screen, over the VM's IOPS"),
         causes: ["accel-not-kvm", "dataplane-off"]

@@ -131,7 +131,8 @@ extension Rule {
         }
         if let ready = patient.knownNumber(.jobReadyFor), ready >= 3600 {
             return .flag(
-                .advice, text + " for \(figures(ready / 60)) min, limit 60: every write is done "
+                .advice,
+                text + " for \(figures(ready / 60)) min, limit 60: every write is done "
                     + "twice until it is completed",
                 remedy: Remedy(
                     qemu: "QMP: {\"execute\": \"block-job-complete\", \"arguments\": "

@@ -70,7 +70,9 @@ extension Rule {
             verify: "grep -c hypervisor /proc/cpuinfo says 0")
     ) { patient throws(NotChecked) in
         let nested =
-            patient.rate { $0.kind == .exit && ["VMRESUME", "VMLAUNCH", "VMRUN"].contains($0.name) }
+            patient.rate {
+                $0.kind == .exit && ["VMRESUME", "VMLAUNCH", "VMRUN"].contains($0.name)
+            }
             ?? 0
         if nested > 0 {
             return .flag(.info, "the guest enters VMs of its own \(figures(nested)) times a second")
