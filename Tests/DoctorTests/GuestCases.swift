@@ -172,8 +172,8 @@ extension RuleCase {
         RuleCase("guest-mount-options", "harmless", .healthy) {
             $0.know(.guest, [.guestMounts: ["ext4 / rw,relatime", "tmpfs /tmp rw,sync"]])
         },
-        RuleCase("guest-mount-options", "no barriers", .flagged(.critical, ["/my data", "vd0"])) {
-            $0.know(.guest, [.guestMounts: ["xfs /my data rw,nobarrier"]])
+        RuleCase("guest-mount-options", "no barriers", .flagged(.critical, ["/data", "vd0"])) {
+            $0.know(.guest, [.guestMounts: ["xfs /data rw,nobarrier"]])
             $0.know(.lun("vd0"), [.isWriteback: true])
         },
         RuleCase("guest-mount-options", "no barriers needed", .flagged(.advice, ["/"])) {

@@ -260,14 +260,12 @@ private struct GuestMount {
     /// Empty where they are not told.
     let options: Set<String>
 
+    /// Blanks in a mount point are written `\040`.
     init(_ line: String) {
-        let parts = line.split(separator: " ")
-        type = parts.first.map(String.init) ?? ""
-        // A mount point may have blanks, options have none.
-        let hasOptions = parts.count > 2
-        options =
-            hasOptions ? Set((parts.last ?? "").split(separator: ",").map(String.init)) : []
-        place = parts.dropFirst().dropLast(hasOptions ? 1 : 0).joined(separator: " ")
+        let words = line.split(separator: " ", maxSplits: 2).map(String.init)
+        type = words.first ?? ""
+        place = words.count > 1 ? words[1] : ""
+        options = words.count > 2 ? Set(words[2].split(separator: ",").map(String.init)) : []
     }
 
     var isOnDisk: Bool {

@@ -40,7 +40,7 @@ extension Rule {
         let cores = siblings.filter { !$0.isDisjoint(with: taken) }.reduce(into: taken) {
             $0.formUnion($1)
         }
-        var shares: [(thread: String, isSame: Bool, list: String, wait: Double)] = []
+        var shares: [(thread: ThreadActivity, isSame: Bool, list: String, wait: Double)] = []
         var isAnyPinned = isPinned.contains(true)
         for thread in threads {
             let list = try patient.text(.allowedCPUs, of: .ioThread(thread.ioThreadID))
@@ -51,17 +51,19 @@ extension Rule {
             guard !taken.isEmpty, mask.isSubset(of: cores) else { continue }
             let wait = try patient.need(thread.runDelayPercent, "run_delay_percent")
             guard patient.reaches(wait, 2) else { continue }
-            shares.append((thread.name, mask.isSubset(of: taken), list, wait))
+            shares.append((thread, mask.isSubset(of: taken), list, wait))
         }
         guard let worst = shares.first(where: \.isSame) ?? shares.first else {
             return isAnyPinned ? .healthy : try wandering(&patient, cpuCount: all)
         }
         return .flag(
             worst.isSame ? .warning : .advice,
-            "\(worst.thread) may run on CPU \(worst.list) only, "
+            "\(worst.thread.name) may run on CPU \(worst.list) only, "
                 + (worst.isSame
                     ? "where busy vCPUs are pinned" : "beside busy vCPUs on their cores")
-                + ", and waits \(percent(worst.wait)) of the time, limit 2 %")
+                + ", and waits \(percent(worst.wait)) of the time, limit 2 %",
+            remedy: Remedy(
+                qemu: "taskset -pc CPU \(worst.thread.tid), to a CPU of a core without vCPUs"))
     }
 
     /// Which vCPUs are busy and pinned. Facts and threads are in the order of the vCPUs; where they

@@ -19,8 +19,8 @@ extension Rule {
         effect: "It looks like a slow device: what is over the quota waits for the next period of "
             + "100 ms, which makes spikes of 50 to 100 ms.",
         remedy: Remedy(
-            qemu: "systemctl set-property SCOPE CPUQuota= (none), IOReadIOPSMax=, "
-                + "IOWriteIOPSMax=, IOReadBandwidthMax=, IOWriteBandwidthMax=",
+            qemu: "systemctl set-property SCOPE CPUQuota= IOReadIOPSMax= IOWriteIOPSMax= "
+                + "IOReadBandwidthMax= IOWriteBandwidthMax=",
             libvirt: "no <iothread_quota>, <emulator_quota>, <vcpu_quota> in <cputune>; virsh "
                 + "blkiotune DOMAIN --device-write-iops-sec /dev/DISK,0",
             live: "virsh schedinfo DOMAIN --set iothread_quota=-1 emulator_quota=-1 vcpu_quota=-1",
@@ -80,14 +80,18 @@ extension Rule {
         let worst = roles.compactMap { role in
             waiting.filter { $0.thread.role == role }.max { $0.wait < $1.wait }
         }
-        guard let most = worst.map(\.wait).max() else { return .healthy }
+        guard let most = worst.max(by: { $0.wait < $1.wait }) else { return .healthy }
         let seen = worst.map { "\($0.thread.name) \(percent($0.wait))\(switches($0.thread))" }
         let text = "waiting for a CPU: \(list(seen)); limits 5 and 20 %"
         if let throttled = patient.knownNumber(.cpuThrottled), throttled >= 2 {
             let share = percent(throttled)
             return .flag(.info, text + "; the CPU quota throttles the VM \(share) of the time")
         }
-        return .flag(patient.reaches(most, 20) ? .critical : .warning, text)
+        return .flag(
+            patient.reaches(most.wait, 20) ? .critical : .warning, text,
+            remedy: Remedy(
+                qemu: "taskset -pc CPUS \(most.thread.tid), which is \(most.thread.name), to CPUs "
+                    + "where no other thread of the VM runs; or fewer vCPUs on the host's CPUs"))
     }
 
     private static func switches(_ thread: ThreadActivity) -> String {

@@ -217,11 +217,9 @@ extension Rule {
         let iops = try patient.machineIOPS()
         let isHot = patient.reaches(iops, 5000)
         guard isHot || patient.reaches(iops, 500) else { return .healthy }
-        let cpu = patient.threads.first { $0.role == .vcpu }?.cpuPercent
-        if isHot {
-            return .flag(.warning, "1 vCPU for \(figures(iops)) IOPS, limit 5000")
-        }
-        let busy = try patient.need(cpu, "cpu_percent")
+        if isHot { return .flag(.warning, "1 vCPU for \(figures(iops)) IOPS, limit 5000") }
+        let vcpu = patient.threads.first { $0.role == .vcpu }
+        let busy = try patient.need(vcpu?.cpuPercent, "cpu_percent")
         guard patient.reaches(busy, 80) else { return .healthy }
         return .flag(
             .warning, "1 vCPU, busy \(percent(busy)), limit 80 %, at \(figures(iops)) IOPS")
