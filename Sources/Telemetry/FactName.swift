@@ -91,6 +91,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case nfsServerQueued = "nfsd_queued_per_s"
     /// Texts: exports with their options, /proc/fs/nfsd/exports.
     case nfsExports = "nfs_exports"
+    /// Texts: the CPUs of each NUMA node, as `0 0-3,8-11` (/sys/devices/system/node/nodeN/cpulist).
+    case nodeCPUs = "node_cpus"
 
     // MARK: A disk of the host
 
