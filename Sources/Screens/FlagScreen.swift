@@ -69,7 +69,7 @@ extension Painter {
         drawTable(rows, plan: plan(rows))
         guard let rule = layout.pinned.first else { return }
         grid.fill(
-            Rectangle(row: rule, column: 0, rows: 1, columns: columns), symbols.rule,
+            Rectangle(row: rule, column: 0, rows: 1, columns: columns), symbols.line,
             style: Style(.muted))
         let selected = rows.first { $0.key == state.table.selectedKey }
         draw(FlagPage.lines(selected, columns: columns), in: layout.pinned.dropFirst())

@@ -56,7 +56,7 @@ extension LUN: TableRow {
         }
         let flags = worst
         return Column(
-            "FLG", width: 6, weight: 91, growth: 24, .text { flags[$0.qualifiedID] },
+            "FLG", width: 6, weight: 91, growth: 24, .text { flags[$0.qualifiedID] ?? "" },
             meaning: "its worst flag; a opens it, 9 shows all", source: "the doctor's rules")
     }
 
