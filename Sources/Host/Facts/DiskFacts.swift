@@ -19,7 +19,10 @@ struct DiskFacts: Sendable {
     {
         let subject = Subject(.disk(name))
         let directory = "/sys/class/block/\(sysName(name))/"
-        var facts = Self.files(in: directory, of: name).map { reader.fact(subject, $0) }
+        let hasDevice = reader.hasDirectory(directory + "device")
+        var facts = Self.files(in: directory, of: name, hasDevice: hasDevice).map {
+            reader.fact(subject, $0)
+        }
         facts.append(Self.writebackThrottle(subject, directory, &reader))
         facts.append(Self.hardwareQueues(subject, directory, reader))
         slaves = finder.slaves(of: name)
@@ -36,13 +39,20 @@ struct DiskFacts: Sendable {
             place.functions.isEmpty
             ? "it has no PCI device of its own" : "its adapter has no interrupts of its own"
         self.name = name
-        self.facts = facts
+        self.facts =
+            place.isThere
+            ? facts
+            : facts.map {
+                Fact(subject, $0.name, missing: "the host has no such disk", from: $0.source)
+            }
     }
 
     /// Facts that a file holds as it stands.
-    private static func files(in directory: String, of name: String) -> [FactFile] {
+    private static func files(
+        in directory: String, of name: String, hasDevice: Bool
+    ) -> [FactFile] {
         let queue = directory + "queue/"
-        let noDevice = "it has no device of its own"
+        let noDevice = hasDevice ? "its driver does not tell" : "it has no device of its own"
         let noMapper = "it is not made by the device mapper"
         let noLoop = name.hasPrefix("loop") ? "it has no file now" : "it is no loop device"
         return [
@@ -136,6 +146,8 @@ struct Adapters: Sendable {
 
     /// Where in the machine a disk is.
     struct Place: Sendable, Equatable {
+        /// Whether there is such a disk at all.
+        var isThere: Bool
         /// Addresses of its adapter, of several for an NVMe disk of several paths:
         /// `0000:03:00.0`.
         var functions: [String] = []
@@ -147,9 +159,9 @@ struct Adapters: Sendable {
     /// Where disk `name` is, by the directory of the device that it stands for.
     func place(of name: String, _ reader: FactReader) -> Place {
         let link = "/sys/class/block/\(sysName(name))"
-        guard let path = try? reader.files.link(link) else { return Place() }
+        guard let path = try? reader.files.link(link) else { return Place(isThere: false) }
         let parts = path.split(separator: "/")
-        var place = Place()
+        var place = Place(isThere: true)
         place.functions = parts.last(where: Self.isFunction).map { [String($0)] } ?? []
         place.scsiHost = parts.first { Self.is($0, "host") }.map(String.init)
         guard place.functions.isEmpty, parts.contains("nvme-subsystem") else { return place }

@@ -58,14 +58,18 @@ struct DiskLoad: Sendable {
         let subject = Subject(.disk(disk))
         // Flushes that run side by side take more than all the time.
         let share = min(Double(time) / (interval.seconds * 1000) * 100, 100)
-        let source = "\(path), fields of flushes"
-        let flushes = newCount - oldCount
-        let mean = Double(time) / Double(max(flushes, 1))
+        let source = "\(path), fields 16 and 17"
+        let flushes = Double(newCount - oldCount)
+        // A mean of a few would come and go with each of them.
+        let isEnough = flushes >= interval.seconds
         return [
             Fact(subject, .flushTime, .number(share.roundedToTenths), from: source),
-            flushes > 0
-                ? Fact(subject, .flushMean, .number(mean.roundedToThousandths), from: source)
-                : Fact(subject, .flushMean, missing: "there were no flushes", from: source),
+            isEnough
+                ? Fact(
+                    subject, .flushMean, .number((Double(time) / flushes).roundedToThousandths),
+                    from: source)
+                : Fact(
+                    subject, .flushMean, missing: "fewer than one flush a second", from: source),
         ]
     }
 

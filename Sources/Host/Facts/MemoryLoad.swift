@@ -40,7 +40,7 @@ struct MemoryLoad: Sendable {
                 try KeyedNumbers(text, file: "meminfo")
             }
             return names.map { name, key in
-                Self.fact(name, numbers[key].map(Double.init), key, from: path)
+                Self.fact(name, numbers[key].map { Double($0) }, key, from: path)
             }
         } catch {
             let reason = reader.reason(for: error)
