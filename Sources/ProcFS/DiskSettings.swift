@@ -7,16 +7,9 @@ public struct DiskScheduler: Sendable, Equatable {
     /// kernels before 5.1 write it.
     public init(_ text: Span<UInt8>) throws(ProcFSError) {
         var fields = FieldScanner(file: "scheduler")
-        while !fields.isAtLineEnd(in: text) {
-            let end = fields.fieldEnd(in: text)
-            if text[fields.position] == UInt8(ascii: "["), text[end - 1] == UInt8(ascii: "]"),
-                end - fields.position > 2
-            {
-                fields.move(to: fields.position + 1)
-                name = fields.text(upTo: end - 1, in: text)
-                return
-            }
-            fields.move(to: end)
+        if let chosen = fields.wordInBrackets(in: text) {
+            name = chosen
+            return
         }
         fields.move(to: 0)
         let only = try fields.word("scheduler", in: text)

@@ -61,7 +61,7 @@ public struct MountTable: Sendable, Equatable {
 
     /// A field in which blanks, newlines and backslashes are written as `\040`: a backslash and
     /// three octal digits.
-    private static func escapedWord(
+    static func escapedWord(
         _ field: String, _ fields: inout FieldScanner, in text: Span<UInt8>
     ) throws(ProcFSError) -> String {
         let end = fields.fieldEnd(in: text)
