@@ -125,12 +125,13 @@ public struct CgroupIO: Sendable, Equatable {
         while let device = Self.device(&fields, in: text) {
             var amounts = Amounts()
             while !fields.isAtLineEnd(in: text) {
+                let end = fields.fieldEnd(in: text)
                 if let field = fields.assignment(in: text),
                     let path = Self.paths[field.name]
                 {
                     amounts[keyPath: path] = field.value
                 }
-                fields.move(to: fields.fieldEnd(in: text))
+                fields.move(to: end)
             }
             byDevice[device] = amounts
             fields.skipLine(in: text)

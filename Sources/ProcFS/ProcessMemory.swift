@@ -54,6 +54,7 @@ public struct NodeMemory: Sendable, Equatable {
             var pages: [(node: Int, count: UInt64)] = []
             var pageSize: UInt64 = 4096
             while !fields.isAtLineEnd(in: text) {
+                let end = fields.fieldEnd(in: text)
                 if text[fields.position] == UInt8(ascii: "N") {
                     fields.move(to: fields.position + 1)
                     if let page = fields.assignment(in: text), let node = Int(page.name) {
@@ -62,7 +63,7 @@ public struct NodeMemory: Sendable, Equatable {
                 } else if let size = fields.assignment(in: text), size.name == "kernelpagesize_kB" {
                     pageSize = size.value.multipliedClamped(by: 1024)
                 }
-                fields.move(to: fields.fieldEnd(in: text))
+                fields.move(to: end)
             }
             for (node, count) in pages {
                 sums[node] = (sums[node] ?? 0).addingClamped(count.multipliedClamped(by: pageSize))

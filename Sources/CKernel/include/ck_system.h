@@ -57,5 +57,5 @@ int ck_open_to_look(const char *path);
 // Whether FS_NOCOW_FL is set, or -1.
 int ck_is_no_cow(int descriptor);
 
-// Extents of a file, counting at most `limit`, or -1.
+// Contiguous pieces of a file, at most `limit`, or -1.
 int64_t ck_extents(int descriptor, int64_t limit);

@@ -59,10 +59,11 @@ struct CgroupFacts: Sendable {
     /// The most groups looked at: one a thread of a large VM, and some above.
     private static let groupLimit = 300
 
-    private var problem: Absence?
     /// By subject: the VM's are those of all its threads.
     private var cpuChains: [(subject: Subject, chain: Chain)] = []
-    private var ioChain: Chain = []
+    /// Why there are none.
+    private var cpuProblem: Absence?
+    private var ioChain: Result<Chain, Absence> = .failure(.turn)
     private var groups: [String: CPUGroup] = [:]
     private var counters: [String: (at: Nanoseconds, io: CgroupIO)] = [:]
     /// As they were read last.
@@ -73,29 +74,39 @@ struct CgroupFacts: Sendable {
     /// Finds the groups of `threads`.
     mutating func locate(_ threads: [WatchedThread], through reader: inout ProcessReader) {
         cpuChains = []
-        ioChain = []
-        problem = nil
+        cpuProblem = nil
         do throws(Absence) {
             let table = try reader.read("/proc/self/mountinfo") { try MountTable($0) }
             let hierarchies = Hierarchies(table)
             let own = try reader.read(reader.path("cgroup")) { CgroupPaths($0) }
-            ioChain = hierarchies.chain("blkio", own) ?? []
-            var all = hierarchies.chain("cpu", own) ?? []
-            var known = Set(all)
-            for thread in threads where thread.role == .vcpu || thread.role == .iothread {
-                let path = reader.path("task/\(thread.tid)/cgroup")
-                guard let paths = try? reader.read(path, parse: { CgroupPaths($0) }),
-                    let chain = hierarchies.chain("cpu", paths)
-                else { continue }
-                all += chain.filter { known.insert($0).inserted }
-                if let id = thread.ioThreadID {
-                    cpuChains.append((Subject(.ioThread(id)), chain))
-                }
-            }
-            cpuChains.insert((Subject(.vm), Array(all.prefix(Self.groupLimit))), at: 0)
+            ioChain = hierarchies.chain("blkio", own).map { .success($0) } ?? .failure(Self.unseen)
+            guard let chain = hierarchies.chain("cpu", own) else { throw Self.unseen }
+            locateThreads(threads, of: chain, in: hierarchies, through: &reader)
         } catch {
-            problem = error
+            cpuProblem = error
+            if case .failure = ioChain { ioChain = .failure(error) }
         }
+    }
+
+    private static let unseen = Absence(
+        reason: "its control group lies outside of what is mounted here")
+
+    /// `own` is the chain of the main loop.
+    private mutating func locateThreads(
+        _ threads: [WatchedThread], of own: Chain, in hierarchies: Hierarchies,
+        through reader: inout ProcessReader
+    ) {
+        var all = own
+        var known = Set(all)
+        for thread in threads where thread.role == .vcpu || thread.role == .iothread {
+            let path = reader.path("task/\(thread.tid)/cgroup")
+            guard let paths = try? reader.read(path, parse: { CgroupPaths($0) }),
+                let chain = hierarchies.chain("cpu", paths)
+            else { continue }
+            all += chain.filter { known.insert($0).inserted }
+            if let id = thread.ioThreadID { cpuChains.append((Subject(.ioThread(id)), chain)) }
+        }
+        cpuChains.insert((Subject(.vm), Array(all.prefix(Self.groupLimit))), at: 0)
     }
 
     // MARK: Reading them
@@ -104,20 +115,33 @@ struct CgroupFacts: Sendable {
     mutating func update(
         _ places: [DiskPlace], through reader: inout ProcessReader, now: Nanoseconds
     ) {
-        facts = []
         let source = reader.path("cgroup")
-        if let problem {
+        if let cpuProblem {
             facts = [.cpuThrottled, .cpuQuota].map {
-                Fact(Subject(.vm), $0, missing: problem.reason, from: source)
+                Fact(Subject(.vm), $0, missing: cpuProblem.reason, from: source)
             }
-            for place in places {
-                facts += [.ioLimit, .ioLimitUse].map {
-                    Fact(
-                        Subject(.lun(place.id)), $0, missing: problem.reason, from: source)
-                }
-            }
-            return
+        } else {
+            facts = cpuFacts(from: source, through: &reader, now: now)
         }
+        switch ioChain {
+        case .success(let chain):
+            facts += ioFacts(places, chain, through: &reader, now: now)
+        case .failure(let absence):
+            facts += places.flatMap { Self.missing($0, absence.reason, from: source) }
+        }
+    }
+
+    private static func missing(
+        _ place: DiskPlace, _ reason: String, from source: String
+    ) -> [Fact] {
+        [.ioLimit, .ioLimitUse].map {
+            Fact(Subject(.lun(place.id)), $0, missing: reason, from: source)
+        }
+    }
+
+    private mutating func cpuFacts(
+        from source: String, through reader: inout ProcessReader, now: Nanoseconds
+    ) -> [Fact] {
         var read: [String: CPUGroup] = [:]
         for chain in cpuChains {
             for directory in chain.chain where read[directory] == nil {
@@ -125,8 +149,7 @@ struct CgroupFacts: Sendable {
             }
         }
         groups = read
-        facts = cpuChains.flatMap { cpuFacts($0.subject, $0.chain, source) }
-        facts += ioFacts(places, through: &reader, now: now)
+        return cpuChains.flatMap { cpuFacts($0.subject, $0.chain, source) }
     }
 
     /// `nil` for a group that the controller is not switched on for.
@@ -190,12 +213,13 @@ struct CgroupFacts: Sendable {
     // MARK: I/O
 
     private mutating func ioFacts(
-        _ places: [DiskPlace], through reader: inout ProcessReader, now: Nanoseconds
+        _ places: [DiskPlace], _ chain: Chain, through reader: inout ProcessReader,
+        now: Nanoseconds
     ) -> [Fact] {
         var limits: [(directory: String, source: String, io: CgroupIO)] = []
         var read: [String: (at: Nanoseconds, io: CgroupIO)] = [:]
         var nearest: String?
-        for directory in ioChain {
+        for directory in chain {
             guard let (io, source) = Self.limits(directory, through: &reader) else { continue }
             nearest = nearest ?? source
             guard !io.byDevice.isEmpty else { continue }
@@ -207,12 +231,8 @@ struct CgroupFacts: Sendable {
         counters = read
         return places.flatMap { place in
             guard !place.disks.isEmpty else {
-                let reason = place.reason ?? "its disk is not known"
-                return [.ioLimit, .ioLimitUse].map {
-                    Fact(
-                        Subject(.lun(place.id)), $0, missing: reason,
-                        from: reader.path("cgroup"))
-                }
+                return Self.missing(
+                    place, place.reason ?? "its disk is not known", from: reader.path("cgroup"))
             }
             let bounds = place.disks.flatMap { disk in
                 limits.compactMap { limit in
