@@ -7,7 +7,6 @@ import Testing
 @Suite struct DiskFileFactsTests {
     private let vm = FakeVM()
     private let vd0 = Scope.lun("vd0")
-    private static let MiB: Int64 = 1 << 20
 
     @Test func aSparseFile() {
         vm.open(
@@ -114,9 +113,8 @@ import Testing
         "/srv/vm/a.raw", "vm/a.raw", "../vm/a.raw", "./a.raw", "/alias/a.raw",
     ])
     func aFileByEveryName(name: String) {
-        vm.open(9, "/srv/vm/a.raw (deleted)", FakeVM.file(inode: 5, size: 1, allocated: 0))
+        vm.open(9, "/srv/vm/a.raw", FakeVM.file(inode: 5, size: 1, allocated: 0))
         vm.open(10, "/srv/vm/b.raw", FakeVM.file(inode: 6, size: 2, allocated: 0))
-        vm.host.setLink("/proc/1/fd/9", to: "/srv/vm/a.raw")
         if name.hasPrefix("/alias") {
             vm.host.setStatus(
                 "/proc/1/root/alias/a.raw", FakeVM.file(inode: 5, size: 1, allocated: 0))

@@ -46,9 +46,10 @@ import Testing
     }
 
     @Test func majorFaultsArePerSecond() {
+        vm.setThread(1, "qemu-system-x86", majorFaults: 50)
         var watch = FactWatch(vm)
         watch.run(10)
-        vm.setThread(1, "qemu-system-x86", majorFaults: 250)
+        vm.setThread(1, "qemu-system-x86", majorFaults: 300)
         watch.run()
         #expect(watch.value(.majorFaults) == 25)
     }
@@ -137,7 +138,8 @@ import Testing
         #expect(watch.value(.threadsAreAnonymous) == true)
         #expect(watch.reason(.workers)?.contains("debug-threads=on") == true)
         var blind = FactWatch(vm, threads: [FakeVM.threads[0]])
-        blind.run()
+        blind.run(11)
+        #expect(blind.reason(.workers)?.contains("query-cpus-fast") == true)
         #expect(blind.reason(.threadsAreAnonymous)?.contains("query-cpus-fast") == true)
         #expect(blind.reason(.vcpuCPUs)?.contains("query-cpus-fast") == true)
     }

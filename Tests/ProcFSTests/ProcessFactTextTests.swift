@@ -46,7 +46,7 @@ import Testing
         let memory = try parse(text) { NodeMemory($0) }
         #expect(memory.bytes[0] == 103 * 4096)
         #expect(memory.bytes[1] == 412 * 4096 + 2 * 2 << 20)
-        #expect(memory.bytes[7] == .max)
+        #expect(memory.bytes[7] == UInt64.max)
         #expect(memory.bytes.count == 3)
         let largest = try parse("1 default N0=1\n2 default N1=3\n") { NodeMemory($0).largest }
         #expect(largest?.node == 1)

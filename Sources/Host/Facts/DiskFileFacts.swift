@@ -56,7 +56,7 @@ struct DiskFileFacts: Sendable {
         found = []
         let files: [OpenFile]
         switch open {
-        case .success(let open): files = open.files
+        case .success(let process): files = process.files
         case .failure(let absence):
             found = disks.map {
                 Fact(
@@ -65,9 +65,10 @@ struct DiskFileFacts: Sendable {
             }
             return
         }
+        let open = FilesByName(files)
         var finder = BackingFinder(files: reader.files)
         for disk in disks {
-            let matches = Self.files(of: disk, among: files, through: reader)
+            let matches = open.files(of: disk.file, through: reader)
             guard let file = matches.first else {
                 found.append(Self.notFound(disk, reader))
                 continue
@@ -83,45 +84,6 @@ struct DiskFileFacts: Sendable {
         let keys = Set(places.map(Self.key))
         sizes = sizes.filter { keys.contains($0.key) }
         layouts = layouts.filter { keys.contains($0.key) }
-    }
-
-    /// The descriptors of a LUN's file: by its path, and else by its being the same file under
-    /// another one.
-    private static func files(
-        of disk: ProcessFacts.Context.Disk, among files: [OpenFile],
-        through reader: ProcessReader
-    ) -> [OpenFile] {
-        guard let path = disk.file else { return [] }
-        // `LUN.file` was made fit for a screen.
-        let named = files.filter {
-            let own = $0.path.harmless()
-            return own == path || own == path + " (deleted)"
-        }
-        if !named.isEmpty { return named }
-        // As the process sees it: it may have another root, and began in another directory.
-        let seen = path.hasPrefix("/") ? reader.path("root") + path : reader.path("cwd/") + path
-        guard let status = try? reader.files.status(seen) else {
-            return path.hasPrefix("/") ? [] : Self.files(endingIn: path, among: files)
-        }
-        return files.filter {
-            status.kind == .blockDevice
-                ? $0.status.kind == .blockDevice && $0.status.ownDevice == status.ownDevice
-                : $0.status.inode == status.inode && $0.status.device == status.device
-        }
-    }
-
-    /// A QEMU that went into the background has left the directory that its paths begin in: then a
-    /// path may be the end of one file's only.
-    private static func files(endingIn path: String, among files: [OpenFile]) -> [OpenFile] {
-        let parts = path.split(separator: "/").drop { $0 == "." || $0 == ".." }
-        guard !parts.isEmpty else { return [] }
-        let found = files.filter {
-            $0.path.harmless().split(separator: "/").suffix(parts.count).elementsEqual(parts)
-        }
-        let isOne = found.allSatisfy {
-            $0.status.inode == found[0].status.inode && $0.device == found[0].device
-        }
-        return isOne ? found : []
     }
 
     private static func notFound(
@@ -338,15 +300,16 @@ struct DiskFileFacts: Sendable {
 
     private static let layoutPeriod: Nanoseconds = 3600 * 1_000_000_000
 
-    /// Asks for the extents of one file, if any is due: once an hour each.
-    mutating func takeTurn(through reader: inout ProcessReader, now: Nanoseconds) {
+    /// Asks for the extents of one file, if any is due: once an hour each. Whether one was.
+    mutating func takeTurn(through reader: inout ProcessReader, now: Nanoseconds) -> Bool {
         let due = places.first { place in
             guard place.file.status.kind == .regular else { return false }
             guard let last = layouts[Self.key(place)] else { return true }
             return now < last.at || now - last.at >= Self.layoutPeriod
         }
-        guard let due else { return }
+        guard let due else { return false }
         layouts[Self.key(due)] = (now, Self.layoutFacts(due, through: &reader))
+        return true
     }
 
     private static func layoutFacts(

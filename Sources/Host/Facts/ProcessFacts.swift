@@ -83,7 +83,8 @@ public struct ProcessFacts: Sendable {
         lastDisks = context.disks
         lastThreads = context.lastingThreads
         let isMoving = moving.isDue(now)
-        if slow.isDue(now) {
+        let isSlow = slow.isDue(now)
+        if isSlow {
             let found = look(for: context)
             machine.takeDescriptors(found, through: &reader)
             disks.locate(context.disks, among: found, through: &reader, now: now)
@@ -98,9 +99,10 @@ public struct ProcessFacts: Sendable {
             groups.update(disks.places, through: &reader, now: now)
             nfs.update(disks.places, through: &reader, now: now)
         }
-        if !machine.takeTurn(through: &reader, now: now) {
-            disks.takeTurn(through: &reader, now: now)
-        }
+        let isTurn =
+            machine.takeTurn(through: &reader, now: now)
+            || disks.takeTurn(through: &reader, now: now)
+        guard isMoving || isSlow || isTurn else { return nil }
         let facts = all
         guard facts != last else { return nil }
         last = facts
@@ -118,7 +120,7 @@ public struct ProcessFacts: Sendable {
     private var all: [Fact] {
         let rights = Fact(
             Subject(.tool), .missingRights, .texts(reader.refusal.map { [$0] } ?? []),
-            from: reader.path(""))
+            from: "/proc/\(reader.pid)")
         return [rights] + machine.facts + placement.facts + looks.facts + groups.facts
             + disks.facts + nfs.facts
     }

@@ -9,6 +9,8 @@ struct Absence: Error, Equatable {
 
     /// What it takes to look at another user's process.
     static let rights = Absence(reason: "needs CAP_SYS_PTRACE or the VM's own user")
+    /// Nobody said which thread is which.
+    static let threads = Absence(reason: "QEMU's threads are not known (query-cpus-fast)")
     /// A rate has no value yet.
     static let secondReading = Absence(reason: "needs a second reading")
     /// Its turn has not come yet.
@@ -38,6 +40,8 @@ struct ProcessReader: Sendable {
         do {
             let file = try files.open(path)
             let value = try file.readValue(into: &buffer, parse: parse)
+            // A file of megabytes comes every few minutes at most.
+            if buffer.count > 1 << 17 { buffer = [UInt8](repeating: 0, count: 8192) }
             note(path, isRefused: false)
             return value
         } catch let error as KernelError {
@@ -130,7 +134,7 @@ enum Coarse {
         return step < 1 ? (value / step).rounded() / (1 / step) : (value / step).rounded() * step
     }
 
-    /// To 7 binary digits, an error of 0.4 %: powers of two and their like stay as they are.
+    /// To 8 binary digits, an error of at most 0.4 %: powers of two and their like stay as they are.
     static func size(_ bytes: UInt64) -> Double {
         let surplus = max(0, 64 - bytes.leadingZeroBitCount - 8)
         let step = Double(UInt64(1) << UInt64(surplus))

@@ -142,12 +142,7 @@ struct ThreadLooks: Sendable {
     private func poolFacts(_ isAnonymous: Bool?, through reader: ProcessReader) -> [Fact] {
         let vm = Subject(.vm)
         let source = reader.path("task/*/stat")
-        let problem: Absence? =
-            isAnonymous ?? false
-            ? Absence(
-                reason: "all threads are called alike: start QEMU with -name …,debug-threads=on")
-            : pool.count < Self.fewest ? Self.tooFew : nil
-        if let problem {
+        if let problem = poolProblem(isAnonymous) {
             return [.workers, .workersBlocked].map {
                 Fact(vm, $0, missing: problem.reason, from: source)
             }
@@ -161,6 +156,16 @@ struct ThreadLooks: Sendable {
             Fact(vm, .workers, .number(mean), from: source),
             Fact(vm, .workersBlocked, .number(Coarse.percent(share)), from: source),
         ]
+    }
+
+    private func poolProblem(_ isAnonymous: Bool?) -> Absence? {
+        if isAnonymous ?? false {
+            return Absence(
+                reason: "all threads are called alike: start QEMU with -name …,debug-threads=on")
+        }
+        // Where a thread is called `worker`, they are not all called alike.
+        if isAnonymous == nil, pool.allSatisfy({ $0.count == 0 }) { return .threads }
+        return pool.count < Self.fewest ? Self.tooFew : nil
     }
 
     /// The kernel's own workers for io_uring: how many, and what CPU they used since the reading

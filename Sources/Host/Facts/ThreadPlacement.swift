@@ -60,7 +60,7 @@ struct ThreadPlacement: Sendable {
         isAnonymous = nil
         let fact = Fact(Subject(.vm), .threadsAreAnonymous, from: path) { () throws(Absence) in
             guard !own.isEmpty else {
-                throw Absence(reason: "QEMU's threads are not known (query-cpus-fast)")
+                throw .threads
             }
             let program = try Self.name(reader.pid, through: &reader)
             for thread in own where try Self.name(thread.tid, through: &reader) != program {
