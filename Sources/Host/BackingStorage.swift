@@ -62,7 +62,7 @@ public struct BackingFinder: Sendable {
     }
 
     /// The mount `file` was opened through, as its process sees it.
-    private mutating func mount(of file: OpenFile) -> MountTable.Mount? {
+    mutating func mount(of file: OpenFile) -> MountTable.Mount? {
         let all: [MountTable.Mount]
         if let known = mounts[file.pid] {
             all = known

@@ -43,3 +43,15 @@ public struct DiskInFlight: Sendable, Equatable {
         writes = try fields.number("writes", in: text)
     }
 }
+
+/// The number of a device (/sys/class/block/NAME/dev).
+public struct DeviceNumber: Sendable, Equatable {
+    /// `8:0`, fit for a screen.
+    public let text: String
+
+    /// Parses the file's text. Throws if it is cut short or empty.
+    public init(_ text: Span<UInt8>) throws(ProcFSError) {
+        var fields = FieldScanner(file: "dev")
+        self.text = try fields.word("major:minor", in: text)
+    }
+}

@@ -183,7 +183,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case hugePageShare = "huge_page_percent"
     /// Number, bytes: page size of the RAM's backend (`x-query-ramblock`).
     case memoryPage = "memory_page_bytes"
-    /// Number, bytes: Rss of /proc/PID/smaps_rollup.
+    /// Number, bytes: Rss of /proc/PID/smaps_rollup, and what it has of hugetlbfs, which Rss leaves
+    /// out.
     case residentMemory = "resident_bytes"
     /// Flags: `query-memdev` share, merge, prealloc of all backends.
     case memoryIsShared = "memory_is_shared"
@@ -220,13 +221,15 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case ioUringOverflow = "io_uring_overflow"
     case ioUringWorkerCPU = "io_uring_worker_cpu_percent"
     case ioUringWorkers = "io_uring_workers"
-    /// Number: threads of the thread pool (`worker`), percent of them that wait (state D or S in a
-    /// system call), and `thread-pool-max` of the main loop.
+    /// Number: threads of the thread pool (`worker`), percent of them that wait (state D, or S in a
+    /// system call other than futex, in which those without work wait), and `thread-pool-max` of
+    /// the main loop.
     case workers
     case workersBlocked = "workers_blocked_percent"
     case workerLimit = "worker_limit"
     /// Number, percent of the time the cgroup was throttled (cpu.stat throttled_usec), and which
-    /// limit it has, text (cpu.max).
+    /// limit it has, text (cpu.max; `max` without one). Of the VM the most throttled of all its
+    /// groups and those above, and likewise of each IOThread.
     case cpuThrottled = "cpu_throttled_percent"
     case cpuQuota = "cpu_quota"
     /// Text: `query-migrate` status. Number: cpu-throttle-percentage; seconds since `remaining` was
@@ -255,7 +258,7 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     /// Text: Cpus_allowed_list.
     case allowedCPUs = "allowed_cpus"
     /// Number, percent of the looks at it that found it in state D (/proc/PID/task/TID/stat), and
-    /// text: where it was, most often (wchan).
+    /// text: where it was, most often (wchan). Of the VM: of its main loop.
     case blockedShare = "blocked_percent"
     case blockedIn = "blocked_in"
     /// Number, microseconds: mean time in io_submit.
@@ -368,7 +371,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     /// Flag: FS_NOCOW_FL. Number: extents (FIEMAP).
     case isNoCow = "is_no_cow"
     case extents
-    /// Number: first sector of the partition that it lies on, as 512-byte sectors.
+    /// Number: first sector of the partition that it lies on, as 512-byte sectors; 0 on a whole
+    /// disk.
     case partitionStart = "partition_start_sector"
     /// Number: of its NFS mount, over the time since the last reading: bytes of a READ and WRITE,
     /// operations per second, milliseconds in the queue and on the wire (/proc/PID/mountstats).
@@ -377,7 +381,7 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case nfsRate = "nfs_operations_per_s"
     case nfsQueueTime = "nfs_queue_ms"
     case nfsServerTime = "nfs_server_ms"
-    /// Text: io.max line of its disk. Number, percent: the nearest of its limits that is used.
+    /// Text: io.max line of its disk, `none` without a limit. Number, percent: the nearest of its limits that is used.
     case ioLimit = "io_limit"
     case ioLimitUse = "io_limit_percent"
 
