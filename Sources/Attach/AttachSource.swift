@@ -22,6 +22,8 @@ public struct AttachSource {
     private var disks = HostDisks()
     private var interrupts = InterruptCounts()
     private var cost: SelfCost
+    private var hostFacts = HostFacts(memoryPromise: promisedMemory)
+    private var facts = FactBook()
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
 
@@ -63,6 +65,7 @@ public struct AttachSource {
             snapshot.host.disks[index].luns =
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
+        snapshot.facts = gatherFacts(about: snapshot.luns)
         let skew = Clock.monotonic() - begin
         let lost = snapshot.ownCost.lostEvents
         snapshot.ownCost = cost.sample(clock: Clock.monotonic)
@@ -162,6 +165,20 @@ public struct AttachSource {
         return ready?.first?.isReadable ?? false
     }
 
+    /// What is known besides the numbers of this sample: a sheet that is shared with the sample
+    /// before where nobody has news.
+    private mutating func gatherFacts(about luns: [LUN]) -> FactSheet {
+        let disks = Set(luns.compactMap(\.hostDisk)).sorted()
+        facts.write("host", hostFacts.update(disks: disks, now: Clock.monotonic()))
+        for index in watches.indices {
+            let name = watches.count > 1 ? name(ofWatch: index) : nil
+            for (title, news) in watches[index].news(at: Clock.monotonic()) {
+                facts.write("\(title) \(index)", news.map { $0.belonging(to: name) })
+            }
+        }
+        return facts.sheet()
+    }
+
     /// Adds what VM number `index` has to say. With several, everything says whose it is.
     private mutating func add(_ index: Int, to snapshot: inout Snapshot) {
         var reading = watches[index].reading(now: Clock.monotonic())
@@ -234,5 +251,17 @@ extension VMReading {
         for index in eventCounts.indices { eventCounts[index].vm = name }
         for index in notices.indices { notices[index].vm = name }
         for index in sources.indices { sources[index].vm = name }
+    }
+}
+
+extension [Fact] {
+    /// Facts of one VM as those of the VM called `name`.
+    fileprivate func belonging(to name: String?) -> [Fact] {
+        guard let name else { return self }
+        return map { fact in
+            var fact = fact
+            fact.subject.vm = name
+            return fact
+        }
     }
 }
