@@ -7,7 +7,7 @@ import Testing
 struct CatalogueTests {
     static let cases: [RuleCase] =
         RuleCase.host + RuleCase.luns + RuleCase.vm + RuleCase.states + RuleCase.memory
-        + RuleCase.threads + RuleCase.guest
+        + RuleCase.threads + RuleCase.guest + RuleCase.throttles
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {
