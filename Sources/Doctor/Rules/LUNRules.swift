@@ -120,11 +120,7 @@ extension Rule {
         var limits: [String] = []
         if let format = lun.format, format != "raw" { limits.append("format \(format)") }
         if patient.hasJob { limits.append("a block job") }
-        if version < Release(1, 7), let state = patient.knownText(.migration, of: .vm),
-            ["setup", "active", "device"].contains(state)
-        {
-            limits.append("a migration (\(state))")
-        }
+        if version < Release(1, 7), patient.isMigrating() { limits.append("a migration") }
         let package = patient.knownText(.qemuPackage, of: .vm) ?? ""
         let isRHEL6 = package.contains("el6") || package.contains("qemu-kvm-0.12.1.2")
         let hasConfigWCE = isRHEL6 ? false : patient.knownFlag(.configWCE)
