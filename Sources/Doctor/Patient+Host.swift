@@ -65,8 +65,8 @@ extension Patient {
         return knownTexts(.leaves, of: .disk(disk))?.isEmpty == false
     }
 
-    /// The LUNs whose data lie on `disk`, by itself or as one of several that theirs is made of, and
-    /// the share of each that falls to it if they are used alike.
+    /// The LUNs whose data lie on `disk`, by itself or as one of several that theirs is made of,
+    /// and the share of each that falls to it if they are used alike.
     func luns(on disk: String) -> [(lun: LUN, share: Double)] {
         var shares: [String: Double] = [:]
         for above in sample.host.disks where !above.luns.isEmpty {

@@ -6,8 +6,8 @@ import Testing
 @Suite("The catalogue of rules")
 struct CatalogueTests {
     static let cases: [RuleCase] =
-        RuleCase.host + RuleCase.luns + RuleCase.vm + RuleCase.states + RuleCase.memory
-        + RuleCase.threads + RuleCase.guest
+        RuleCase.host + RuleCase.disks + RuleCase.nfs + RuleCase.tool + RuleCase.luns
+        + RuleCase.vm + RuleCase.states + RuleCase.memory + RuleCase.threads + RuleCase.guest
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {

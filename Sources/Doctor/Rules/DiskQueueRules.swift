@@ -52,7 +52,7 @@ extension Rule {
             live: "NVMe: nvme set-feature /dev/nvmeN -f 8 -v 0x0104 (after 100 µs, or 5 "
                 + "completions). qla2xxx, µs, resets the port: echo 100 > "
                 + "/sys/class/scsi_host/hostN/zio_timer; echo 1 > /sys/class/scsi_host/hostN/zio",
-            verify: "nvme get-feature /dev/nvmeN -f 8 -H; interrupts a request (screen Interrupts)"),
+            verify: "nvme get-feature /dev/nvmeN -f 8 -H; the rates of screen Interrupts"),
         deck: [36]
     ) { patient throws(NotChecked) in
         let disk = try patient.disk()

@@ -75,7 +75,7 @@ extension Rule {
         deck: [1], causes: ["accel-not-kvm", "vm-paused"]
     ) { patient throws(NotChecked) in
         guard try patient.isKVM() else { return .notApplicable }
-        let poll = try patient.number(.haltPoll)
+        let poll = try patient.number(.haltPoll, of: .host)
         let synchronous = patient.luns.first { lun in
             guard patient.reaches(lun.rates.iops ?? 0, 500), let depth = lun.rates.queueDepth?.mean
             else { return false }

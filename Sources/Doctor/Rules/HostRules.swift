@@ -96,8 +96,8 @@ extension Rule {
         let isUnknown = patient.luns.contains { $0.aio == nil }
         let luns = patient.luns.filter { $0.aio == "io_uring" }
         if luns.isEmpty && !isUnknown { return .notApplicable }
-        let disabled = try patient.number(.ioUringDisabled)
-        let kernel = Release(try patient.text(.kernelRelease))
+        let disabled = try patient.number(.ioUringDisabled, of: .host)
+        let kernel = Release(try patient.text(.kernelRelease, of: .host))
         let isOldKernel = kernel.map { $0 <= Release(5, 11) } ?? false
         let version = try patient.version()
         let isOldQEMU = version >= Release(5, 0) && version <= Release(6, 1)
