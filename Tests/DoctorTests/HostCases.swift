@@ -338,6 +338,13 @@ extension RuleCase {
             $0.host.cpuPercent = 81
             $0.know(.host, [.haltPoll: 200_000])
         },
+        RuleCase("host-halt-poll", "guest could poll a busy host", .flagged(.info, ["menu"])) {
+            $0.host.cpuPercent = 81
+            $0.synchronous(latency: 200, depth: 1)
+            $0.know(.host, [.haltPoll: 200_000])
+            $0.know(.vm, [.vcpuCPUs: ["2", "3"]])
+            $0.know(.guest, [.guestIdleGovernor: "menu"])
+        },
         RuleCase("host-halt-poll", "exits not counted", .notChecked("event_counts")) {
             $0.synchronous(latency: 200, depth: 1)
             $0.know(.host, [.haltPoll: 0])
@@ -403,6 +410,15 @@ extension RuleCase {
             load: Load(machineIOPS: 10)
         ) {
             $0.know(.host, [.nxHugePages: "N", .l1dFlush: "always"])
+        },
+        RuleCase("host-mitigations-cost", "flushes, no rates yet", .flagged(.info, ["always"])) {
+            $0.know(.host, [.nxHugePages: "N", .l1dFlush: "always"])
+        },
+        RuleCase("host-mitigations-cost", "splits, no rates yet", .notChecked("iops")) {
+            $0.know(.host, [.nxHugePages: "Y", .l1dFlush: "not required"])
+        },
+        RuleCase("host-mitigations-cost", "KVM of another kind", .notChecked("nx_huge_pages")) {
+            $0.know(.host, [.l1dFlush: "always"])
         },
         RuleCase(
             "host-mitigations-cost", "flushes often", .flagged(.advice, ["3 exits a request"]),

@@ -147,8 +147,7 @@ extension Rule {
         remedy: Remedy(
             qemu: "udev: ACTION==\"add|change\", KERNEL==\"DISK\", ATTR{queue/rq_affinity}=\"2\"",
             live: "echo 2 > /sys/block/DISK/queue/rq_affinity",
-            verify: "grep . /sys/block/DISK/queue/{rq_affinity,nomerges,iostats}"),
-        deck: [36]
+            verify: "grep . /sys/block/DISK/queue/{rq_affinity,nomerges,iostats}")
     ) { patient throws(NotChecked) in
         let disk = try patient.disk()
         guard !patient.isStacked(disk.name) else { return .notApplicable }

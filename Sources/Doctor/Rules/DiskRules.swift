@@ -61,8 +61,7 @@ extension Rule {
             qemu: "Drives with power-loss protection, or a controller with a battery. Only with "
                 + "one of these, and never without: udev ATTR{queue/write_cache}=\"write "
                 + "through\", as a power cut would else lose what was flushed",
-            verify: "cat /sys/block/DISK/queue/write_cache; f_await in iostat -x 1"),
-        deck: [10]
+            verify: "cat /sys/block/DISK/queue/write_cache; f_await in iostat -x 1")
     ) { patient throws(NotChecked) in
         let disk = try patient.disk()
         guard !patient.isStacked(disk.name) else { return .notApplicable }
@@ -97,8 +96,7 @@ extension Rule {
                 + "in the guest likewise with KERNEL==\"vd*\"; -device scsi-hd,rotation_rate=1",
             libvirt: "<target dev='sda' bus='scsi' rotation_rate='1'/>",
             live: "echo 0 > /sys/block/DISK/queue/rotational",
-            verify: "cat /sys/block/DISK/queue/rotational, on the host and in the guest"),
-        deck: [12, 15]
+            verify: "cat /sys/block/DISK/queue/rotational, on the host and in the guest")
     ) { patient throws(NotChecked) in
         let disk = try patient.disk()
         guard !patient.isStacked(disk.name) else { return .notApplicable }

@@ -27,8 +27,7 @@ extension Rule {
         remedy: Remedy(
             qemu: "tuned-adm profile virtual-host (or latency-performance)",
             live: "cpupower frequency-set -g performance; cpupower idle-set -D 10",
-            verify: "cpupower frequency-info; cpupower monitor; mean latency at depth 1"),
-        deck: [1]
+            verify: "cpupower frequency-info; cpupower monitor; mean latency at depth 1")
     ) { patient throws(NotChecked) in
         if let evidence = try patient.slowClocks() { return .flag(.advice, evidence) }
         let quick = patient.sample.luns.first { lun in
@@ -51,7 +50,7 @@ extension Rule {
     }
 
     static let haltPolling = Rule(
-        "host-halt-poll", "halt polling off under a load that waits for each request",
+        "host-halt-poll", "nobody polls before a halt, on the host or in the guest",
         about: .vm, [.info, .advice], .trend, tier: .b,
         evidence: "/sys/module/kvm/parameters/halt_poll_ns, halt exits (query-stats, or tracepoint "
             + "kvm:kvm_exit), query-blockstats, Cpus_allowed_list of the vCPUs, cpuidle governor "
@@ -72,7 +71,7 @@ extension Rule {
             live: "echo 200000 > /sys/module/kvm/parameters/halt_poll_ns; in the guest: modprobe "
                 + "cpuidle-haltpoll",
             verify: "cat /sys/module/kvm/parameters/halt_poll_ns; mean latency at depth 1"),
-        deck: [1], causes: ["accel-not-kvm", "vm-paused"]
+        causes: ["accel-not-kvm", "vm-paused"]
     ) { patient throws(NotChecked) in
         guard try patient.isKVM() else { return .notApplicable }
         let poll = try patient.number(.haltPoll, of: .host)
@@ -81,12 +80,14 @@ extension Rule {
             else { return false }
             return patient.staysWithin(depth, 1.2)
         }
+        if let lun = synchronous {
+            if let flag = try patient.sleepingHost(poll, lun) { return flag }
+            if let flag = try patient.sleepingGuest(lun) { return flag }
+        }
         if poll > 0, let cpu = patient.sample.host.cpuPercent, patient.reaches(cpu, 80) {
             throw NotChecked(reason: "how much polling is in vain (halt_poll_fail_ns) is not read")
         }
-        guard let lun = synchronous else { return .notApplicable }
-        if let flag = try patient.sleepingHost(poll, lun) { return flag }
-        return try patient.sleepingGuest(lun) ?? .healthy
+        return synchronous == nil ? .notApplicable : .healthy
     }
 
     static let interruptsOnOneCPU = Rule(
@@ -107,8 +108,7 @@ extension Rule {
                 + "for NVMe, whose interrupts cannot be moved",
             live: "echo CPU > /proc/irq/N/smp_affinity_list; echo 2 > "
                 + "/sys/block/DISK/queue/rq_affinity",
-            verify: "watch -d 'grep -E \"nvme|hba|qla|lpfc|mpt|ahci\" /proc/interrupts'"),
-        deck: [36]
+            verify: "watch -d 'grep -E \"nvme|hba|qla|lpfc|mpt|ahci\" /proc/interrupts'")
     ) { patient throws(NotChecked) in
         let rate = try patient.number(.storageInterruptRate)
         guard patient.reaches(rate, 5000) else { return .notApplicable }
@@ -188,18 +188,16 @@ extension Rule {
                 + "(the default); or a CPU that is not affected (lscpu)",
             libvirt: "<iothreads>1</iothreads> and <driver iothread='1'/> in the disk",
             verify: "grep . /sys/devices/system/cpu/vulnerabilities/l1tf "
-                + "/sys/module/kvm_intel/parameters/vmentry_l1d_flush; exits (screen Interrupts)"),
-        deck: [1]
+                + "/sys/module/kvm_intel/parameters/vmentry_l1d_flush; exits (screen Interrupts)")
     ) { patient throws(NotChecked) in
         // Without kvm_intel there is no such parameter, and no such flush.
         let huge = try patient.text(.nxHugePages)
         let flushes = patient.knownText(.l1dFlush) == "always"
-        let splits = huge == "Y" || huge == "force" || huge == "on"
-        guard flushes || splits else { return .healthy }
-        let isHot = try patient.isMachineHot()
-        guard isHot else {
-            return flushes ? .flag(.info, "vmentry_l1d_flush is always") : .notApplicable
+        guard flushes || huge == "Y" else { return .healthy }
+        if flushes, !patient.reaches(patient.load.machineIOPS ?? 0, 50_000) {
+            return .flag(.info, "vmentry_l1d_flush is always")
         }
+        guard try patient.isMachineHot() else { return .notApplicable }
         let exits = try patient.exitsPerRequest()
         let isMany = patient.reaches(exits, 3)
         if flushes {

@@ -112,8 +112,7 @@ extension Rule {
                 + "vm.dirty_bytes = 1073741824\\n' > /etc/sysctl.d/90-dirty.conf",
             libvirt: "<driver name='qemu' cache='none' io='native'/>",
             live: "sysctl vm.dirty_background_bytes=268435456 vm.dirty_bytes=1073741824",
-            verify: "sysctl vm.dirty_bytes vm.dirty_background_bytes; grep Dirty /proc/meminfo"),
-        deck: [9, 10]
+            verify: "sysctl vm.dirty_bytes vm.dirty_background_bytes; grep Dirty /proc/meminfo")
     ) { patient throws(NotChecked) in
         let buffered = try patient.busyBufferedLUNs()
         guard !buffered.isEmpty else { return .notApplicable }

@@ -148,8 +148,7 @@ extension Rule {
         remedy: Remedy(
             qemu: "mount -o hard,proto=tcp,vers=4.2,nconnect=4 SERVER:/EXPORT DIRECTORY (the "
                 + "options in /etc/fstab)",
-            verify: "nfsstat -m"),
-        deck: [25]
+            verify: "nfsstat -m")
     ) { patient throws(NotChecked) in
         guard let mount = try patient.nfsMount() else { return .notApplicable }
         if patient.knownFlag(.isReadOnly) == true { return .notApplicable }

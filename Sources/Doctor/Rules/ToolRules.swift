@@ -117,11 +117,12 @@ extension Rule {
                 + "'{\"execute\":\"query-status\"}' answers if the main loop runs",
             verify: "the source qmp is ok in the status line")
     ) { patient throws(NotChecked) in
+        let socket = patient.machine?.qmp.map { " to \($0)" } ?? ""
         let greeting = patient.knownNumber(.greetingMissing)
         if let greeting, greeting >= 2 {
             return .flag(
                 .warning,
-                "connected, and no greeting for \(figures(greeting)) s (limit 2): another client "
+                "connected\(socket), and no greeting for \(figures(greeting)) s (limit 2): another client "
                     + "has the socket")
         }
         if greeting == nil { _ = try patient.number(.unanswered) }
