@@ -119,7 +119,8 @@ extension Rule {
         guard patient.reaches(wanted, 1.3 * inFlight) else { return .healthy }
         let evidence =
             "\(figures(inFlight)) in flight, and \(limit.name) allows \(figures(limit.value)); "
-            + "\(list(above.map(\.lun.qualifiedID))) have \(figures(wanted)) (limit 1.3 times)"
+            + "LUNs on it have \(figures(wanted)) (limit 1.3 times): "
+            + list(above.map(\.lun.qualifiedID))
         let isLowered = limit.isDevice && limit.value < 30
         return .flag(
             isLowered ? .advice : .warning, evidence,

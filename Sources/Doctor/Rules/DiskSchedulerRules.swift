@@ -82,7 +82,8 @@ extension Rule {
         let loops = "udev: ACTION==\"add|change\", KERNEL==\"loop*\", "
         return .flag(
             .advice,
-            "\(list(schedulers.sorted())) on \(list(sorted)), below \(disk.name): want none",
+            "\(list(schedulers.sorted())) on \(list(sorted))"
+                + (lower == [disk.name] ? "" : ", below \(disk.name)") + ": want none",
             remedy: Remedy(
                 qemu: disk.name.hasPrefix("loop")
                     ? loops + "ATTR{queue/scheduler}=\"none\"" : nil,

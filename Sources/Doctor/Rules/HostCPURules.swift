@@ -246,7 +246,8 @@ extension Patient {
             .advice,
             "halt_poll_ns is 0, \(lun.id) is used at a depth of "
                 + "\(figures(lun.rates.queueDepth?.mean ?? 0)), and the VM halts "
-                + "\(figures(halts / iops)) times a request (limit 0.8)")
+                + "\(figures(halts / iops)) times a request (limit 0.8)",
+            remedy: Remedy(live: "echo 200000 > /sys/module/kvm/parameters/halt_poll_ns"))
     }
 
     /// A guest on CPUs of its own that could poll, and sleeps.
@@ -260,7 +261,12 @@ extension Patient {
             .info,
             "each vCPU has a CPU of its own, \(lun.id) is used at a depth of "
                 + "\(figures(lun.rates.queueDepth?.mean ?? 0)), and the guest's cpuidle governor "
-                + "is \(governor)")
+                + "is \(governor)",
+            remedy: Remedy(
+                qemu: "-overcommit cpu-pm=on; or cpuidle-haltpoll in the guest's "
+                    + "/etc/modules-load.d/haltpoll.conf",
+                live: "in the guest: modprobe cpuidle-haltpoll",
+                verify: "in the guest: cat /sys/devices/system/cpu/cpuidle/current_governor"))
     }
 
     // MARK: Interrupts and exits

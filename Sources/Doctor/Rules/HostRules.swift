@@ -115,7 +115,10 @@ extension Rule {
         return .flag(
             .info,
             names + "; kernel.io_uring_disabled is 1: only for members of the group in "
-                + "kernel.io_uring_group, and with CAP_SYS_ADMIN")
+                + "kernel.io_uring_group, and with CAP_SYS_ADMIN",
+            remedy: Remedy(
+                live: "sysctl kernel.io_uring_group=GID, a group of the user that runs QEMU; or "
+                    + "sysctl kernel.io_uring_disabled=0"))
     }
 }
 
@@ -160,7 +163,11 @@ extension Patient {
             return .flag(
                 .advice,
                 names + "; QEMU \(machine?.version ?? "5.0 to 6.1") is known to stall with it on "
-                    + "\(place), where \(lun.id) lies")
+                    + "\(place), where \(lun.id) lies",
+                remedy: Remedy(
+                    qemu: "QEMU 6.2 or later; or aio=native with cache=none",
+                    live: "none: it takes a restart",
+                    verify: "query-version; aio= on the command line (screen LUNs)"))
         }
         return nil
     }

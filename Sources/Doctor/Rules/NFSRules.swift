@@ -233,7 +233,7 @@ extension Rule {
         deck: [23]
     ) { patient throws(NotChecked) in
         guard try patient.version() < Release(1, 0) else { return .notApplicable }
-        let package = try patient.text(.qemuPackage)
+        let package = try patient.text(.qemuPackage).filter { !" ()".contains($0) }
         guard isAncient(package) else { return .notApplicable }
         var problem: NotChecked?
         for lun in patient.luns {

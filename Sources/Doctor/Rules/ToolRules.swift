@@ -122,8 +122,8 @@ extension Rule {
         if let greeting, greeting >= 2 {
             return .flag(
                 .warning,
-                "connected\(socket), and no greeting for \(figures(greeting)) s (limit 2): another client "
-                    + "has the socket")
+                "connected\(socket), and no greeting for \(figures(greeting)) s (limit 2): "
+                    + "another client has the socket")
         }
         if greeting == nil { _ = try patient.number(.unanswered) }
         if let silence = patient.knownNumber(.unanswered), silence > 5 {
