@@ -6,9 +6,9 @@ import Testing
 @Suite("The catalogue of rules")
 struct CatalogueTests {
     static let cases: [RuleCase] =
-        RuleCase.host + RuleCase.luns + RuleCase.vm + RuleCase.states + RuleCase.memory
-        + RuleCase.threads + RuleCase.guest + RuleCase.throttles + RuleCase.images
-        + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
+        RuleCase.host + RuleCase.disks + RuleCase.nfs + RuleCase.tool + RuleCase.luns
+        + RuleCase.vm + RuleCase.states + RuleCase.memory + RuleCase.threads + RuleCase.guest
+        + RuleCase.throttles + RuleCase.images + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {
