@@ -6,7 +6,7 @@ import Testing
 @Suite("The catalogue of rules")
 struct CatalogueTests {
     static let cases: [RuleCase] =
-        RuleCase.host + RuleCase.luns
+        RuleCase.host + RuleCase.luns + RuleCase.ioThreads + RuleCase.queues + RuleCase.workload
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {

@@ -1,0 +1,366 @@
+import Telemetry
+
+@testable import Doctor
+
+extension RuleCase {
+    static let ioThreads: [RuleCase] =
+        saturated + overshared + mapping + unused + blocked + polling + workerPool + ioUring
+
+    private static let hot = Load(iops: 30_000, depth: 32, machineIOPS: 30_000)
+
+    private static let saturated: [RuleCase] = [
+        RuleCase("iothread-saturated", "behind", .flagged(.warning, ["94 %", "32", "8"])) {
+            $0.serve(cpu: 94, depth: 32, below: 8)
+        },
+        RuleCase(
+            "iothread-saturated", "worst, and for some while", .flagged(.critical, ["99 %"]),
+            isStanding: true
+        ) { $0.serve(cpu: 99, depth: 32, below: 8) },
+        RuleCase("iothread-saturated", "worst, at once", .flagged(.warning, ["99 %"])) {
+            $0.serve(cpu: 99, depth: 32, below: 8)
+        },
+        RuleCase(
+            "iothread-saturated", "standing does not make it worse",
+            .flagged(.warning, ["95 %"]), isStanding: true
+        ) { $0.serve(cpu: 95, depth: 32, below: 8) },
+        RuleCase("iothread-saturated", "almost", .healthy) {
+            $0.serve(cpu: 89, depth: 32, below: 8)
+        },
+        RuleCase("iothread-saturated", "polling without load", .healthy) {
+            $0.serve(cpu: 100, depth: 0.5, below: 0.1)
+        },
+        RuleCase("iothread-saturated", "the disk has them", .healthy) {
+            $0.serve(cpu: 95, depth: 32, below: 30)
+        },
+        RuleCase("iothread-saturated", "serves none", .notApplicable) {
+            $0.threads[2].luns = []
+        },
+        RuleCase("iothread-saturated", "storage elsewhere", .notChecked("host_disk")) {
+            $0.serve(cpu: 95, depth: 32, below: 8)
+            $0.luns[0].hostDisk = nil
+        },
+        RuleCase("iothread-saturated", "no CPU time", .notChecked("cpu_percent")) { _ in },
+    ]
+
+    private static let overshared: [RuleCase] = [
+        RuleCase("iothread-overshared", "four busy", .flagged(.advice, ["4 busy", "IO io1"])) {
+            $0.crowd(4, iops: 1000, cpu: 60)
+            $0.addIdleThread(cpu: 5)
+        },
+        RuleCase("iothread-overshared", "two hot, cores idle", .flagged(.advice, ["2 of them hot"]))
+        {
+            $0.crowd(2, iops: 25_000, cpu: 30)
+            $0.host.cpuPercent = 50
+            $0.know(.host, [.cpuCount: 8])
+        },
+        RuleCase("iothread-overshared", "saturated too", .flagged(.warning, ["4 busy"])) {
+            $0.crowd(4, iops: 1000, cpu: 95)
+            for index in $0.luns.indices { $0.luns[index].rates.queueDepth?.mean = 16 }
+            $0.host.disks[0].queueDepth = 4
+            $0.addIdleThread(cpu: 5)
+        },
+        RuleCase("iothread-overshared", "three busy", .healthy) {
+            $0.crowd(3, iops: 1000, cpu: 60)
+            $0.addIdleThread(cpu: 5)
+        },
+        RuleCase("iothread-overshared", "number alone", .healthy) {
+            $0.crowd(8, iops: 1000, cpu: 20)
+            $0.addIdleThread(cpu: 5)
+        },
+        RuleCase("iothread-overshared", "no room anywhere", .healthy) {
+            $0.crowd(4, iops: 1000, cpu: 60)
+            $0.addIdleThread(cpu: 21)
+            $0.host.cpuPercent = 95
+            $0.know(.host, [.cpuCount: 8])
+        },
+        RuleCase("iothread-overshared", "one LUN", .notApplicable) { _ in },
+        RuleCase("iothread-overshared", "host unknown", .notChecked("host.cpu_percent")) {
+            $0.crowd(4, iops: 1000, cpu: 60)
+        },
+    ]
+
+    private static let mapping: [RuleCase] = [
+        RuleCase("vq-mapping-missing", "one thread", .flagged(.advice, ["4 queues"]), load: hot) {
+            $0.serve(cpu: 60, depth: 32, below: 8)
+            $0.know(.vm, [.hasQueueMapping: true])
+        },
+        RuleCase(
+            "vq-mapping-missing", "one busy thread", .flagged(.warning, ["85 %"]), load: hot
+        ) {
+            $0.serve(cpu: 85, depth: 32, below: 8)
+            $0.know(.vm, [.hasQueueMapping: true])
+        },
+        RuleCase("vq-mapping-missing", "main loop", .flagged(.warning, ["main loop"]), load: hot) {
+            $0.luns[0].ioThread = nil
+            $0.luns[0].isOnMainLoop = true
+            $0.threads[0].luns = ["vd0"]
+            $0.threads[0].cpuPercent = 85
+            $0.threads[2].luns = []
+            $0.know(.vm, [.hasQueueMapping: true])
+        },
+        RuleCase("vq-mapping-missing", "uneven", .flagged(.advice, ["75 %", "20 %"]), load: hot) {
+            $0.map(75, 20)
+        },
+        RuleCase("vq-mapping-missing", "even enough", .healthy, load: hot) { $0.map(75, 26) },
+        RuleCase("vq-mapping-missing", "uneven, with little to do", .healthy, load: hot) {
+            $0.map(69, 5)
+        },
+        RuleCase("vq-mapping-missing", "the disk is slower", .healthy, load: hot) {
+            $0.serve(cpu: 60, depth: 32, below: 28)
+            $0.know(.vm, [.hasQueueMapping: true])
+        },
+        RuleCase("vq-mapping-missing", "an adapter", .flagged(.advice, ["8 queues"]), load: hot) {
+            $0.vms[0].version = "10.0.2"
+            $0.luns[0].device = "scsi-hd"
+            $0.luns[0].queues = nil
+            $0.threads[2].cpuPercent = 60
+            $0.know(.lun("vd0"), [.adapter: "virtio-scsi-pci", .adapterQueues: 8])
+        },
+        RuleCase("vq-mapping-missing", "an adapter of old", .notApplicable, load: hot) {
+            $0.luns[0].device = "scsi-hd"
+            $0.threads[2].cpuPercent = 60
+            $0.know(.lun("vd0"), [.adapter: "virtio-scsi-pci", .adapterQueues: 8])
+        },
+        RuleCase("vq-mapping-missing", "not hot", .notApplicable, load: Load(iops: 900)) { _ in },
+        RuleCase("vq-mapping-missing", "two vCPUs", .notApplicable, load: hot) {
+            $0.vms[0].vcpus = 2
+        },
+        RuleCase(
+            "vq-mapping-missing", "fewer jobs than queues", .notApplicable,
+            load: Load(iops: 30_000, depth: 3)
+        ) { _ in },
+        RuleCase("vq-mapping-missing", "a QEMU without", .notApplicable, load: hot) {
+            $0.threads[2].cpuPercent = 85
+            $0.know(.vm, [.hasQueueMapping: false])
+        },
+        RuleCase("vq-mapping-missing", "not asked", .notChecked("has_vq_mapping"), load: hot) {
+            $0.threads[2].cpuPercent = 85
+        },
+    ]
+
+    private static let unused: [RuleCase] = [
+        RuleCase("iothread-unused", "used", .healthy) { $0.know(.vm, [.ioThreads: ["io0"]]) },
+        RuleCase("iothread-unused", "forgotten", .flagged(.warning, ["io0", "vd0"])) {
+            $0.know(.vm, [.ioThreads: ["io0"]])
+            $0.luns[0].ioThread = nil
+            $0.luns[0].isOnMainLoop = true
+        },
+        RuleCase("iothread-unused", "in reserve", .healthy) {
+            $0.know(.vm, [.ioThreads: ["io0", "io1", "io2"]])
+        },
+        RuleCase("iothread-unused", "too much reserve", .flagged(.info, ["3 of 4", "limit 2"])) {
+            $0.know(.vm, [.ioThreads: ["io0", "io1", "io2", "io3"]])
+        },
+        RuleCase("iothread-unused", "a mapping uses several", .healthy) {
+            $0.luns[0].ioThread = "io0,io1,io2,io3"
+            $0.know(.vm, [.ioThreads: ["io0", "io1", "io2", "io3"]])
+            $0.know(.host, [.cpuCount: 4])
+        },
+        RuleCase("iothread-unused", "more than CPUs", .flagged(.info, ["4 IOThreads", "2 CPUs"])) {
+            $0.luns[0].ioThread = "io0,io1,io2,io3"
+            $0.know(.vm, [.ioThreads: ["io0", "io1", "io2", "io3"]])
+            $0.know(.host, [.cpuCount: 2])
+        },
+        RuleCase("iothread-unused", "none", .notApplicable) { $0.know(.vm, [.ioThreads: []]) },
+        RuleCase("iothread-unused", "the monitor's", .notApplicable) {
+            $0.know(.vm, [.ioThreads: ["mon_iothread"]])
+        },
+        RuleCase("iothread-unused", "not told yet", .notChecked("io_thread")) {
+            $0.know(.vm, [.ioThreads: ["io0"]])
+            $0.luns[0].ioThread = nil
+            $0.luns[0].isOnMainLoop = nil
+        },
+        RuleCase("iothread-unused", "no list", .notChecked("io_threads")) { _ in },
+    ]
+
+    private static let blocked: [RuleCase] = [
+        RuleCase(
+            "iothread-blocked-in-submit", "in state D",
+            .flagged(.warning, ["12 %", "ext4_map_blocks"])
+        ) { $0.know(.ioThread("io0"), [.blockedShare: 12, .blockedIn: "ext4_map_blocks"]) },
+        RuleCase("iothread-blocked-in-submit", "slow", .flagged(.warning, ["350 µs"])) {
+            $0.know(.ioThread("io0"), [.blockedShare: 0, .submitTime: 350])
+        },
+        RuleCase(
+            "iothread-blocked-in-submit", "slow, states unread", .flagged(.warning, ["1.2 ms"])
+        ) { $0.know(.ioThread("io0"), [.submitTime: 1200]) },
+        RuleCase("iothread-blocked-in-submit", "just below", .healthy) {
+            $0.know(.ioThread("io0"), [.blockedShare: 4.9, .submitTime: 199])
+        },
+        RuleCase("iothread-blocked-in-submit", "starting", .notApplicable) {
+            $0.know(.vm, [.uptime: 30])
+            $0.know(.ioThread("io0"), [.blockedShare: 50])
+        },
+        RuleCase("iothread-blocked-in-submit", "unread", .notChecked("denied")) {
+            $0.lack(.ioThread("io0"), .blockedShare, "denied")
+        },
+    ]
+
+    private static let polling: [RuleCase] = [
+        RuleCase("iothread-polling", "a crowd", .flagged(.advice, ["256 queues", "70 %"])) {
+            $0.crowd(8, iops: 10, cpu: 70, queues: 32)
+            $0.know(.ioThread("io0"), [.pollMax: 32_768])
+        },
+        RuleCase("iothread-polling", "a crowd elsewhere", .flagged(.advice, ["512 queues"])) {
+            $0.crowd(16, iops: 10, cpu: 70, queues: 32)
+            $0.threads[2].luns = ["vd0"]
+            $0.know(.ioThread("io0"), [.pollMax: 32_768])
+        },
+        RuleCase("iothread-polling", "a crowd at rest", .healthy) {
+            $0.crowd(8, iops: 10, cpu: 59, queues: 32)
+            $0.know(.ioThread("io0"), [.pollMax: 32_768])
+        },
+        RuleCase("iothread-polling", "a busy crowd", .healthy) {
+            $0.crowd(8, iops: 1000, cpu: 70, queues: 32)
+            $0.know(.ioThread("io0"), [.pollMax: 32_768])
+        },
+        RuleCase("iothread-polling", "few queues", .healthy) {
+            $0.crowd(7, iops: 10, cpu: 70, queues: 32)
+            $0.know(.ioThread("io0"), [.pollMax: 32_768])
+        },
+        RuleCase("iothread-polling", "too long", .flagged(.advice, ["4000 IOPS", "200000"])) {
+            $0.crowd(1, iops: 4000, cpu: 95)
+            $0.know(.ioThread("io0"), [.pollMax: 200_000])
+        },
+        RuleCase("iothread-polling", "long, and used", .healthy) {
+            $0.crowd(1, iops: 40_000, cpu: 95)
+            $0.know(.ioThread("io0"), [.pollMax: 200_000])
+        },
+        RuleCase("iothread-polling", "off", .flagged(.info, ["poll-max-ns is 0", "80 µs"])) {
+            $0.lonely(await: 80)
+            $0.know(.ioThread("io0"), [.pollMax: 0])
+        },
+        RuleCase("iothread-polling", "off, on a slow disk", .healthy) {
+            $0.lonely(await: 140)
+            $0.know(.ioThread("io0"), [.pollMax: 0])
+        },
+        RuleCase("iothread-polling", "off, to save power", .healthy) {
+            $0.lonely(await: 80)
+            $0.know(.ioThread("io0"), [.pollMax: 0])
+            $0.know(.host, [.energyPreference: "balance_power", .frequencyGovernor: "powersave"])
+        },
+        RuleCase("iothread-polling", "not asked", .notChecked("poll_max_ns")) { _ in },
+    ]
+
+    private static let workerPool: [RuleCase] = [
+        RuleCase("worker-pool-saturated", "full", .flagged(.warning, ["60 of 64", "90 %"])) {
+            $0.work(60, blocked: 90)
+        },
+        RuleCase("worker-pool-saturated", "almost full", .healthy) { $0.work(59, blocked: 90) },
+        RuleCase("worker-pool-saturated", "computing", .healthy) { $0.work(64, blocked: 79) },
+        RuleCase("worker-pool-saturated", "a wider pool", .healthy) {
+            $0.work(64, blocked: 90, limit: 128)
+        },
+        RuleCase("worker-pool-saturated", "two loops", .healthy) {
+            $0.work(64, blocked: 90)
+            $0.know(.vm, [.workerLimit: 64])
+            var second = $0.luns[0]
+            (second.id, second.ioThread, second.isOnMainLoop) = ("vd1", nil, true)
+            $0.luns.append(second)
+        },
+        RuleCase("worker-pool-saturated", "native AIO", .notApplicable) { _ in },
+        RuleCase("worker-pool-saturated", "limit unknown", .notChecked("thread_pool_max")) {
+            $0.luns[0].aio = "threads"
+            $0.know(.vm, [.workers: 64, .workersBlocked: 90])
+        },
+        RuleCase("worker-pool-saturated", "model unknown", .notChecked("aio")) {
+            $0.luns[0].aio = nil
+            $0.know(.vm, [.workers: 64])
+        },
+    ]
+
+    private static let ioUring: [RuleCase] = [
+        RuleCase("io-uring-pressure", "at ease", .healthy) { $0.ring(workers: 2, cpu: 5) },
+        RuleCase("io-uring-pressure", "overflow", .flagged(.advice, ["overflowed"])) {
+            $0.ring(workers: 0, cpu: 0, overflow: true)
+        },
+        RuleCase("io-uring-pressure", "workers", .flagged(.advice, ["8 kernel workers", "25 %"])) {
+            $0.ring(workers: 8, cpu: 25)
+        },
+        RuleCase("io-uring-pressure", "workers, buffered", .flagged(.advice, ["buffered: vd0"])) {
+            $0.ring(workers: 8, cpu: 25)
+            $0.know(.lun("vd0"), [.isDirect: false])
+        },
+        RuleCase("io-uring-pressure", "seven workers", .healthy) { $0.ring(workers: 7, cpu: 80) },
+        RuleCase("io-uring-pressure", "workers at rest", .healthy) { $0.ring(workers: 9, cpu: 19) },
+        RuleCase("io-uring-pressure", "more than fits", .flagged(.advice, ["200", "128 entries"])) {
+            $0.ring(workers: 0, cpu: 0)
+            $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 200)
+        },
+        RuleCase("io-uring-pressure", "native AIO", .notApplicable) { _ in },
+        RuleCase("io-uring-pressure", "no ring at all", .notApplicable) {
+            $0.luns[0].aio = nil
+            $0.know(.vm, [.ioUrings: 0])
+        },
+        RuleCase("io-uring-pressure", "model unknown", .notChecked("aio")) {
+            $0.luns[0].aio = nil
+            $0.know(.vm, [.ioUrings: 1])
+        },
+        RuleCase("io-uring-pressure", "no rights", .notChecked("CAP_SYS_PTRACE")) {
+            $0.luns[0].aio = "io_uring"
+            $0.lack(.vm, .ioUringEntries, "needs CAP_SYS_PTRACE")
+        },
+    ]
+}
+
+extension Snapshot {
+    /// The IOThread at `cpu` percent, its LUN `depth` deep, the disk below `below`.
+    fileprivate mutating func serve(cpu: Double, depth: Double, below: Double) {
+        threads[2].cpuPercent = cpu
+        luns[0].rates.queueDepth = QueueDepth(now: nil, mean: depth)
+        host.disks[0].queueDepth = below
+    }
+
+    /// `count` LUNs like the first, all on its IOThread.
+    fileprivate mutating func crowd(_ count: Int, iops: Double, cpu: Double, queues: Int = 4) {
+        let first = luns[0]
+        luns = (0..<count).map { number in
+            var lun = first
+            lun.id = "vd\(number)"
+            lun.queues = queues
+            lun.rates.iops = iops
+            lun.rates.queueDepth = QueueDepth(now: nil, mean: 0.3)
+            return lun
+        }
+        threads[2].luns = luns.map(\.id)
+        threads[2].cpuPercent = cpu
+    }
+
+    fileprivate mutating func addIdleThread(cpu: Double) {
+        var thread = ThreadActivity(tid: 103, role: .iothread, name: "IO io1")
+        thread.cpuPercent = cpu
+        threads.append(thread)
+    }
+
+    /// The LUN's queues on two threads, with such percents of CPU.
+    fileprivate mutating func map(_ first: Double, _ second: Double) {
+        luns[0].ioThread = "io0,io1"
+        threads[2].cpuPercent = first
+        addIdleThread(cpu: second)
+        threads[3].luns = ["vd0"]
+    }
+
+    /// One read at a time, for which the disk takes `await` microseconds.
+    fileprivate mutating func lonely(await response: Double) {
+        crowd(1, iops: 5000, cpu: 20)
+        luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 0.9)
+        host.disks[0].reads = 5000
+        host.disks[0].readAwait = response
+    }
+
+    fileprivate mutating func work(_ workers: Double, blocked: Double, limit: Double = 64) {
+        luns[0].aio = "threads"
+        know(.vm, [.workers: .number(workers), .workersBlocked: .number(blocked)])
+        know(.ioThread("io0"), [.threadPoolMax: .number(limit)])
+    }
+
+    fileprivate mutating func ring(workers: Double, cpu: Double, overflow: Bool = false) {
+        luns[0].aio = "io_uring"
+        know(
+            .vm,
+            [
+                .ioUringEntries: 128, .ioUringOverflow: .flag(overflow),
+                .ioUringWorkers: .number(workers), .ioUringWorkerCPU: .number(cpu),
+            ])
+    }
+}
