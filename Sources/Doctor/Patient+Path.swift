@@ -19,7 +19,7 @@ extension Patient {
 
     /// The host's disk that the data of `lun` lie on. Throws where there is none or it is not
     /// measured: storage over a network, a file system of its own kind.
-    mutating func disk(under lun: LUN) throws(NotChecked) -> HostDisk {
+    mutating func measuredDisk(under lun: LUN) throws(NotChecked) -> HostDisk {
         let name = try need(lun.hostDisk, "host_disk")
         guard let disk = sample.host.disks.first(where: { $0.name == name }) else {
             throw NotChecked(reason: "the host's disk \(name) is not measured")
@@ -80,7 +80,7 @@ extension LUN {
 /// Names in commands that are there to be copied.
 extension Patient {
     /// The VM as virsh calls it.
-    var domain: String {
+    var virshDomain: String {
         let fact = sample.facts[.domain, Subject(vm: subject.vm, .vm)]
         guard case .text(let name)? = fact?.value else { return "DOMAIN" }
         return name.inCommand(else: "DOMAIN")
@@ -89,7 +89,15 @@ extension Patient {
 
 extension LUN {
     /// What `drive=` of its device says.
-    var drive: String { (node ?? "").inCommand(else: "DRIVE") }
+    var driveWord: String { (node ?? "").inCommand(else: "DRIVE") }
+
+    /// Its option on QEMU's command line, for more of its properties to follow.
+    var virtioDevice: String {
+        let isKnown = device.hasPrefix("virtio-blk-") || device.hasPrefix("vhost-user-blk-")
+        let model = isKnown ? device.inCommand(else: "virtio-blk-pci") : "virtio-blk-pci"
+        let backend = device.hasPrefix("vhost-") ? "chardev=CHARDEV" : "drive=\(driveWord)"
+        return "-device \(model),\(backend)"
+    }
 }
 
 extension ThreadActivity {

@@ -44,7 +44,7 @@ extension RuleCase {
 
     private static let overshared: [RuleCase] = [
         RuleCase("iothread-overshared", "four busy", .flagged(.advice, ["4 busy", "IO io1"])) {
-            $0.crowd(4, iops: 1000, cpu: 60)
+            $0.crowd(4, iops: 1000, cpu: 50)
             $0.addIdleThread(cpu: 5)
         },
         RuleCase("iothread-overshared", "two hot, cores idle", .flagged(.advice, ["2 of them hot"]))
@@ -64,7 +64,7 @@ extension RuleCase {
             $0.addIdleThread(cpu: 5)
         },
         RuleCase("iothread-overshared", "number alone", .healthy) {
-            $0.crowd(8, iops: 1000, cpu: 20)
+            $0.crowd(8, iops: 1000, cpu: 49)
             $0.addIdleThread(cpu: 5)
         },
         RuleCase("iothread-overshared", "no room anywhere", .healthy) {
@@ -121,6 +121,27 @@ extension RuleCase {
             $0.threads[2].cpuPercent = 60
             $0.know(.lun("vd0"), [.adapter: "virtio-scsi-pci", .adapterQueues: 8])
         },
+        RuleCase("vq-mapping-missing", "one queue", .notApplicable, load: hot) {
+            $0.luns[0].queues = 1
+            $0.threads[2].cpuPercent = 85
+            $0.know(.vm, [.hasQueueMapping: true])
+        },
+        RuleCase("vq-mapping-missing", "two queues", .flagged(.warning, ["2 queues"]), load: hot) {
+            $0.luns[0].queues = 2
+            $0.threads[2].cpuPercent = 85
+            $0.know(.vm, [.hasQueueMapping: true])
+        },
+        RuleCase("vq-mapping-missing", "an IDE disk", .notApplicable, load: hot) {
+            $0.luns[0].device = "ide-hd"
+            $0.threads[2].cpuPercent = 85
+            $0.know(.vm, [.hasQueueMapping: true])
+        },
+        RuleCase("vq-mapping-missing", "an emulated adapter", .notApplicable, load: hot) {
+            $0.vms[0].version = "10.0.2"
+            $0.luns[0].device = "scsi-hd"
+            $0.threads[2].cpuPercent = 85
+            $0.know(.lun("vd0"), [.adapter: "lsi53c895a", .adapterQueues: 8])
+        },
         RuleCase("vq-mapping-missing", "not hot", .notApplicable, load: Load(iops: 900)) { _ in },
         RuleCase("vq-mapping-missing", "two vCPUs", .notApplicable, load: hot) {
             $0.vms[0].vcpus = 2
@@ -142,6 +163,19 @@ extension RuleCase {
         RuleCase("iothread-unused", "used", .healthy) { $0.know(.vm, [.ioThreads: ["io0"]]) },
         RuleCase("iothread-unused", "forgotten", .flagged(.warning, ["io0", "vd0"])) {
             $0.know(.vm, [.ioThreads: ["io0"]])
+            $0.luns[0].ioThread = nil
+            $0.luns[0].isOnMainLoop = true
+        },
+        RuleCase("iothread-unused", "an adapter without", .flagged(.warning, ["vd0"])) {
+            $0.know(.vm, [.ioThreads: ["io0"]])
+            $0.luns[0].device = "scsi-hd"
+            $0.luns[0].ioThread = nil
+            $0.luns[0].isOnMainLoop = true
+            $0.know(.lun("vd0"), [.adapter: "virtio-scsi-pci"])
+        },
+        RuleCase("iothread-unused", "a disk that can have none", .healthy) {
+            $0.know(.vm, [.ioThreads: ["io0"]])
+            $0.luns[0].device = "ide-hd"
             $0.luns[0].ioThread = nil
             $0.luns[0].isOnMainLoop = true
         },

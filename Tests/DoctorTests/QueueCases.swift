@@ -121,6 +121,11 @@ extension RuleCase {
         },
         RuleCase("queue-ring-full", "few segments", .flagged(.advice, ["126 segments"]), load: busy)
         { $0.know(.lun("vd0"), [.segMaxAdjust: false]) },
+        RuleCase("queue-ring-full", "few segments on a short ring", .healthy, load: busy) {
+            $0.know(.lun("vd0"), [.segMaxAdjust: false])
+            $0.luns[0].queueSize = 128
+            $0.queue(inFlight: [16, 16, 16, 16])
+        },
         RuleCase("queue-ring-full", "an IDE disk", .notApplicable) { $0.luns[0].device = "ide-hd" },
     ]
 

@@ -36,7 +36,7 @@ extension RuleCase {
         RuleCase(
             "qd1-sync-load", "one at a time", .flagged(.info, ["0.95", "4000 IOPS", "238 µs"])
         ) { $0.read(4000, depth: 0.95, latency: 238) },
-        RuleCase("qd1-sync-load", "the engine", .flagged(.info, ["every 1 writes"])) {
+        RuleCase("qd1-sync-load", "the engine", .flagged(.info, ["2000 flushes/s"])) {
             $0.vms[0].accelerator = .embedded
             $0.read(4000, depth: 1, latency: 238)
             $0.luns[0].rates.writes = 2000

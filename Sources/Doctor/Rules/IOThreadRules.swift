@@ -31,7 +31,9 @@ extension Rule {
         // For how long it has been so is not known here; where it stands, for some while.
         let lasts = patient.slack < 1
         let isWorst = lasts && patient.reachesInFull(backlog.cpu, 98)
-        return .flag(isWorst ? .critical : .warning, backlog.text)
+        return isWorst
+            ? .flag(.critical, backlog.text + "; critical from 98 % on")
+            : .flag(.warning, backlog.text)
     }
 
     static let ioThreadOvershared = Rule(
@@ -69,7 +71,9 @@ extension Rule {
             "\(busy) busy LUNs, \(hot) of them hot, on \(thread.name), which uses \(percent(cpu)) "
             + "of a core, while \(room); limits 4 and 2"
         let remedy = Remedy(
-            live: "virsh iothreadadd \(patient.domain) 2 (existing disks move at the next start)")
+            live:
+                "virsh iothreadadd \(patient.virshDomain) 2 (existing disks move at the next start)"
+        )
         let backlog = try? patient.backlog(of: thread)
         return .flag(backlog == nil ? .advice : .warning, text, remedy: remedy)
     }
@@ -107,28 +111,25 @@ extension Rule {
     ) { patient throws(NotChecked) in
         let defined = try patient.texts(.ioThreads).filter { $0 != "mon_iothread" }
         guard !defined.isEmpty else { return .notApplicable }
-        for lun in patient.luns where lun.ioThread == nil && lun.isOnMainLoop != true {
-            // Served by another process.
-            if lun.device.hasPrefix("vhost-") { continue }
+        // Others cannot have an IOThread, or another process serves them.
+        let luns = patient.luns.filter { patient.mayHaveIOThread($0) }
+        for lun in luns where lun.ioThread == nil {
             _ = try patient.need(lun.isOnMainLoop, "io_thread")
         }
-        let used = Set(patient.luns.flatMap { ($0.ioThread ?? "").split(separator: ",") })
+        let used = Set(luns.flatMap { ($0.ioThread ?? "").split(separator: ",") })
         let unused = defined.filter { !used.contains($0[...]) }
-        let forgotten = patient.luns.filter {
-            $0.isOnMainLoop == true && ($0.isVirtioBlk || $0.device.hasPrefix("scsi-"))
-        }
+        let forgotten = luns.filter { $0.isOnMainLoop == true }
         if let thread = unused.first, let lun = forgotten.first {
             let text =
-                "\(list(unused)) of \(defined.count) serve no LUN, and the main loop serves "
-                + list(forgotten.map(\.id))
+                "\(unused.count) of \(defined.count) IOThreads without a LUN (\(list(unused))), while "
+                + "the main loop serves \(list(forgotten.map(\.id)))"
             let id = thread.inCommand(else: "io0")
-            let device = lun.isVirtioBlk ? "\(lun.device),drive=\(lun.drive)" : "virtio-scsi-pci"
-            return .flag(
-                .warning, text, remedy: Remedy(qemu: "-device \(device),iothread=\(id)"))
+            let device = lun.isVirtioBlk ? lun.virtioDevice : "-device virtio-scsi-pci"
+            return .flag(.warning, text, remedy: Remedy(qemu: "\(device),iothread=\(id)"))
         }
         if unused.count > 2 {
             let text =
-                "\(unused.count) of \(defined.count) serve no LUN (\(list(unused))), limit 2"
+                "\(unused.count) of \(defined.count) IOThreads without a LUN (\(list(unused))), limit 2"
             return .flag(.info, text)
         }
         guard let cpus = patient.knownNumber(.cpuCount, of: .host) else { return .healthy }
@@ -190,7 +191,7 @@ extension Rule {
             let text =
                 "mapped, but \(busiest.thread.name) uses \(percent(busiest.cpu)) of a core and "
                 + "\(least.thread.name) \(percent(least.cpu)), limits 70 % and three times"
-            return .flag(.advice, text, remedy: mappedQueues(vcpus, drive: lun.drive))
+            return .flag(.advice, text, remedy: mappedQueues(vcpus, drive: lun.driveWord))
         }
         let canMap =
             isSCSI
@@ -198,7 +199,7 @@ extension Rule {
             : try patient.flag(.hasQueueMapping, of: .vm)
         guard canMap else { return .notApplicable }
         let isBusy = patient.reaches(busiest.cpu, 80)
-        if !isBusy, let disk = try? patient.disk(under: lun), let waiting = disk.queueDepth,
+        if !isBusy, let disk = try? patient.measuredDisk(under: lun), let waiting = disk.queueDepth,
             waiting >= depth * 0.8
         {
             return .healthy
@@ -208,7 +209,7 @@ extension Rule {
             + "\(percent(busiest.cpu)) of a core (limit 80 %) for "
             + "\(figures(patient.load.iops ?? 0)) IOPS"
         let remedy =
-            isSCSI ? mappedAdapter(Int(queues)) : mappedQueues(Int(queues), drive: lun.drive)
+            isSCSI ? mappedAdapter(Int(queues)) : mappedQueues(Int(queues), drive: lun.driveWord)
         return .flag(isBusy ? .warning : .advice, text, meanwhile: .advice, remedy: remedy)
     }
 
@@ -247,6 +248,16 @@ extension Rule {
     }
 }
 
+extension Patient {
+    /// Whether `lun` is virtio-blk of QEMU's, or on a virtio-scsi adapter.
+    fileprivate func mayHaveIOThread(_ lun: LUN) -> Bool {
+        if lun.isVirtioBlk { return true }
+        let fact = sample.facts[.adapter, Subject(vm: subject.vm, .lun(lun.id))]
+        guard case .text(let adapter)? = fact?.value else { return false }
+        return lun.device.hasPrefix("scsi-") && adapter.hasPrefix("virtio-scsi")
+    }
+}
+
 // MARK: Saturation
 
 /// An IOThread at its limit, with more requests in its LUNs than the disks have been given.
@@ -268,7 +279,7 @@ extension Patient {
         guard reaches(depth, 4) else { return nil }
         var (waiting, seen) = (0.0, Set<String>())
         for lun in luns(of: thread) {
-            let disk = try disk(under: lun)
+            let disk = try measuredDisk(under: lun)
             guard seen.insert(disk.name).inserted else { continue }
             waiting += try need(disk.queueDepth, "host.disks")
         }

@@ -24,7 +24,7 @@ extension Rule {
         guard try patient.goesStraightDown(lun) else { return .notApplicable }
         let depth = try patient.need(lun.rates.queueDepth, "queue_depth").mean
         guard patient.staysWithin(depth, 8) else { return .notApplicable }
-        let disk = try patient.disk(under: lun)
+        let disk = try patient.measuredDisk(under: lun)
         _ = try patient.soleDemand(on: disk)
         let seen = try patient.need(lun.rates.meanLatency, "read_latency_us")
         let below = try patient.need(
@@ -38,11 +38,11 @@ extension Rule {
             "\(duration(microseconds: seen)) for the guest, \(duration(microseconds: below)) on "
             + "\(disk.name): \(percent(share)) (limit 60 %), \(duration(microseconds: above)) "
             + "(limit 100 µs), are spent above it"
-        let live = "virsh iothreadpin \(patient.domain) 1 CPUS; what the findings about its "
+        let live = "virsh iothreadpin \(patient.virshDomain) 1 CPUS; what the findings about its "
         return .flag(.warning, text, remedy: Remedy(live: live + "thread say"))
     }
 
-    static let fragmented = Rule(
+    static let sizeFragmented = Rule(
         "io-size-fragmented", "the disk gets much smaller or more requests than the guest sends",
         about: .lun, [.advice, .warning], .trend, tier: .a,
         evidence: "mean size and number of requests by query-blockstats against those of the disk "
@@ -71,7 +71,7 @@ extension Rule {
         let lun = try patient.lun()
         guard patient.load.isBusy else { return .notApplicable }
         guard try patient.goesStraightDown(lun) else { return .notApplicable }
-        let disk = try patient.disk(under: lun)
+        let disk = try patient.measuredDisk(under: lun)
         let narrow = patient.narrowest(from: disk.name)
         let remedy = narrow.map { layer in
             let name = layer.disk.inCommand(else: "DISK")
@@ -142,7 +142,7 @@ extension Rule {
             if let text = try partialBlocks(lun, &patient) { return .flag(.advice, text) }
         }
         guard partitions.isEmpty else {
-            throw NotChecked(reason: "on which LUN \(list(partitions)) is not known")
+            throw NotChecked(reason: "\(list(partitions)); on which LUN is not known")
         }
         return patient.load.isBusy ? .healthy : .notApplicable
     }
@@ -163,7 +163,7 @@ extension Rule {
                     + "below 4 KiB (limit 20 %)"
             }
         }
-        let disk = try patient.disk(under: lun)
+        let disk = try patient.measuredDisk(under: lun)
         let asked = try patient.demand(on: disk)
         let written = asked.writes ?? 0
         guard written >= 1, (asked.reads ?? 0) < written / 100 else { return nil }
@@ -209,7 +209,7 @@ extension Rule {
         let written = try patient.need(lun.rates.writeBytes, "write_bytes_per_s")
         let unit = try patient.unit(below: lun)
         guard patient.reaches(unit.size, 4 * written / writes) else { return .healthy }
-        let disk = try patient.disk(under: lun)
+        let disk = try patient.measuredDisk(under: lun)
         let asked = try patient.demand(on: disk).writeBytes ?? 0
         let moved = try patient.need(disk.writeBytes, "host.disks")
         guard asked > 0, patient.reaches(moved, 2 * asked) else { return .healthy }

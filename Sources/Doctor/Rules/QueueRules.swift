@@ -27,7 +27,7 @@ extension Rule {
         guard try patient.need(lun.queues, "queues") == 1 else { return .healthy }
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         guard vcpus >= 4 else { return .healthy }
-        if (try? patient.disk(under: lun))?.isRotational == true { return .notApplicable }
+        if (try? patient.measuredDisk(under: lun))?.isRotational == true { return .notApplicable }
         if let kernel = patient.guestLinux, kernel < Release(3, 17) { return .notApplicable }
         patient.cite("num-queues of \(lun.id), query-cpus-fast")
         let severity = patient.load.tempered(.advice)
@@ -70,7 +70,7 @@ extension Rule {
 
     private static func queueCount(_ count: Int, _ lun: LUN) -> Remedy {
         Remedy(
-            qemu: "-device virtio-blk-pci,drive=\(lun.drive),num-queues=\(count)",
+            qemu: lun.virtioDevice + ",num-queues=\(count)",
             libvirt: "<driver queues='\(count)'/>")
     }
 
@@ -136,7 +136,8 @@ extension Rule {
             + "time: warning. Up to 128 entries with requests of 512 KiB on the mean or a mean "
             + "depth of 64, or seg-max-adjust=off: advice, info where the LUN is not busy.",
         guards: "Without indirect descriptors a request takes three entries or more, so that a "
-            + "third is what a ring takes. Behind a throttle a full ring is a mere consequence.",
+            + "third is what a ring takes. Behind a throttle a full ring is a mere consequence. Up to "
+            + "128 entries seg-max-adjust changes nothing.",
         effect: "The guest waits for a tag before it can ask. A queue-size of 64 gave a guest 64 "
             + "tags and 62 segments a request [measured with QEMU 7.2]; 256 instead of 128 gained "
             + "up to 4 % on 1 MiB requests [QEMU commit c9b7d9ec]. Small random requests can lose "
@@ -145,32 +146,41 @@ extension Rule {
             qemu: "-device virtio-blk-pci,drive=DRIVE,queue-size=1024 (a power of 2, at most "
                 + "1024), or more queues",
             libvirt: "<driver queue_size='1024'/> (libvirt 7.8)",
-            verify: "cat /sys/block/vda/queue/nr_requests in the guest; the screen Queues"),
+            verify: "cat /sys/block/vda/queue/nr_requests in the guest; the screen Virtqueues"),
         deck: [35], causes: ["throttle-saturated", "vm-paused"]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlk || lun.device.hasPrefix("vhost-user-blk") else {
             return .notApplicable
         }
-        let settings = shortRing(lun, &patient)
+        let hasFewSegments =
+            (lun.queueSize ?? .max) > 128 && patient.knownFlag(.segMaxAdjust) == false
+        let settings = hasFewSegments ? fewSegments : shortRing(lun, patient)
         let meanwhile = settings == nil ? nil : patient.load.tempered(.advice)
-        let remedy = longerRing(lun)
         do throws(NotChecked) {
             if let text = try patient.fullQueue(of: lun) {
-                return .flag(.warning, text, meanwhile: meanwhile, remedy: remedy)
+                return .flag(.warning, text, meanwhile: meanwhile, remedy: longerRing(lun))
             }
         } catch  where settings != nil {
             // The setting is a fault whatever the load is.
         }
         guard let settings, let meanwhile else { return .healthy }
-        return .flag(meanwhile, settings, meanwhile: meanwhile, remedy: remedy)
+        return .flag(
+            meanwhile, settings, meanwhile: meanwhile,
+            remedy: hasFewSegments ? adjustedSegments(lun) : longerRing(lun))
+    }
+
+    private static let fewSegments =
+        "seg-max-adjust=off: a request has 126 segments at most, however long the ring"
+
+    private static func adjustedSegments(_ lun: LUN) -> Remedy {
+        Remedy(
+            qemu: lun.virtioDevice + ",seg-max-adjust=on, or a machine type from 5.0 on",
+            libvirt: "<type machine='q35'> in <os>: the newest machine type")
     }
 
     /// A ring that will be too short; `nil` if it will not.
-    private static func shortRing(_ lun: LUN, _ patient: inout Patient) -> String? {
-        if patient.knownFlag(.segMaxAdjust) == false {
-            return "seg-max-adjust=off: requests have 126 segments at most, whatever the queue-size"
-        }
+    private static func shortRing(_ lun: LUN, _ patient: Patient) -> String? {
         guard let size = lun.queueSize, size <= 128 else { return nil }
         if let mean = lun.rates.meanRequestBytes, patient.reaches(mean, 524_288) {
             return "queue-size=\(size) (limit 128) for requests of \(bytes(mean)) (limit 512 KiB)"
@@ -184,12 +194,12 @@ extension Rule {
         guard size < 1024 else {
             let count = 2 * max(1, lun.queues ?? 1)
             return Remedy(
-                qemu: "-device virtio-blk-pci,drive=\(lun.drive),num-queues=\(count)",
+                qemu: lun.virtioDevice + ",num-queues=\(count)",
                 libvirt: "<driver queues='\(count)'/>")
         }
         // Twice as long: longer than needed costs too.
         return Remedy(
-            qemu: "-device virtio-blk-pci,drive=\(lun.drive),queue-size=\(2 * size)",
+            qemu: lun.virtioDevice + ",queue-size=\(2 * size)",
             libvirt: "<driver queue_size='\(2 * size)'/> (libvirt 7.8)")
     }
 }

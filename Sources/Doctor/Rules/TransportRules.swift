@@ -18,7 +18,7 @@ extension Rule {
         remedy: Remedy(
             qemu: "-device virtio-blk-pci,drive=DRIVE,event_idx=on,indirect_desc=on",
             libvirt: "<driver event_idx='on'/>; not taken: a newer driver in the guest",
-            verify: "the LUN's details on the screen Topology list EVENT_IDX and INDIRECT_DESC")
+            verify: "the LUN's details list EVENT_IDX and INDIRECT_DESC")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlk else { return .notApplicable }
@@ -44,9 +44,7 @@ extension Rule {
             severity, (off + notes).joined(separator: "; "),
             remedy: mended.isEmpty
                 ? nil
-                : Remedy(
-                    qemu: "-device virtio-blk-pci,drive=\(lun.drive),"
-                        + mended.joined(separator: ",")))
+                : Remedy(qemu: lun.virtioDevice + "," + mended.joined(separator: ",")))
     }
 
     /// What the device offers and the driver would gain from, but did not take.
@@ -70,7 +68,7 @@ extension Rule {
             + "runs no guest code. It also rules out an IOThread (\"ioeventfd is required for "
             + "iothread\") [measured with QEMU 7.2].",
         remedy: Remedy(
-            qemu: "-device virtio-blk-pci,drive=DRIVE, without ioeventfd=off",
+            qemu: "-device virtio-blk-pci,drive=DRIVE,ioeventfd=on",
             libvirt: "<driver ioeventfd='on'/>",
             verify: "qom-get ioeventfd says true; the vCPUs' lock waits fall"),
         causes: ["accel-not-kvm"]
@@ -82,8 +80,7 @@ extension Rule {
         return .flag(
             isKVM ? patient.load.tempered(.warning) : .info,
             isKVM ? "ioeventfd=off" : "ioeventfd=off, without KVM",
-            remedy: Remedy(
-                qemu: "-device virtio-blk-pci,drive=\(lun.drive), without ioeventfd=off"))
+            remedy: Remedy(qemu: lun.virtioDevice + ",ioeventfd=on"))
     }
 
     static let vectorsMissing = Rule(
@@ -98,7 +95,7 @@ extension Rule {
             + "22-fasteoi virtio1\" [measured with QEMU 7.2]) that others share and whose end it "
             + "has to tell by an exit. With too few, queues share one and its vCPU.",
         remedy: Remedy(
-            qemu: "-device virtio-blk-pci,drive=DRIVE, without vectors=",
+            qemu: "-device virtio-blk-pci,drive=DRIVE,vectors=5 for 4 queues, or no vectors=",
             libvirt: "no vectors= in <qemu:commandline>: libvirt sets none",
             verify: "grep virtio /proc/interrupts in the guest: virtioN-req.M for each queue")
     ) { patient throws(NotChecked) in
@@ -112,7 +109,7 @@ extension Rule {
             + (queues == 1 ? "queue" : "queues")
         return .flag(
             patient.load.tempered(.warning), text,
-            remedy: Remedy(qemu: "-device virtio-blk-pci,drive=\(lun.drive), without vectors="))
+            remedy: Remedy(qemu: lun.virtioDevice + ",vectors=\(queues + 1), or no vectors="))
     }
 
     static let legacyTransport = Rule(
@@ -131,7 +128,7 @@ extension Rule {
             qemu: "-device virtio-blk-pci,drive=DRIVE,disable-legacy=on,disable-modern=off, or a "
                 + "machine type of today",
             libvirt: "model='virtio-non-transitional' in the disk",
-            verify: "the LUN's details on the screen Topology list VERSION_1")
+            verify: "the LUN's details list VERSION_1")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlk, !lun.isOffPCI else { return .notApplicable }
@@ -150,11 +147,12 @@ extension Rule {
             text = "the guest's driver did not take VIRTIO_F_VERSION_1"
         }
         let machine = patient.knownText(.machineType, of: .vm).map { ", machine type \($0)" } ?? ""
-        let device = "-device virtio-blk-pci,drive=\(lun.drive)"
+
         return .flag(
             patient.load.tempered(.advice), text + machine,
             remedy: Remedy(
-                qemu: device + ",disable-legacy=on,disable-modern=off, or a machine type of today"))
+                qemu: lun.virtioDevice
+                    + ",disable-legacy=on,disable-modern=off, or a machine type of today"))
     }
 }
 

@@ -82,7 +82,7 @@ extension Rule {
         let thread = try patient.thread()
         guard !thread.luns.isEmpty else { return .notApplicable }
         let pollMax = try patient.number(.pollMax)
-        let remedy = Remedy(live: setPolling(32_768, thread, patient.domain))
+        let remedy = Remedy(live: setPolling(32_768, thread, patient.virshDomain))
         guard pollMax > 0 else {
             guard let text = try lonelyRequests(thread, &patient) else { return .healthy }
             return .flag(.info, "poll-max-ns is 0, and " + text, remedy: remedy)
@@ -93,7 +93,7 @@ extension Rule {
         if let crowd = polledCrowd(thread, patient) {
             return .flag(
                 .advice, "\(uses) (limit 60 %) and polls \(crowd)",
-                remedy: Remedy(live: setPolling(0, thread, patient.domain)))
+                remedy: Remedy(live: setPolling(0, thread, patient.virshDomain)))
         }
         var iops = 0.0
         for lun in patient.luns(of: thread) { iops += try patient.need(lun.rates.iops, "iops") }
@@ -142,8 +142,9 @@ extension Rule {
             let lun = luns.first(where: { patient.reaches($0.rates.iops ?? 0, 1000) }),
             !savesPower(&patient)
         else { return nil }
-        let disk = try patient.disk(under: lun)
-        let response = try patient.need(disk.meanAwait, "host.disks")
+        let disk = try patient.measuredDisk(under: lun)
+        let response = try patient.need(
+            disk.meanAwait(reads: disk.reads ?? 0, writes: disk.writes ?? 0), "host.disks")
         guard patient.staysWithin(response, 100) else { return nil }
         return "\(lun.id) has \(figures(depth)) requests in flight (limit 1.2) on \(disk.name), "
             + "which answers in \(duration(microseconds: response)) (limit 100 µs)"
@@ -160,9 +161,6 @@ extension Rule {
 }
 
 extension HostDisk {
-    /// Mean of reads and writes, microseconds; `nil` without either.
-    var meanAwait: Double? { meanAwait(reads: reads ?? 0, writes: writes ?? 0) }
-
     /// What a mix of so many reads and writes takes on the mean, microseconds; `nil` where one that
     /// is in the mix is not known.
     func meanAwait(reads: Double, writes: Double) -> Double? {
@@ -276,7 +274,9 @@ extension Rule {
         let entries = try patient.number(.ioUringEntries, of: .vm)
         let depth = users.reduce(0) { $0 + ($1.rates.queueDepth?.mean ?? 0) }
         var seen: [String] = []
-        if try patient.flag(.ioUringOverflow, of: .vm) { seen.append("completions overflowed") }
+        if try patient.flag(.ioUringOverflow, of: .vm) {
+            seen.append("completions overflowed (CqOverflowList has entries)")
+        }
         let workers = try patient.number(.ioUringWorkers, of: .vm)
         if workers >= 8 {
             let cpu = try patient.number(.ioUringWorkerCPU, of: .vm)

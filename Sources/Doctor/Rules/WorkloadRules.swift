@@ -4,7 +4,7 @@ extension Rule {
     /// What the guest asks for, and what becomes of it on the way down.
     static let workloadRules: [Rule] = [
         hotSpot, synchronousLoad, loadShape, flushStorm, latencyOutliers,
-        overhead, fragmented, unaligned, largeBackingBlocks, discardsAndZeroes,
+        overhead, sizeFragmented, unaligned, largeBackingBlocks, discardsAndZeroes,
     ]
 
     static let hotSpot = Rule(
@@ -72,12 +72,12 @@ extension Rule {
         let depth = try patient.need(rates.queueDepth, "queue_depth").mean
         guard patient.staysWithin(depth, 1.2), patient.reaches(depth, 0.5) else { return .healthy }
         patient.cite("query-blockstats")
-        let latency = rates.meanLatency.map { " of \(duration(microseconds: $0))" } ?? ""
+        let latency = rates.meanLatency.map { " of \(duration(microseconds: $0)) each" } ?? ""
         var text =
-            "\(figures(depth)) requests\(latency) in flight on the mean (limit 1.2) at "
-            + "\(figures(iops)) IOPS"
-        if let flushes = rates.flushes, let writes = rates.writes, flushes >= 1, writes > 0 {
-            text += ", a flush for every \(figures(writes / flushes)) writes"
+            "mean depth \(figures(depth)) (0.5 to 1.2) at \(figures(iops)) IOPS (limit 1000)"
+            + latency
+        if let flushes = rates.flushes, let writes = rates.writes, flushes >= 1 {
+            text += ", \(figures(flushes)) flushes/s for \(figures(writes)) writes/s"
         }
         return .flag(.info, text)
     }
@@ -116,7 +116,7 @@ extension Rule {
         patient.cite("query-blockstats")
         return .flag(
             .info,
-            "\(figures(iops)) IOPS on \(active.count) of \(luns.count) LUNs (all but one), "
+            "\(figures(iops)) IOPS on \(active.count) of \(luns.count) LUNs (limit: all but one), "
                 + "\(figures(depth)) requests in flight for each (limit 8)")
     }
 
@@ -176,7 +176,7 @@ extension Rule {
         remedy: Remedy(
             live: "iostat -x 1 DISK on the host: where r_await and w_await stall too, look at the "
                 + "disk and its neighbours; where they do not, at the thread that serves the LUN",
-            verify: "p99 on the screen Latencies"),
+            verify: "p99 on the screen Latency"),
         causes: ["vm-paused", "throttle-saturated", "accel-not-kvm", "dataplane-off"]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
