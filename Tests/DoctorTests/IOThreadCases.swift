@@ -26,8 +26,11 @@ extension RuleCase {
         RuleCase("iothread-saturated", "almost", .healthy) {
             $0.serve(cpu: 89, depth: 32, below: 8)
         },
-        RuleCase("iothread-saturated", "polling without load", .healthy) {
-            $0.serve(cpu: 100, depth: 0.5, below: 0.1)
+        RuleCase("iothread-saturated", "just enough", .flagged(.warning, ["90 %", "4 requests"])) {
+            $0.serve(cpu: 90, depth: 4, below: 2)
+        },
+        RuleCase("iothread-saturated", "polling with little load", .healthy) {
+            $0.serve(cpu: 100, depth: 3.9, below: 0.1)
         },
         RuleCase("iothread-saturated", "the disk has them", .healthy) {
             $0.serve(cpu: 95, depth: 32, below: 30)
@@ -85,9 +88,9 @@ extension RuleCase {
             $0.know(.vm, [.hasQueueMapping: true])
         },
         RuleCase(
-            "vq-mapping-missing", "one busy thread", .flagged(.warning, ["85 %"]), load: hot
+            "vq-mapping-missing", "one busy thread", .flagged(.warning, ["80 %"]), load: hot
         ) {
-            $0.serve(cpu: 85, depth: 32, below: 8)
+            $0.serve(cpu: 80, depth: 32, below: 8)
             $0.know(.vm, [.hasQueueMapping: true])
         },
         RuleCase("vq-mapping-missing", "main loop", .flagged(.warning, ["main loop"]), load: hot) {
@@ -98,15 +101,15 @@ extension RuleCase {
             $0.threads[2].luns = []
             $0.know(.vm, [.hasQueueMapping: true])
         },
-        RuleCase("vq-mapping-missing", "uneven", .flagged(.advice, ["75 %", "20 %"]), load: hot) {
-            $0.map(75, 20)
+        RuleCase("vq-mapping-missing", "uneven", .flagged(.advice, ["70 %", "20 %"]), load: hot) {
+            $0.map(70, 20)
         },
         RuleCase("vq-mapping-missing", "even enough", .healthy, load: hot) { $0.map(75, 26) },
         RuleCase("vq-mapping-missing", "uneven, with little to do", .healthy, load: hot) {
             $0.map(69, 5)
         },
         RuleCase("vq-mapping-missing", "the disk is slower", .healthy, load: hot) {
-            $0.serve(cpu: 60, depth: 32, below: 28)
+            $0.serve(cpu: 79, depth: 32, below: 26)
             $0.know(.vm, [.hasQueueMapping: true])
         },
         RuleCase("vq-mapping-missing", "an adapter", .flagged(.advice, ["8 queues"]), load: hot) {
@@ -218,6 +221,14 @@ extension RuleCase {
         RuleCase(
             "iothread-blocked-in-submit", "slow, states unread", .flagged(.warning, ["1.2 ms"])
         ) { $0.know(.ioThread("io0"), [.submitTime: 1200]) },
+        RuleCase("iothread-blocked-in-submit", "just", .flagged(.warning, ["5 %", "200 µs"])) {
+            $0.know(.vm, [.uptime: 60])
+            $0.know(.ioThread("io0"), [.blockedShare: 5, .submitTime: 200])
+        },
+        RuleCase("iothread-blocked-in-submit", "serves none", .notApplicable) {
+            $0.threads[2].luns = []
+            $0.know(.ioThread("io0"), [.blockedShare: 50])
+        },
         RuleCase("iothread-blocked-in-submit", "just below", .healthy) {
             $0.know(.ioThread("io0"), [.blockedShare: 4.9, .submitTime: 199])
         },
@@ -231,8 +242,8 @@ extension RuleCase {
     ]
 
     private static let polling: [RuleCase] = [
-        RuleCase("iothread-polling", "a crowd", .flagged(.advice, ["256 queues", "70 %"])) {
-            $0.crowd(8, iops: 10, cpu: 70, queues: 32)
+        RuleCase("iothread-polling", "a crowd", .flagged(.advice, ["256 queues", "60 %"])) {
+            $0.crowd(8, iops: 10, cpu: 60, queues: 32)
             $0.know(.ioThread("io0"), [.pollMax: 32_768])
         },
         RuleCase("iothread-polling", "a crowd elsewhere", .flagged(.advice, ["512 queues"])) {
@@ -252,20 +263,22 @@ extension RuleCase {
             $0.crowd(7, iops: 10, cpu: 70, queues: 32)
             $0.know(.ioThread("io0"), [.pollMax: 32_768])
         },
-        RuleCase("iothread-polling", "too long", .flagged(.advice, ["4000 IOPS", "200000"])) {
-            $0.crowd(1, iops: 4000, cpu: 95)
+        RuleCase("iothread-polling", "too long", .flagged(.advice, ["5000 IOPS", "200000"])) {
+            $0.crowd(1, iops: 5000, cpu: 90)
             $0.know(.ioThread("io0"), [.pollMax: 200_000])
         },
         RuleCase("iothread-polling", "long, and used", .healthy) {
-            $0.crowd(1, iops: 40_000, cpu: 95)
+            $0.crowd(1, iops: 5100, cpu: 95)
             $0.know(.ioThread("io0"), [.pollMax: 200_000])
         },
-        RuleCase("iothread-polling", "off", .flagged(.info, ["poll-max-ns is 0", "80 µs"])) {
-            $0.lonely(await: 80)
+        RuleCase("iothread-polling", "off", .flagged(.info, ["poll-max-ns is 0", "100 µs"])) {
+            $0.lonely(await: 100)
+            $0.luns[0].rates.iops = 1000
+            $0.luns[0].rates.queueDepth?.mean = 1.2
             $0.know(.ioThread("io0"), [.pollMax: 0])
         },
         RuleCase("iothread-polling", "off, on a slow disk", .healthy) {
-            $0.lonely(await: 140)
+            $0.lonely(await: 101)
             $0.know(.ioThread("io0"), [.pollMax: 0])
         },
         RuleCase("iothread-polling", "off, to save power", .healthy) {
@@ -273,12 +286,35 @@ extension RuleCase {
             $0.know(.ioThread("io0"), [.pollMax: 0])
             $0.know(.host, [.energyPreference: "balance_power", .frequencyGovernor: "powersave"])
         },
+        RuleCase("iothread-polling", "serves none", .notApplicable) {
+            $0.threads[2].luns = []
+            $0.threads[2].cpuPercent = 100
+            $0.know(.ioThread("io0"), [.pollMax: 200_000])
+        },
+        RuleCase("iothread-polling", "hardly at all", .healthy) {
+            $0.lonely(await: 80)
+            $0.know(.ioThread("io0"), [.pollMax: 1])
+        },
+        RuleCase("iothread-polling", "off, and two at a time", .healthy) {
+            $0.lonely(await: 80)
+            $0.luns[0].rates.queueDepth?.mean = 1.3
+            $0.know(.ioThread("io0"), [.pollMax: 0])
+        },
+        RuleCase("iothread-polling", "off, and idle", .healthy) {
+            $0.lonely(await: 80)
+            $0.luns[0].rates.iops = 999
+            $0.know(.ioThread("io0"), [.pollMax: 0])
+        },
+        RuleCase("iothread-polling", "long, and not at its limit", .healthy) {
+            $0.crowd(1, iops: 4000, cpu: 89)
+            $0.know(.ioThread("io0"), [.pollMax: 200_000])
+        },
         RuleCase("iothread-polling", "not asked", .notChecked("poll_max_ns")) { _ in },
     ]
 
     private static let workerPool: [RuleCase] = [
-        RuleCase("worker-pool-saturated", "full", .flagged(.warning, ["60 of 64", "90 %"])) {
-            $0.work(60, blocked: 90)
+        RuleCase("worker-pool-saturated", "full", .flagged(.warning, ["60 of 64", "80 %"])) {
+            $0.work(60, blocked: 80)
         },
         RuleCase("worker-pool-saturated", "almost full", .healthy) { $0.work(59, blocked: 90) },
         RuleCase("worker-pool-saturated", "computing", .healthy) { $0.work(64, blocked: 79) },
@@ -308,8 +344,8 @@ extension RuleCase {
         RuleCase("io-uring-pressure", "overflow", .flagged(.advice, ["overflowed"])) {
             $0.ring(workers: 0, cpu: 0, overflow: true)
         },
-        RuleCase("io-uring-pressure", "workers", .flagged(.advice, ["8 kernel workers", "25 %"])) {
-            $0.ring(workers: 8, cpu: 25)
+        RuleCase("io-uring-pressure", "workers", .flagged(.advice, ["8 kernel workers", "20 %"])) {
+            $0.ring(workers: 8, cpu: 20)
         },
         RuleCase("io-uring-pressure", "workers, buffered", .flagged(.advice, ["buffered: vd0"])) {
             $0.ring(workers: 8, cpu: 25)
@@ -317,9 +353,9 @@ extension RuleCase {
         },
         RuleCase("io-uring-pressure", "seven workers", .healthy) { $0.ring(workers: 7, cpu: 80) },
         RuleCase("io-uring-pressure", "workers at rest", .healthy) { $0.ring(workers: 9, cpu: 19) },
-        RuleCase("io-uring-pressure", "more than fits", .flagged(.advice, ["200", "128 entries"])) {
+        RuleCase("io-uring-pressure", "more than fits", .flagged(.advice, ["129", "128 entries"])) {
             $0.ring(workers: 0, cpu: 0)
-            $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 200)
+            $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 129)
         },
         RuleCase("io-uring-pressure", "native AIO", .notApplicable) { _ in },
         RuleCase("io-uring-pressure", "no ring at all", .notApplicable) {

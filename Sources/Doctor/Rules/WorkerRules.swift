@@ -235,11 +235,14 @@ extension Rule {
         return limit
     }
 
-    private static func widerPool(_ luns: [LUN]) -> Remedy? {
-        let id = luns.lazy.compactMap(\.ioThread).first?.inCommand(else: "") ?? ""
-        guard !id.isEmpty else { return nil }
+    private static func widerPool(_ luns: [LUN]) -> Remedy {
+        guard let thread = luns.lazy.compactMap(\.ioThread).first else {
+            return Remedy(live: "none: the pool of the main loop is set when QEMU starts")
+        }
+        let id = thread.prefix { $0 != "," }
+        let path = String(id).inCommand(else: "IOTHREAD")
         return Remedy(
-            live: #"{"execute":"qom-set","arguments":{"path":"/objects/\#(id)","#
+            live: #"{"execute":"qom-set","arguments":{"path":"/objects/\#(path)","#
                 + #""property":"thread-pool-max","value":128}}"#)
     }
 
