@@ -60,6 +60,10 @@ extension LUN {
     /// Whether QEMU or the engine serves it as virtio-blk; vhost-user is served elsewhere.
     var isVirtioBlk: Bool { device.hasPrefix("virtio-blk") }
 
+    /// Number of its request queues, kept to what virtio allows: it comes from outside, and sums
+    /// are made of it.
+    var queueCount: Int? { queues.map { min(max($0, 0), 65_535) } }
+
     /// Whether offsets in the LUN are offsets in what lies below, so that requests go down as they
     /// came; `nil` where the format is not known. Filters such as a throttle do not count.
     var isRaw: Bool? {

@@ -6,7 +6,8 @@ import Testing
 @Suite("The catalogue of rules")
 struct CatalogueTests {
     static let cases: [RuleCase] =
-        RuleCase.host + RuleCase.luns + RuleCase.ioThreads + RuleCase.queues + RuleCase.workload
+        RuleCase.host + RuleCase.luns + RuleCase.ioThreads + RuleCase.workers
+        + RuleCase.queues + RuleCase.workload + RuleCase.layers
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {

@@ -86,6 +86,15 @@ extension RuleCase {
         RuleCase("queue-ring-full", "one queue could", .notChecked("queue_depth.now")) {
             $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 300)
         },
+        RuleCase("queue-ring-full", "no entries", .notChecked("queue_size")) {
+            $0.luns[0].queueSize = 0
+            $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 0)
+        },
+        RuleCase("queue-ring-full", "numbers from nowhere", .flagged(.warning, ["of 1024"])) {
+            $0.luns[0].queueSize = 1024
+            $0.luns[0].queues = .max
+            $0.queue(inFlight: [1024])
+        },
         RuleCase("queue-ring-full", "no depth", .notChecked("queue_depth")) { _ in },
         RuleCase("queue-ring-full", "the engine's", .flagged(.warning, ["full for 40 %"])) {
             $0.embed(full: 40)
@@ -228,6 +237,10 @@ extension RuleCase {
         RuleCase("msix-missing", "two for one queue", .healthy) {
             $0.luns[0].queues = 1
             $0.know(.lun("vd0"), [.vectors: 2])
+        },
+        RuleCase("msix-missing", "a number from nowhere", .flagged(.advice, ["65536 wanted"])) {
+            $0.luns[0].queues = .max
+            $0.know(.lun("vd0"), [.vectors: 4])
         },
         RuleCase("msix-missing", "channel I/O", .notApplicable) {
             $0.luns[0].device = "virtio-blk-ccw"

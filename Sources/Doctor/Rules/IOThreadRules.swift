@@ -119,19 +119,14 @@ extension Rule {
         let used = Set(luns.flatMap { ($0.ioThread ?? "").split(separator: ",") })
         let unused = defined.filter { !used.contains($0[...]) }
         let forgotten = luns.filter { $0.isOnMainLoop == true }
+        let idle = "\(unused.count) of \(defined.count) IOThreads without a LUN (\(list(unused)))"
         if let thread = unused.first, let lun = forgotten.first {
-            let text =
-                "\(unused.count) of \(defined.count) IOThreads without a LUN (\(list(unused))), while "
-                + "the main loop serves \(list(forgotten.map(\.id)))"
+            let text = idle + ", while the main loop serves \(list(forgotten.map(\.id)))"
             let id = thread.inCommand(else: "io0")
             let device = lun.isVirtioBlk ? lun.virtioDevice : "-device virtio-scsi-pci"
             return .flag(.warning, text, remedy: Remedy(qemu: "\(device),iothread=\(id)"))
         }
-        if unused.count > 2 {
-            let text =
-                "\(unused.count) of \(defined.count) IOThreads without a LUN (\(list(unused))), limit 2"
-            return .flag(.info, text)
-        }
+        if unused.count > 2 { return .flag(.info, idle + ", limit 2") }
         guard let cpus = patient.knownNumber(.cpuCount, of: .host) else { return .healthy }
         guard Double(defined.count) > cpus else { return .healthy }
         return .flag(.info, "\(defined.count) IOThreads on a host of \(figures(cpus)) CPUs")
@@ -171,7 +166,7 @@ extension Rule {
             guard try patient.text(.adapter).hasPrefix("virtio-scsi") else { return .notApplicable }
             queues = try patient.number(.adapterQueues)
         } else {
-            queues = Double(try patient.need(lun.queues, "queues"))
+            queues = Double(try patient.need(lun.queueCount, "queues"))
         }
         guard queues > 1 else { return .notApplicable }
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
@@ -204,12 +199,13 @@ extension Rule {
         {
             return .healthy
         }
+        let count = Int(min(queues, 65_535))
         let text =
-            "\(figures(queues)) queues, all on \(busiest.thread.name), which uses "
+            "\(count) queues, all on \(busiest.thread.name), which uses "
             + "\(percent(busiest.cpu)) of a core (limit 80 %) for "
             + "\(figures(patient.load.iops ?? 0)) IOPS"
         let remedy =
-            isSCSI ? mappedAdapter(Int(queues)) : mappedQueues(Int(queues), drive: lun.driveWord)
+            isSCSI ? mappedAdapter(count) : mappedQueues(count, drive: lun.driveWord)
         return .flag(isBusy ? .warning : .advice, text, meanwhile: .advice, remedy: remedy)
     }
 

@@ -214,11 +214,10 @@ extension Rule {
         let moved = try patient.need(disk.writeBytes, "host.disks")
         guard asked > 0, patient.reaches(moved, 2 * asked) else { return .healthy }
         patient.cite("query-blockstats")
-        return .flag(
-            .advice,
-            "\(unit.name) is \(bytes(unit.size)), writes have \(bytes(written / writes)) (limit a "
-                + "quarter); \(disk.name) writes \(figures(moved / asked)) times the bytes (limit 2)"
-        )
+        let text =
+            "\(unit.name) is \(bytes(unit.size)), writes have \(bytes(written / writes)) (limit "
+            + "a quarter); \(disk.name) writes \(figures(moved / asked)) times the bytes (limit 2)"
+        return .flag(.advice, text)
     }
 
     static let discardsAndZeroes = Rule(

@@ -24,7 +24,7 @@ extension Rule {
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlk else { return .notApplicable }
-        guard try patient.need(lun.queues, "queues") == 1 else { return .healthy }
+        guard try patient.need(lun.queueCount, "queues") == 1 else { return .healthy }
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         guard vcpus >= 4 else { return .healthy }
         if (try? patient.measuredDisk(under: lun))?.isRotational == true { return .notApplicable }
@@ -55,7 +55,7 @@ extension Rule {
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlk else { return .notApplicable }
-        let queues = try patient.need(lun.queues, "queues")
+        let queues = try patient.need(lun.queueCount, "queues")
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         guard queues > vcpus else { return .healthy }
         patient.cite("num-queues of \(lun.id), query-cpus-fast")
@@ -103,7 +103,7 @@ extension Rule {
         }
         let page = try patient.number(.memoryPage, of: .vm)
         if page <= 4096 { faults.append("RAM in pages of \(bytes(page))") }
-        if lun.queues == 1, let vcpus = patient.machine?.vcpus, vcpus >= 4 {
+        if lun.queueCount == 1, let vcpus = patient.machine?.vcpus, vcpus >= 4 {
             severity = .warning
             faults.append("1 queue for \(vcpus) vCPUs (limit 4)")
         }
@@ -136,8 +136,8 @@ extension Rule {
             + "time: warning. Up to 128 entries with requests of 512 KiB on the mean or a mean "
             + "depth of 64, or seg-max-adjust=off: advice, info where the LUN is not busy.",
         guards: "Without indirect descriptors a request takes three entries or more, so that a "
-            + "third is what a ring takes. Behind a throttle a full ring is a mere consequence. Up to "
-            + "128 entries seg-max-adjust changes nothing.",
+            + "third is what a ring takes. Behind a throttle a full ring is a mere consequence. "
+            + "Up to 128 entries seg-max-adjust changes nothing.",
         effect: "The guest waits for a tag before it can ask. A queue-size of 64 gave a guest 64 "
             + "tags and 62 segments a request [measured with QEMU 7.2]; 256 instead of 128 gained "
             + "up to 4 % on 1 MiB requests [QEMU commit c9b7d9ec]. Small random requests can lose "
@@ -192,7 +192,7 @@ extension Rule {
     private static func longerRing(_ lun: LUN) -> Remedy? {
         guard let size = lun.queueSize, size > 0 else { return nil }
         guard size < 1024 else {
-            let count = 2 * max(1, lun.queues ?? 1)
+            let count = 2 * max(1, lun.queueCount ?? 1)
             return Remedy(
                 qemu: lun.virtioDevice + ",num-queues=\(count)",
                 libvirt: "<driver queues='\(count)'/>")
@@ -223,9 +223,10 @@ extension Patient {
             return "queue \(queue.index) has \(queue.inFlight) of \(room) requests in flight "
                 + "(limit 95 %)"
         }
-        let queues = max(1, lun.queues ?? 1)
+        let queues = max(1, lun.queueCount ?? 1)
         guard lun.virtqueues.count < queues else { return nil }
         let room = Double(try need(lun.queueSize, "queue_size") / part)
+        guard room >= 1 else { throw NotChecked(reason: "queue_size: the queue has no entries") }
         let depth = try need(lun.rates.queueDepth, "queue_depth").mean
         if reaches(depth, room * Double(queues) * 0.95) {
             cite("query-blockstats")

@@ -101,7 +101,7 @@ extension Rule {
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlk, !lun.isOffPCI else { return .notApplicable }
-        let queues = try patient.need(lun.queues, "queues")
+        let queues = try patient.need(lun.queueCount, "queues")
         let vectors = try patient.number(.vectors)
         guard vectors < Double(queues + 1) else { return .healthy }
         let text =

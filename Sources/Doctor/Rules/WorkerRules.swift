@@ -118,7 +118,7 @@ extension Rule {
     /// More queues than are worth polling; `nil` if there are not.
     private static func polledCrowd(_ thread: ThreadActivity, _ patient: Patient) -> String? {
         func queues(_ luns: [LUN]) -> Int {
-            luns.reduce(0) { $0 + ($1.isVirtioBlk ? $1.queues ?? 0 : 0) }
+            luns.reduce(0) { $0 + ($1.isVirtioBlk ? $1.queueCount ?? 0 : 0) }
         }
         let own = patient.luns(of: thread)
         let cold = own.filter { !patient.load(of: $0).isBusy }
