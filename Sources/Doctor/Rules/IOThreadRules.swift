@@ -160,33 +160,27 @@ extension Rule {
     private static func mapping(_ patient: inout Patient) throws(NotChecked) -> Verdict {
         let lun = try patient.lun()
         let isSCSI = lun.device.hasPrefix("scsi-")
-        guard lun.isVirtioBlk || isSCSI, patient.load.isHot else { return .notApplicable }
-        let queues: Double
-        if isSCSI {
-            guard try patient.text(.adapter).hasPrefix("virtio-scsi") else { return .notApplicable }
-            queues = try patient.number(.adapterQueues)
-        } else {
-            queues = Double(try patient.need(lun.queueCount, "queues"))
-        }
-        guard queues > 1 else { return .notApplicable }
+        guard lun.isVirtioBlk || isSCSI, patient.load.isHot,
+            let queues = try requestQueues(of: lun, isSCSI, &patient), queues > 1
+        else { return .notApplicable }
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         let depth = try patient.need(patient.load.depth, "queue_depth")
-        guard vcpus >= 4, depth >= queues else { return .notApplicable }
+        guard vcpus >= 4, depth >= Double(queues) else { return .notApplicable }
         let servers = patient.servers(of: lun).compactMap { thread in
             thread.cpuPercent.map { (thread: thread, cpu: $0) }
         }.sorted { $0.cpu > $1.cpu }
         guard let busiest = servers.first, let least = servers.last else {
             throw NotChecked(reason: "cpu_percent: the threads that serve it are not known")
         }
-        let isMapped = lun.ioThread?.contains(",") ?? false
-        guard !isMapped else {
+        let remedy = isSCSI ? mappedAdapter(queues) : mappedQueues(queues, drive: lun.driveWord)
+        if lun.ioThread?.contains(",") ?? false {
             guard servers.count > 1, patient.reaches(busiest.cpu, 70),
                 busiest.cpu >= 3 * least.cpu
             else { return .healthy }
             let text =
                 "mapped, but \(busiest.thread.name) uses \(percent(busiest.cpu)) of a core and "
                 + "\(least.thread.name) \(percent(least.cpu)), limits 70 % and three times"
-            return .flag(.advice, text, remedy: mappedQueues(vcpus, drive: lun.driveWord))
+            return .flag(.advice, text, remedy: remedy)
         }
         let canMap =
             isSCSI
@@ -199,14 +193,20 @@ extension Rule {
         {
             return .healthy
         }
-        let count = Int(min(queues, 65_535))
         let text =
-            "\(count) queues, all on \(busiest.thread.name), which uses "
+            "\(queues) queues, all on \(busiest.thread.name), which uses "
             + "\(percent(busiest.cpu)) of a core (limit 80 %) for "
             + "\(figures(patient.load.iops ?? 0)) IOPS"
-        let remedy =
-            isSCSI ? mappedAdapter(count) : mappedQueues(count, drive: lun.driveWord)
         return .flag(isBusy ? .warning : .advice, text, meanwhile: .advice, remedy: remedy)
+    }
+
+    /// Queues of the LUN, or of its adapter; `nil` where that is not virtio's.
+    private static func requestQueues(
+        of lun: LUN, _ isSCSI: Bool, _ patient: inout Patient
+    ) throws(NotChecked) -> Int? {
+        guard isSCSI else { return try patient.need(lun.queueCount, "queues") }
+        guard try patient.text(.adapter).hasPrefix("virtio-scsi") else { return nil }
+        return Int(max(0, min(try patient.number(.adapterQueues), 65_535)))
     }
 
     /// HMP's `info qtree` asserted on a mapped device, and took QEMU with it, until 9.0's
