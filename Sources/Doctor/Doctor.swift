@@ -82,27 +82,46 @@ public struct Doctor: Sendable {
         for (subject, place) in seen.patients(of: rule) {
             let key = Key(rule: index, subject: subject)
             guard !silences.silence(rule.id, subject.word) else { continue }
-            var patient = Patient(
+            let patient = Patient(
                 shown, subject, index: place, load: load(of: subject, place, mean),
-                past: past[subject] ?? Past(), isStanding: standings[key]?.finding != nil)
-            var flag: Flag?
+                past: past[subject] ?? Past())
             do throws(NotChecked) {
-                let verdict = try rule.judge(&patient)
+                let (verdict, sources) = try judge(rule, patient, standings[key]?.finding?.severity)
                 unchecked[key] = nil
-                if case .flagged(let found) = verdict { flag = found }
                 healthy.update(key, verdict == .healthy)
                 applicable.update(key, verdict != .notApplicable)
+                take(verdict.flag, key, rule, sample, subject, sources)
             } catch {
                 unchecked[key] = error.reason
                 healthy.remove(key)
                 applicable.remove(key)
+                take(nil, key, rule, sample, subject, [])
             }
-            take(flag, key, rule, sample, patient)
         }
     }
 
+    /// What `rule` says, and where it looked. Where something of `standing` severity stands, it
+    /// stays so down to four fifths of its thresholds; to get worse takes the whole of them.
+    private func judge(
+        _ rule: Rule, _ patient: Patient, _ standing: Finding.Severity?
+    ) throws(NotChecked) -> (Verdict, [String]) {
+        var strict = patient
+        let verdict = try rule.judge(&strict)
+        guard let standing, verdict.flag.map({ $0.severity < standing }) ?? true else {
+            return (verdict, strict.sources)
+        }
+        var lenient = patient
+        lenient.slacken()
+        guard case .flagged(var flag) = try rule.judge(&lenient) else {
+            return (verdict, strict.sources)
+        }
+        flag.severity = min(flag.severity, standing)
+        return (.flagged(flag), lenient.sources)
+    }
+
     private mutating func take(
-        _ flag: Flag?, _ key: Key, _ rule: Rule, _ sample: Snapshot, _ patient: Patient
+        _ flag: Flag?, _ key: Key, _ rule: Rule, _ sample: Snapshot, _ subject: Subject,
+        _ sources: [String]
     ) {
         // Most never have anything said of them: no standing is kept for those.
         guard flag != nil || standings[key] != nil || rule.timing == .load || rule.timing == .trend
@@ -110,7 +129,7 @@ public struct Doctor: Sendable {
         let gone = standings[key, default: Standing()].take(
             flag, at: sample.monotonic, of: rule, every: sample.interval ?? 1
         ) { flag, severity in
-            Finding(rule, flag, severity, patient)
+            Finding(rule, flag, severity, subject, sources, sample)
         }
         if let gone { cleared.append(gone) }
     }
@@ -233,16 +252,18 @@ extension Set {
 }
 
 extension Finding {
-    init(_ rule: Rule, _ flag: Flag, _ severity: Severity, _ patient: Patient) {
+    init(
+        _ rule: Rule, _ flag: Flag, _ severity: Severity, _ subject: Subject, _ sources: [String],
+        _ sample: Snapshot
+    ) {
         self.init(
-            rule: rule.id, severity: severity, scope: patient.subject.word, title: rule.title,
+            rule: rule.id, severity: severity, scope: subject.word, title: rule.title,
             evidence: flag.evidence, fix: "")
-        sources = patient.sources
+        self.sources = sources
         effect = rule.effect
         remedy = flag.remedy.map { $0.filled(from: rule.remedy) } ?? rule.remedy
         let isLibvirt =
-            patient.sample.facts[.isLibvirt, Subject(vm: patient.subject.vm, .vm)]?.value
-            == .flag(true)
+            sample.facts[.isLibvirt, Subject(vm: subject.vm, .vm)]?.value == .flag(true)
         fix =
             (isLibvirt ? remedy.libvirt ?? remedy.qemu : remedy.qemu ?? remedy.libvirt)
             ?? remedy.live ?? ""

@@ -14,7 +14,7 @@ struct Patient {
     let past: Past
     /// What thresholds of load are multiplied with: 1, and less for a finding that stands, so that
     /// it does not come and go with every gust.
-    let slack: Double
+    private(set) var slack = 1.0
     /// The sheet's part about the patient itself.
     let own: SubjectFacts
     /// Index of the LUN, thread or disk that the patient is in its list of the sample.
@@ -24,16 +24,18 @@ struct Patient {
 
     init(
         _ sample: Snapshot, _ subject: Subject, index: Int? = nil, load: Load = Load(),
-        past: Past = Past(), isStanding: Bool = false
+        past: Past = Past()
     ) {
         self.sample = sample
         self.subject = subject
         self.index = index
         self.load = load
         self.past = past
-        slack = isStanding ? 0.8 : 1
         own = sample.facts.about(subject)
     }
+
+    /// Lowers thresholds of load to four fifths, as for a finding that stands.
+    mutating func slacken() { slack = 0.8 }
 
     // MARK: Facts
 

@@ -84,6 +84,8 @@ enum Verdict: Sendable, Equatable {
     case notApplicable
     case flagged(Flag)
 
+    var flag: Flag? { if case .flagged(let flag) = self { flag } else { nil } }
+
     /// Flagged with `severity` for `evidence`; see `Flag`.
     static func flag(
         _ severity: Finding.Severity, _ evidence: String, meanwhile: Finding.Severity? = nil,

@@ -9,6 +9,8 @@ struct CatalogueTests {
         RuleCase.host + RuleCase.disks + RuleCase.nfs + RuleCase.tool + RuleCase.luns
         + RuleCase.vm + RuleCase.states + RuleCase.memory + RuleCase.threads + RuleCase.guest
         + RuleCase.throttles + RuleCase.images + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
+        + RuleCase.ioThreads + RuleCase.workers + RuleCase.queues + RuleCase.workload
+        + RuleCase.layers
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {

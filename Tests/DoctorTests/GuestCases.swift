@@ -3,7 +3,7 @@ import Telemetry
 @testable import Doctor
 
 extension RuleCase {
-    static let guest: [RuleCase] = clock + disks + settings + driver + mounts
+    static let guest: [RuleCase] = clock + guestDisks + settings + driver + mounts
 
     private static let clock: [RuleCase] = [
         RuleCase("guest-clocksource-slow", "TSC", .healthy) {
@@ -39,7 +39,7 @@ extension RuleCase {
         },
     ]
 
-    private static let disks: [RuleCase] = [
+    private static let guestDisks: [RuleCase] = [
         RuleCase("guest-iosched-unsuitable", "none", .healthy) { $0.schedule("none") },
         RuleCase("guest-iosched-unsuitable", "bfq", .flagged(.advice, ["vda has bfq"])) {
             $0.schedule("bfq")
