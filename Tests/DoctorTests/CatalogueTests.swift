@@ -6,7 +6,7 @@ import Testing
 @Suite("The catalogue of rules")
 struct CatalogueTests {
     static let cases: [RuleCase] =
-        RuleCase.host + RuleCase.disks + RuleCase.nfs + RuleCase.tool + RuleCase.luns
+        RuleCase.host + RuleCase.hostDisks + RuleCase.nfs + RuleCase.tool + RuleCase.luns
         + RuleCase.vm + RuleCase.states + RuleCase.memory + RuleCase.threads + RuleCase.guest
         + RuleCase.throttles + RuleCase.images + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
         + RuleCase.ioThreads + RuleCase.workers + RuleCase.queues + RuleCase.workload

@@ -3,8 +3,8 @@ import Telemetry
 @testable import Doctor
 
 extension RuleCase {
-    static let disks: [RuleCase] =
-        schedulers + diskQueues + writes + rotation + sharing + placement
+    static let hostDisks: [RuleCase] =
+        diskSchedulers + diskQueues + writes + rotation + sharing + placement
 
     private static let writes: [RuleCase] = [
         RuleCase("host-wbt-throttles-writeback", "bites", .flagged(.advice, ["4 times", "2000"])) {

@@ -3,7 +3,7 @@ import Telemetry
 @testable import Doctor
 
 extension RuleCase {
-    static let schedulers: [RuleCase] = [
+    static let diskSchedulers: [RuleCase] = [
         RuleCase("host-iosched-unsuitable", "none", .healthy) { _ in },
         RuleCase("host-iosched-unsuitable", "cfq", .flagged(.warning, ["cfq"])) {
             $0.host.disks[0].scheduler = "cfq"

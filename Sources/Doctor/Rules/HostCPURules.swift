@@ -239,7 +239,11 @@ extension Patient {
         -> Verdict?
     {
         guard poll == 0 else { return nil }
-        let halts = try need(exitRate(["halt_exits"], "HLT"), "event_counts")
+        let counted = rate { $0.kind == .exit && $0.name == "halt_exits" }
+        let traced = rate {
+            $0.kind == .exit && $0.source.hasSuffix("kvm:kvm_exit") && $0.name == "HLT"
+        }
+        let halts = try need(counted ?? traced, "event_counts")
         let iops = luns.compactMap(\.rates.iops).reduce(0, +)
         guard iops > 0, reaches(halts / iops, 0.8) else { return nil }
         return .flag(
@@ -294,25 +298,10 @@ extension Patient {
                 + "\(disk.directory)/queue/rq_affinity")
     }
 
-    /// Exits per second of a kind: by KVM's counter of one of these `names`, else by the reason
-    /// that the tracepoint gave; `nil` where nobody counts them.
-    private func exitRate(_ names: [String], _ reason: String?) -> Double? {
-        let exits = sample.eventCounts.filter {
-            $0.kind == .exit && (subject.vm == nil || $0.vm == subject.vm)
-        }
-        let counted = exits.filter { names.contains($0.name) }.compactMap(\.rate)
-        if !counted.isEmpty { return counted.reduce(0, +) }
-        let traced = exits.filter { $0.source.contains("kvm:kvm_exit") }
-        guard !traced.isEmpty else { return nil }
-        return traced.filter { reason == nil || $0.name == reason }.compactMap(\.rate)
-            .reduce(0, +)
-    }
-
     /// Exits for each request of all VMs together. Throws where exits are not counted.
     fileprivate mutating func exitsPerRequest() throws(NotChecked) -> Double {
-        let exits = try need(exitRate(["exits"], nil), "event_counts")
+        let exits = try exits()
         let iops = luns.compactMap(\.rates.iops).reduce(0, +)
-        cite("query-stats")
         return iops > 0 ? exits / iops : 0
     }
 }
