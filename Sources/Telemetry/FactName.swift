@@ -381,7 +381,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case nfsRate = "nfs_operations_per_s"
     case nfsQueueTime = "nfs_queue_ms"
     case nfsServerTime = "nfs_server_ms"
-    /// Text: io.max line of its disk, `none` without a limit. Number, percent: the nearest of its limits that is used.
+    /// Text: io.max line of its disk, `none` without a limit. Number, percent: the nearest of its
+    /// limits that is used.
     case ioLimit = "io_limit"
     case ioLimitUse = "io_limit_percent"
 
