@@ -51,6 +51,12 @@ extension Patient {
         return demand
     }
 
+    /// Notes that rates of LUNs are evidence: QEMU counted them, or the engine did.
+    mutating func citeCounters() {
+        let isEmbedded = machine?.accelerator == .embedded
+        cite(isEmbedded ? "the engine's counters" : "query-blockstats")
+    }
+
     /// Whether `value` is `limit` or more in full. A graver step of a finding takes no discount for
     /// a milder one that stands, or the mild would turn grave by standing.
     func reachesInFull(_ value: Double, _ limit: Double) -> Bool { value >= limit }

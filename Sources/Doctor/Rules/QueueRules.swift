@@ -212,6 +212,7 @@ extension Patient {
         if let queue = timed.max(by: { ($0.fullPercent ?? 0) < ($1.fullPercent ?? 0) }) {
             let full = queue.fullPercent ?? 0
             guard reaches(full, 10) else { return nil }
+            citeCounters()
             return "queue \(queue.index) of \(queue.size) entries was full for \(percent(full)) "
                 + "of the time (limit 10 %)"
         }
@@ -229,7 +230,7 @@ extension Patient {
         guard room >= 1 else { throw NotChecked(reason: "queue_size: the queue has no entries") }
         let depth = try need(lun.rates.queueDepth, "queue_depth").mean
         if reaches(depth, room * Double(queues) * 0.95) {
-            cite("query-blockstats")
+            citeCounters()
             return "\(figures(depth)) of \(figures(room * Double(queues))) requests in flight on "
                 + "the mean (limit 95 %)"
         }
