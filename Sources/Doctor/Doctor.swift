@@ -149,13 +149,19 @@ public struct Doctor: Sendable {
         recent.removeAll { now > $0.monotonic &+ Self.window }
     }
 
-    /// What LUNs did in the ten seconds that end with `mean`.
+    /// What LUNs and disks did in the ten seconds that end with `mean`.
     private mutating func closeWindow(_ mean: Snapshot) {
         for lun in mean.luns {
             let window = Past.Window(
                 end: mean.monotonic, iops: lun.rates.iops ?? 0, latency: lun.rates.meanLatency,
                 writeBytes: lun.rates.writeBytes ?? 0, readBytes: lun.rates.readBytes ?? 0)
             past[Subject(vm: lun.vm, .lun(lun.id)), default: Past()].append(window)
+        }
+        for disk in mean.host.disks {
+            let window = Past.Window(
+                end: mean.monotonic, iops: disk.iops ?? 0, latency: disk.readAwait,
+                writeBytes: disk.writeBytes ?? 0, readBytes: disk.readBytes ?? 0)
+            past[Subject(.disk(disk.name)), default: Past()].append(window)
         }
     }
 
@@ -177,7 +183,7 @@ public struct Doctor: Sendable {
 
     private func load(of subject: Subject, _ place: Int?, _ mean: Snapshot) -> Load {
         var load = Load()
-        if mean.vms.count > 1 || subject.vm != nil {
+        if subject.vm != nil {
             let rates = mean.luns.filter { $0.vm == subject.vm }.compactMap(\.rates.iops)
             load.machineIOPS = rates.isEmpty ? nil : rates.reduce(0, +)
         } else {
