@@ -103,9 +103,11 @@ public struct MountOptions: Sendable, Equatable {
         var mounts: [Mount] = []
         while fields.position < text.count {
             guard fields.lineEnd(in: text) < text.count else { throw fields.error("newline") }
+            // A source that is the empty string is none.
+            let hasSource = !text[fields.position].isBlank
             mounts.append(
                 Mount(
-                    source: try fields.word("source", in: text).harmless(),
+                    source: hasSource ? try fields.word("source", in: text).harmless() : "",
                     point: try fields.word("mount point", in: text).harmless(),
                     type: try fields.word("type", in: text).harmless(),
                     options: try fields.word("options", in: text).harmless()))

@@ -46,6 +46,16 @@ public enum GuestFile: Sendable, Hashable {
         }
     }
 
+    /// The disk or partition it is about, `nil` for the kernel as a whole.
+    public var device: GuestDevice? {
+        switch self {
+        case .scheduler(let device), .addRandom(let device), .rotational(let device),
+            .hardwareQueue(let device, _), .partitionStart(let device):
+            device
+        default: nil
+        }
+    }
+
     /// Bytes that are read of it at most.
     public var limit: Int {
         switch self {
