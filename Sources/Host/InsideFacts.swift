@@ -76,11 +76,11 @@ public struct InsideFacts: Sendable {
 
     private static var ownMachine: String? {
         #if arch(x86_64)
-            "x86_64"
+        "x86_64"
         #elseif arch(arm64)
-            "aarch64"
+        "aarch64"
         #else
-            nil
+        nil
         #endif
     }
 
