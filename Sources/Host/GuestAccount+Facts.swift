@@ -106,12 +106,12 @@ extension GuestAccount {
     /// the same options the first.
     private static func words(for mounts: [MountOptions.Mount]) -> [String] {
         var seen: Set<[String]> = []
-        return Array(
-            mounts.lazy.filter {
-                $0.isOnDisks && seen.insert([$0.source, $0.type, $0.options]).inserted
-            }
-            .map { "\($0.type) \($0.point) \($0.options)".harmless(limit: 512) }
-            .prefix(mountLimit))
+        let different = mounts.filter {
+            $0.isOnDisks && seen.insert([$0.source, $0.type, $0.options]).inserted
+        }
+        return different.prefix(mountLimit).map {
+            "\($0.type) \($0.point) \($0.options)".harmless(limit: 512)
+        }
     }
 
     // MARK: Disks
