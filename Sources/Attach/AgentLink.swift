@@ -34,6 +34,8 @@ struct AgentLink: Sendable {
     private(set) var state = State.waiting(until: 0)
     /// Why the last round failed and what would help, in one line; `nil` once the agent answers.
     private(set) var problem: String?
+    /// How often a connection was tried in vain or lost.
+    private(set) var failures = 0
     /// How long the last answer took, nanoseconds.
     private(set) var roundTrip: Nanoseconds?
 
@@ -116,6 +118,7 @@ extension AgentLink {
 
     private mutating func lose(_ cause: String, now: Nanoseconds) {
         problem = cause
+        failures &+= 1
         rest(until: now &+ pause)
         pause = min(pause &* 2, Self.longestPause)
     }

@@ -48,10 +48,10 @@ struct GuestFacts: Sendable {
 
     /// Does all that can be done without waiting.
     mutating func step(now: Nanoseconds) {
-        let problem = link.problem
+        let failures = link.failures
         for outcome in link.step(now: now) { take(outcome, now: now) }
         // Where there is no connection there is no outcome either.
-        if link.problem != nil, link.problem != problem { takeFailure(now: now) }
+        if link.failures != failures { takeFailure(now: now) }
     }
 
     /// All that is known, if it is news; else `nil`.
