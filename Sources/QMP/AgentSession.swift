@@ -113,6 +113,7 @@ public struct AgentSession: Sendable {
         var outcomes: [AgentOutcome] = []
         var rest = bytes
         while !rest.isEmpty {
+            if case .failed = state { return outcomes }
             if state == .syncing, !isMarked {
                 guard let mark = rest.firstIndex(of: Self.mark) else { return outcomes }
                 rest = rest[(mark + 1)...]
@@ -124,7 +125,6 @@ public struct AgentSession: Sendable {
             let part = rest[..<(end ?? rest.endIndex)]
             rest = rest[part.endIndex...]
             take(part, at: now, into: &outcomes)
-            if case .failed = state { return outcomes }
             if end != nil, state == .syncing { isMarked = false }
         }
         return outcomes

@@ -289,6 +289,7 @@ struct AgentSessionTests {
             return
         }
         #expect(!reason.unicodeScalars.contains { $0.properties.generalCategory == .control })
+        #expect(receive(text, in: &session).isEmpty, "it is over")
     }
 
     @Test func aHugeReplyIsTakenAndOneBeyondTheLimitEndsTheSession() {
