@@ -50,6 +50,11 @@ struct GuestFacts: Sendable {
     mutating func step(now: Nanoseconds) {
         let failures = link.failures
         for outcome in link.step(now: now) { take(outcome, now: now) }
+        // A file may come byte by byte, for ever.
+        if link.state == .ready, now >= roundBegan &+ Self.roundLimit &+ Self.answerLimit {
+            isTooSlow = true
+            finish(now: now)
+        }
         // Where there is no connection there is no outcome either.
         if link.failures != failures { takeFailure(now: now) }
     }

@@ -23,8 +23,8 @@ public struct WordLine: Sendable, Equatable {
     /// Whether `word` stands there by itself, as `nox2apic` does on a boot line.
     public func has(_ word: String) -> Bool { words.contains(word) }
 
-    /// What the boot line sets the parameter `name` to, the last time it does; empty for a parameter
-    /// without a value, `nil` if it does not name it. A dash in a name is as good as an underscore.
+    /// What the boot line sets the parameter `name` to, the last time it does; empty for one
+    /// without a value, `nil` if it does not name it. A dash is as good as an underscore.
     public func value(ofParameter name: String) -> String? {
         func plain(_ key: Substring) -> String { String(key.map { $0 == "-" ? "_" : $0 }) }
         for word in words.reversed() {

@@ -6,7 +6,7 @@ public import Telemetry
 /// The agent greets nobody, does one command after the other and numbers no answers, and what it
 /// had to say to a client before may still be on its way. So the conversation begins with
 /// `guest-sync-delimited`: the byte 0xFF ends whatever half a command another client left behind,
-/// and the agent's answer, after another 0xFF, carries a number of ours. All before that is skipped.
+/// and the agent's answer, after another 0xFF, carries a number of ours. All before is skipped.
 public struct AgentSession: Sendable {
     /// Where the conversation stands.
     public enum State: Sendable, Equatable {

@@ -24,6 +24,10 @@ final class FakeAgent {
     var unknown: Set<String> = []
     /// All that was asked since this was emptied; of files, the paths that were opened.
     var heard: [String] = []
+    /// Bytes of a file that one reading gives at most.
+    var chunk = Int.max
+    /// Files that are open, by handle, and how far they were read.
+    private var places: [Int: Int] = [:]
     /// Files that are open, by handle.
     private(set) var open: [Int: String] = [:]
     private var nextHandle = 1000
@@ -107,8 +111,8 @@ final class FakeAgent {
             let commands = (names + answers.keys).filter { !unknown.contains($0) }.map {
                 #"{"name": "\#($0)", "enabled": \#(!forbidden.contains($0))}"#
             }
-            return
-                #"{"return": {"version": "7.2", "supported_commands": [\#(commands.joined(separator: ","))]}}"#
+            let list = commands.joined(separator: ",")
+            return #"{"return": {"version": "7.2", "supported_commands": [\#(list)]}}"#
         case "guest-file-open":
             guard let path, files[path] != nil else {
                 return error("failed to open file '\(path ?? "")': No such file or directory")
@@ -117,9 +121,14 @@ final class FakeAgent {
             open[nextHandle] = path
             return #"{"return": \#(nextHandle)}"#
         case "guest-file-read":
-            let text = Data((number.flatMap { open[$0] }.flatMap { files[$0] } ?? "").utf8)
-            return #"{"return": {"count": \#(text.count), "#
-                + #""buf-b64": "\#(text.base64EncodedString())", "eof": true}}"#
+            guard let number, let file = open[number].flatMap({ files[$0] }) else {
+                return error("handle '\(number ?? 0)' has not been found")
+            }
+            let rest = Data(file.utf8.dropFirst(places[number] ?? 0))
+            let text = rest.prefix(chunk)
+            places[number, default: 0] += text.count
+            return #"{"return": {"count": \#(text.count), "buf-b64": "#
+                + #""\#(text.base64EncodedString())", "eof": \#(text.count == rest.count)}}"#
         case "guest-file-close":
             number.map { open[$0] = nil }
             return #"{"return": {}}"#

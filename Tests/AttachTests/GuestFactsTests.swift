@@ -237,6 +237,24 @@ struct GuestFactsTests {
         #expect(try agent.server.hear() == nil, "left")
     }
 
+    @Test func anAgentThatLeavesWithItsAnswerHasNotToldAll() throws {
+        var guest = guest()
+        guest.step(now: 0)
+        try agent.server.accept()
+        for line in try agent.server.hear()?.split(separator: "\n") ?? [] {
+            agent.answer(String(line))
+        }
+        guest.step(now: 1)
+        _ = try agent.server.hear()
+        agent.server.say(#"{"return": "thawed"}"#)
+        agent.server.hangUp()
+        guest.step(now: 2)
+        #expect(guest.link.state == .waiting(until: 10 * second + 2))
+        let status = guest.status(at: 2)
+        #expect(status.state == .failed && status.age == nil)
+        #expect(reason(.fileSystemFreeze, try sheet(&guest, at: 2)).contains("closed"))
+    }
+
     @Test func aRoundThatTakesTooLongIsEnded() throws {
         var guest = guest()
         guest.step(now: 0)
@@ -251,6 +269,21 @@ struct GuestFactsTests {
         #expect(now <= 34 * second)
         #expect(guest.link.nextDeadline == now + 5 * second, "others get their turn")
         #expect(value(.guestKernel, try sheet(&guest, at: now)) == "6.1.0-18-amd64")
+    }
+
+    @Test func aFileThatComesByteByByteDoesNotHoldTheRound() throws {
+        agent.chunk = 1
+        var guest = guest()
+        guest.step(now: 0)
+        try agent.server.accept()
+        var now: Nanoseconds = 0
+        while let request = try agent.server.hear() {
+            for line in request.split(separator: "\n") { agent.answer(String(line)) }
+            now += second / 2
+            guest.step(now: now)
+        }
+        #expect(guest.status(at: now).state == .slowed)
+        #expect(now <= 36 * second && guest.link.descriptor == nil)
     }
 
     @Test func textsThatWouldActOnATerminal() throws {

@@ -131,6 +131,10 @@ struct InsideFactsTests {
         for queue in 0..<count { guest.proc["/sys/block/vda/mq/\(queue)/nr_tags"] = "9\n" }
         var facts = facts
         #expect(value(.guestQueues, of: "vda", sheet(&facts)) == .count(count))
+        let questions = (0...2 * count).reduce(0) {
+            $0 + guest.proc.openCount("/sys/block/vda/mq/\($1)/nr_tags")
+        }
+        #expect(questions <= 18, "each is a conversation with the agent")
         guest.proc["/sys/block/vda/mq/0/nr_tags"] = nil
         let none = sheet(&facts)[.guestQueues, Subject(.guestDisk("vda"))]
         #expect(none?.value == nil && none?.reason?.contains("No such file") == true)
