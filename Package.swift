@@ -180,7 +180,7 @@ let package = Package(
         .testTarget(
             name: "AttachTests",
             dependencies: [
-                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry",
+                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry", "GuestHarness",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),

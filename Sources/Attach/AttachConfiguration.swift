@@ -9,6 +9,9 @@ public struct AttachConfiguration: Sendable {
         case process(Int)
     }
     public var targets: [Target] = []
+    /// Paths of the UNIX sockets that lead to the guests' agents, in the order of `targets`; the
+    /// VMs beyond have none.
+    public var agents: [String] = []
     /// Seconds between samples as the user wants them.
     public var interval = 1.0
     /// Whether QEMU is told to count latencies in histograms: the one thing that changes the VM.

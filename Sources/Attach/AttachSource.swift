@@ -37,7 +37,11 @@ public struct AttachSource {
         self.configuration = configuration
         interval = configuration.sampleInterval
         for case .process(let pid) in configuration.targets { try checkQEMU(pid) }
-        watches = configuration.targets.map { VMWatch($0, configuration) }
+        watches = configuration.targets.enumerated().map { index, target in
+            let agents = configuration.agents
+            return VMWatch(
+                target, configuration, agent: index < agents.count ? agents[index] : nil)
+        }
         cost = SelfCost(tids: ownThreads)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
@@ -113,7 +117,10 @@ public struct AttachSource {
             _ = wait(until: limit, wake: -1)
             step()
         }
-        for index in watches.indices { watches[index].link?.close() }
+        for index in watches.indices {
+            watches[index].link?.close()
+            watches[index].guest?.close()
+        }
         return watches.compactMap(\.leftovers)
     }
 
@@ -147,9 +154,13 @@ public struct AttachSource {
     /// returns whether it was `wake`.
     private func wait(until deadline: Nanoseconds, wake: Int32) -> Bool {
         let links = watches.compactMap(\.link)
+        let agents = watches.compactMap(\.guest?.link)
         // What did not fit into a socket is tried again soon.
-        let retry = links.contains(where: \.wantsWrite) ? Clock.monotonic() &+ 10_000_000 : deadline
-        let next = links.compactMap(\.nextDeadline).min() ?? deadline
+        let isFull = links.contains(where: \.wantsWrite) || agents.contains(where: \.wantsWrite)
+        let retry = isFull ? Clock.monotonic() &+ 10_000_000 : deadline
+        let next =
+            (links.compactMap(\.nextDeadline) + agents.compactMap(\.nextDeadline)).min()
+            ?? deadline
         let now = Clock.monotonic()
         // Rings of recorded events are soon full.
         let hasRings = watches.contains { $0.probes.tracepointsAreOn }
@@ -159,7 +170,8 @@ public struct AttachSource {
             ? now &+ Self.tracePatience : hasRings ? now &+ Self.ringPatience : deadline
         let end = min(deadline, retry, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
-        let descriptors = [wake] + links.map { $0.descriptor ?? -1 }
+        let descriptors =
+            [wake] + links.map { $0.descriptor ?? -1 } + agents.map { $0.descriptor ?? -1 }
         let ready = try? waitForInput(
             descriptors, timeout: .nanoseconds(Int64(clamping: end - now)))
         return ready?.first?.isReadable ?? false

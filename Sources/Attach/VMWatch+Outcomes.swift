@@ -107,6 +107,7 @@ extension VMWatch {
         cadence = Cadence(wanted: cadence.wanted)
         histograms = HistogramKeeper(isOn: histograms.isOn)
         regular = RegularQuestions()
+        guest?.startAnew()
         statsRequest = nil
         isStale = false
         toldOfEnd = false

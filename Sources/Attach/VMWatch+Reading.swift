@@ -16,6 +16,8 @@ struct VMReading: Sendable {
     var notices: [Notice] = []
     var sources: [SourceStatus] = []
     var unavailable: [Unavailable] = []
+    /// What the guest's agent says; `nil` if that is nothing new.
+    var guestFacts: [Fact]?
 }
 
 extension VMWatch {
@@ -57,6 +59,8 @@ extension VMWatch {
                 from: model.previousKVMStats, to: model.kvmStats, at: now)
         }
         reading.sources = [qmpStatus(now: now), procStatus(now: now)]
+        if let agent = guest?.status(at: now) { reading.sources.append(agent) }
+        reading.guestFacts = guest?.facts(at: now)
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
         reading.notices = notices
         notices = []

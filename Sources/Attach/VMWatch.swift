@@ -38,13 +38,20 @@ struct VMWatch: Sendable {
     /// Samples begun.
     var ticks = 0
     var regular = RegularQuestions()
+    /// What the guest's agent says, where its socket was given.
+    var guest: GuestFacts?
     /// Addresses of a VM known by its process that were not tried yet.
     private var untried: [QMPAddress] = []
     private var nextSearch: Nanoseconds = 0
     private var searchPause: Nanoseconds = 1_000_000_000
 
-    init(_ target: AttachConfiguration.Target, _ configuration: AttachConfiguration) {
+    /// Watches `target`; `agent` is the path of its guest agent's socket.
+    init(
+        _ target: AttachConfiguration.Target, _ configuration: AttachConfiguration,
+        agent: String? = nil
+    ) {
         self.target = target
+        guest = agent.map { GuestFacts(path: $0) }
         cadence = Cadence(wanted: configuration.sampleInterval)
         histograms = HistogramKeeper(isOn: configuration.setsHistograms)
         probes = ProbeSession(definitions: configuration.probes)
@@ -100,6 +107,7 @@ struct VMWatch: Sendable {
 
     /// Takes what has come, without waiting.
     mutating func step(now: Nanoseconds) {
+        guest?.step(now: now)
         guard let outcomes = link?.step(now: now) else { return }
         for outcome in outcomes { take(outcome, now: now) }
         // An answer leads to further questions: they must not wait for the next answer.

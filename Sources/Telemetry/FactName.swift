@@ -407,7 +407,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     /// Text: `guest-fsfreeze-status`. Number, seconds: for how long `frozen` was seen.
     case fileSystemFreeze = "fs_freeze"
     case frozenFor = "frozen_s"
-    /// Texts: `TYPE MOUNTPOINT OPTIONS` of file systems (`guest-get-fsinfo`, /proc/mounts).
+    /// Texts: `TYPE MOUNTPOINT OPTIONS` of file systems on disks (/proc/mounts), without the
+    /// options where only `guest-get-fsinfo` tells; a blank in a mount point is `\040`.
     case guestMounts = "guest_mounts"
     /// Flag: /sys/module/virtio_blk/parameters/use_bio or the boot line has it.
     case guestUseBio = "guest_use_bio"
