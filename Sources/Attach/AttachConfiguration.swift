@@ -18,6 +18,9 @@ public struct AttachConfiguration: Sendable {
     public var setsHistograms = false
     /// Whether tracepoints stay open though no screen shows them.
     public var keepsTracepoints = false
+    /// Whether there is no time to spare the VM: all that it is made of is asked for within
+    /// seconds, at up to a quarter of its main loop's time, and not at a fiftieth.
+    public var isInHaste = false
     /// The probes to open.
     public var probes: [ProbeDefinition] = []
     /// What is wrong with probe files that could not be used.

@@ -94,6 +94,9 @@ public struct AttachSource {
         }
     }
 
+    /// Whether a VM has not told yet all that it is made of.
+    public var isLearning: Bool { watches.contains(where: \.isLearning) }
+
     /// Samples will be `interval` nanoseconds apart from now on.
     public mutating func change(interval: Nanoseconds) {
         self.interval = interval

@@ -59,6 +59,9 @@ struct GuestFacts: Sendable {
         if link.failures != failures { takeFailure(now: now) }
     }
 
+    /// Whether the first round is still under way: it has neither ended nor failed.
+    var isFirstRound: Bool { lastGood == nil && link.failures == 0 }
+
     /// All that is known, if it is news; else `nil`.
     mutating func facts(at now: Nanoseconds) -> [Fact]? {
         guard hasNews else { return nil }

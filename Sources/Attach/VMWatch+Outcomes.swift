@@ -109,7 +109,7 @@ extension VMWatch {
         histograms = HistogramKeeper(isOn: histograms.isOn)
         regular = RegularQuestions()
         guest?.startAnew()
-        effort = QuestionEffort()
+        effort = effort.anew()
         statsRequest = nil
         isStale = false
         toldOfEnd = false

@@ -16,8 +16,6 @@ struct VMReading: Sendable {
     var notices: [Notice] = []
     var sources: [SourceStatus] = []
     var unavailable: [Unavailable] = []
-    /// What the guest's agent says; `nil` if that is nothing new.
-    var guestFacts: [Fact]?
 }
 
 extension VMWatch {
@@ -60,7 +58,6 @@ extension VMWatch {
         }
         reading.sources = [qmpStatus(now: now), procStatus(now: now)]
         if let agent = guest?.status(at: now) { reading.sources.append(agent) }
-        reading.guestFacts = guest?.facts(at: now)
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
         reading.notices = notices
         notices = []

@@ -41,7 +41,7 @@ struct VMWatch: Sendable {
     /// What the guest's agent says, where its socket was given.
     var guest: GuestFacts?
     /// What our questions cost the VM.
-    var effort = QuestionEffort()
+    var effort: QuestionEffort
     /// The facts told last: the model's, and those about the connection.
     var toldOfModel: [Fact] = []
     var toldOfTool: [Fact]?
@@ -59,6 +59,7 @@ struct VMWatch: Sendable {
         guest = agent.map { GuestFacts(path: $0) }
         cadence = Cadence(wanted: configuration.sampleInterval)
         histograms = HistogramKeeper(isOn: configuration.setsHistograms)
+        effort = QuestionEffort(isInHaste: configuration.isInHaste)
         probes = ProbeSession(definitions: configuration.probes)
         probes.enableTracepoints(configuration.keepsTracepoints)
         switch target {
@@ -106,6 +107,14 @@ struct VMWatch: Sendable {
         let urgent = model.agenda.next(count)
         for query in urgent + model.nextDetails(count - urgent.count) { ask(query, at: now) }
         link?.send()
+    }
+
+    /// Whether it has more to tell of what it is made of than it has been asked for yet, or an
+    /// answer is on its way.
+    var isLearning: Bool {
+        if guest?.isFirstRound == true { return true }
+        guard readySince != nil else { return link?.state == .connecting }
+        return model.hasQuestions || (link?.pendingCount ?? 0) > 0
     }
 
     /// Whoever does not get on with what it was asked is asked nothing more.

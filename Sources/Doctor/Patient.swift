@@ -101,8 +101,8 @@ struct Patient {
     private static func absence(of name: FactName, _ scope: Scope) -> String {
         switch scope.kind {
         case .guest, .guestDisk:
-            "only the guest knows \(name.rawValue): give its agent's socket (--qga), or run "
-                + "vblktop doctor --guest inside"
+            "only the guest knows: give its agent's socket (--qga), or run vblktop doctor --guest "
+                + "inside"
         default: "\(name.rawValue) is not known"
         }
     }

@@ -67,8 +67,9 @@ struct DoctorCommand: ParsableCommand {
     }
 
     private func examineLive() throws -> DoctorReport {
-        var choice = SourceChoice(
-            demo ? .demo(engine.configuration) : .attach(try attach.configuration()))
+        var vms = try attach.configuration()
+        vms.isInHaste = true
+        var choice = SourceChoice(demo ? .demo(engine.configuration) : .attach(vms))
         choice.silences = try configuration.preferences().silences
         return try watchLive(choice, for: watch, selection, facts: output.facts)
     }
@@ -121,7 +122,8 @@ private func watchLive(
         let before = sample.facts
         sample = source.sample()
         examination = doctor.examine(sample)
-        settled = sample.facts.isIdentical(to: before) ? settled + 1 : 0
+        let isSettled = sample.facts.isIdentical(to: before) && !source.isLearning
+        settled = isSettled ? settled + 1 : 0
         if deadline > start &+ SettlingRule.limit, deadline >= end { break }
     }
     return DoctorReport(
@@ -135,7 +137,7 @@ private enum SettlingRule {
     /// Samples without a new fact after which no more are expected.
     static let quietSamples = 3
     /// Nanoseconds after which one run goes on without the rest.
-    static let limit: Nanoseconds = 5_000_000_000
+    static let limit: Nanoseconds = 20_000_000_000
 
     /// One run is over soon; whoever watches does so at the usual pace.
     static func interval(_ seconds: Double) -> Nanoseconds {

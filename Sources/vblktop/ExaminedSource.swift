@@ -27,6 +27,7 @@ struct ExaminedSource: SampleSource {
     mutating func change(interval: Nanoseconds) { source.change(interval: interval) }
     mutating func enableTracepoints(_ isOn: Bool) { source.enableTracepoints(isOn) }
     var requestFeed: (any RequestFeed)? { source.requestFeed }
+    var isLearning: Bool { source.isLearning }
     mutating func traceKernelEvents(seconds: Double) {
         source.traceKernelEvents(seconds: seconds)
     }
