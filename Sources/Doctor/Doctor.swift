@@ -106,6 +106,7 @@ public struct Doctor: Sendable {
         _ rule: Rule, _ patient: Patient, _ standing: Finding.Severity?
     ) throws(NotChecked) -> (Verdict, [String]) {
         var strict = patient
+        if standing != nil { strict.stand() }
         let verdict = try rule.judge(&strict)
         guard let standing, verdict.flag.map({ $0.severity < standing }) ?? true else {
             return (verdict, strict.sources)

@@ -34,8 +34,17 @@ struct Patient {
         own = sample.facts.about(subject)
     }
 
+    /// Whether a finding of the rule stands already.
+    private(set) var isStanding = false
+
     /// Lowers thresholds of load to four fifths, as for a finding that stands.
-    mutating func slacken() { slack = 0.8 }
+    mutating func slacken() {
+        isStanding = true
+        slack = 0.8
+    }
+
+    /// Notes that a finding stands, and leaves thresholds as they are.
+    mutating func stand() { isStanding = true }
 
     // MARK: Facts
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Attach
 import Demo
 import Doctor
 import Kernel

@@ -69,7 +69,7 @@ extension RuleCase {
         RuleCase("guest-iosched-unsuitable", "not told", .notChecked("blocked")) {
             $0.lack(.guestDisk("vda"), .guestScheduler, "blocked")
         },
-        RuleCase("guest-iosched-unsuitable", "queues not told", .notChecked("guest_queues")) {
+        RuleCase("guest-iosched-unsuitable", "queues not told", .notChecked("only the guest knows")) {
             $0.know(.guestDisk("vda"), [.guestScheduler: "mq-deadline"])
         },
         RuleCase("guest-blk-add-random", "off", .healthy) {
@@ -86,7 +86,7 @@ extension RuleCase {
         RuleCase("guest-blk-add-random", "just below", .healthy) {
             $0.know(.guestDisk("vda"), [.guestAddRandom: true, .guestIOPS: 19_999])
         },
-        RuleCase("guest-blk-add-random", "rate unknown", .notChecked("guest_iops")) {
+        RuleCase("guest-blk-add-random", "rate unknown", .notChecked("only the guest knows")) {
             $0.know(.guestDisk("vda"), [.guestAddRandom: true])
         },
     ]

@@ -244,7 +244,8 @@ extension Rule {
         condition: "The command line asks for writeback, none or unsafe and the writes go through, "
             + "or it asks for writethrough or directsync and they do not. One step milder while "
             + "the LUN is idle.",
-        guards: "Somebody in the guest may have meant it. For a driver that takes no flushes, as the "
+        guards:
+            "Somebody in the guest may have meant it. For a driver that takes no flushes, as the "
             + "firmware's, QEMU writes through as it must: then only write-cache=off counts.",
         effect: "The guest's driver, or write-cache=off, changes the mode without a trace on the "
             + "command line: a cause of slow writes, or of unsafe ones, that nobody sees. "

@@ -23,7 +23,7 @@ extension Rule {
             verify: "ls /sys/block/vda/mq in the guest has as many entries")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk else { return .notApplicable }
+        guard lun.isVirtioBlock else { return .notApplicable }
         guard try patient.need(lun.queueCount, "queues") == 1 else { return .healthy }
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         guard vcpus >= 4 else { return .healthy }
@@ -54,7 +54,7 @@ extension Rule {
             verify: "ls /sys/block/vda/mq in the guest: as many entries as the device has queues")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk else { return .notApplicable }
+        guard lun.isVirtioBlock else { return .notApplicable }
         let queues = try patient.need(lun.queueCount, "queues")
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         guard queues > vcpus else { return .healthy }
@@ -150,7 +150,7 @@ extension Rule {
         deck: [35], causes: ["throttle-saturated", "vm-paused"]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk || lun.device.hasPrefix("vhost-user-blk") else {
+        guard lun.isVirtioBlock || lun.device.hasPrefix("vhost-user-blk") else {
             return .notApplicable
         }
         let hasFewSegments =
