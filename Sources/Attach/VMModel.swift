@@ -130,6 +130,10 @@ struct VMModel: Sendable {
             agenda.forget(path: disk.objectPath)
             agenda.forget(path: disk.key)
         }
+        // An adapter of disks, perhaps.
+        let path = "/machine/peripheral/" + id
+        properties.forget(path)
+        agenda.forget(path: path)
         ledger.hasNews = true
         return gone.map { disk in
             Notice(monotonic: now, severity: .info, text: "disk \(disk.lun.id) unplugged")
@@ -294,7 +298,7 @@ struct VMModel: Sendable {
     }
 
     mutating func takeStatus(_ status: String, at now: Nanoseconds) {
-        if self.status != status { ledger.statusSince = now }
+        if self.status != status || ledger.statusSince == nil { ledger.statusSince = now }
         ledger.hasNews = ledger.hasNews || self.status != status
         self.status = status
     }

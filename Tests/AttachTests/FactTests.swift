@@ -207,6 +207,14 @@ private let sd0 = Subject(.lun("sd0"))
         }
     }
 
+    /// An adapter plugged under an old one's name may be served by another thread.
+    @Test mutating func anAdapterThatIsGoneIsAskedAnew() throws {
+        try askEverything()
+        _ = model.forgetDevice("scsi0", at: 5)
+        let query = QMPQuery.qomGet(path: "/machine/peripheral/scsi0", property: "type")
+        #expect(model.nextDetails(64) == [query])
+    }
+
     @Test mutating func aDiskThatIsGoneHasNoFacts() throws {
         try askEverything()
         _ = try sheet()
