@@ -69,7 +69,9 @@ extension RuleCase {
         RuleCase("guest-iosched-unsuitable", "not told", .notChecked("blocked")) {
             $0.lack(.guestDisk("vda"), .guestScheduler, "blocked")
         },
-        RuleCase("guest-iosched-unsuitable", "queues not told", .notChecked("only the guest knows")) {
+        RuleCase(
+            "guest-iosched-unsuitable", "queues not told", .notChecked("only the guest knows")
+        ) {
             $0.know(.guestDisk("vda"), [.guestScheduler: "mq-deadline"])
         },
         RuleCase("guest-blk-add-random", "off", .healthy) {
