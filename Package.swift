@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
         .library(
             name: "VblktopRecording", targets: ["Telemetry", "Recording", "Demo", "Analysis"]),
+        .library(name: "VblktopDoctor", targets: ["Telemetry", "Doctor"]),
         // The virtual machines that tests and benchmarks watch.
         .library(name: "GuestHarness", targets: ["GuestHarness"]),
     ],

@@ -5,8 +5,9 @@ import Telemetry
 /// Asking for something that is not known throws, and the rule counts as not checked; what a rule
 /// only would like to know it asks for with `known…`. Where the answers were read is noted.
 struct Patient {
+    private var ward: Ward
     /// The sample; to a rule of trends one with means over the last ten seconds.
-    let sample: Snapshot
+    var sample: Snapshot { ward.sample }
     let subject: Subject
     /// What it did in the last ten seconds.
     let load: Load
@@ -23,15 +24,15 @@ struct Patient {
     private(set) var sources: [String] = []
 
     init(
-        _ sample: Snapshot, _ subject: Subject, index: Int? = nil, load: Load = Load(),
+        _ ward: Ward, _ subject: Subject, index: Int? = nil, load: Load = Load(),
         past: Past = Past()
     ) {
-        self.sample = sample
+        self.ward = ward
         self.subject = subject
         self.index = index
         self.load = load
         self.past = past
-        own = sample.facts.about(subject)
+        own = ward.sample.facts.about(subject)
     }
 
     /// Whether a finding of the rule stands already.
@@ -45,6 +46,13 @@ struct Patient {
 
     /// Notes that a finding stands, and leaves thresholds as they are.
     mutating func stand() { isStanding = true }
+
+    /// The same patient in another ward: in means over some time.
+    func moved(to ward: Ward) -> Patient {
+        var patient = self
+        patient.ward = ward
+        return patient
+    }
 
     // MARK: Facts
 

@@ -14,9 +14,7 @@ struct ExaminedSource: SampleSource {
 
     mutating func sample() -> Snapshot {
         var sample = source.sample()
-        let examination = doctor.examine(sample)
-        sample.findings = examination.findings
-        sample.clearedFindings = examination.cleared
+        (sample.findings, sample.clearedFindings) = doctor.follow(sample)
         return sample
     }
 
