@@ -70,6 +70,7 @@ public struct Redactor: Sendable {
             if let path = machine.qmp { _ = book.word(path, "socket") }
         }
         for lun in snapshot.luns {
+            _ = vm(lun.vm)
             _ = book.word(lun.id, "lun")
             for name in [lun.node] + lun.graph.map({ $0.name }) {
                 _ = name.map { book.word($0, "node") }
@@ -80,8 +81,14 @@ public struct Redactor: Sendable {
             }
             _ = lun.throttle.map { throttle($0) }
         }
-        for disk in snapshot.host.disks { _ = book.disk(disk.name) }
-        for thread in snapshot.threads { _ = name(of: thread) }
+        for disk in snapshot.host.disks {
+            _ = book.disk(disk.name)
+            for name in disk.luns { _ = qualified(name) }
+        }
+        for thread in snapshot.threads {
+            _ = name(of: thread)
+            for name in thread.luns { _ = book.word(name, "lun") }
+        }
         _ = book.word(snapshot.source.name, "source")
     }
 
