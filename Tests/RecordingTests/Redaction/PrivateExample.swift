@@ -28,8 +28,9 @@ enum PrivateExample {
     /// Texts of facts, as they come, where more than known names and paths is private in them.
     static let texts: [FactName: [String]] = [
         .bootCommandLine: [
-            "BOOT_IMAGE=/acme/vmlinuz root=UUID=cafe-4711 quiet nodelayacct ip=10.9.8.7::::acme:eth0 "
-                + "rd.luks.key=hunter2 systemd.hostname=acme isolcpus=managed_irq,1-3"
+            "BOOT_IMAGE=/acme/vmlinuz root=UUID=cafe-4711 quiet nodelayacct "
+                + "ip=10.9.8.7::::acme:eth0 rd.luks.key=hunter2 systemd.hostname=acme "
+                + "isolcpus=managed_irq,1-3"
         ],
         .guestBootLine: [
             "root=/dev/mapper/acme-root nox2apic virtio_blk.use_bio=1 elevator=/images/x "
