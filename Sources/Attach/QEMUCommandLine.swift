@@ -10,6 +10,17 @@ struct QEMUCommandLine: Sendable, Equatable {
     private(set) var qmpAddresses: [String] = []
     /// `kvm`, `tcg`, … where the command line says so.
     private(set) var accelerator: String?
+    /// Where interrupts are delivered, `kernel-irqchip=`: `on`, `split`, `off`; `nil` where nothing
+    /// is said of it.
+    private(set) var irqChip: String?
+    /// Whether nothing that the guest writes is kept (`-snapshot`).
+    private(set) var isSnapshot = false
+    /// Whether libvirt started it: it names the guest with a key, and its own monitor
+    /// `charmonitor`.
+    var isLibvirt: Bool {
+        isNamedByKey && characterDevices.contains { $0["id"] == "charmonitor" }
+    }
+    private var isNamedByKey = false
     /// Memory in QEMU's own words (`-m`): `4G`.
     private(set) var memory: String?
     /// Guest CPUs (`-smp`).
@@ -34,6 +45,7 @@ struct QEMUCommandLine: Sendable, Equatable {
             let option = String(argument.drop { $0 == "-" })
             guard !Self.withoutValue.contains(option) else {
                 if option == "enable-kvm" { accelerator = "kvm" }
+                if option == "snapshot" { isSnapshot = true }
                 continue
             }
             guard let value = rest.popFirst() else { break }
@@ -69,13 +81,20 @@ struct QEMUCommandLine: Sendable, Equatable {
     private mutating func take(_ option: String, _ value: String) {
         guard devices.count + drives.count + blockNodes.count < Self.optionLimit else { return }
         switch option {
-        case "name": name = OptionText(value, implied: "guest")["guest"]
+        case "name":
+            name = OptionText(value, implied: "guest")["guest"]
+            isNamedByKey = value.hasPrefix("guest=")
         case "qmp", "qmp-pretty":
             if let address = Self.address(of: value) { qmpAddresses.append(address) }
         case "chardev": characterDevices.append(OptionText(value, implied: "backend"))
-        case "accel": accelerator = accelerator ?? OptionText(value, implied: "accel")["accel"]
+        case "accel":
+            let options = OptionText(value, implied: "accel")
+            accelerator = accelerator ?? options["accel"]
+            takeIRQChip(options)
         case "machine", "M":
-            if let named = OptionText(value, implied: "type")["accel"] {
+            let options = OptionText(value, implied: "type")
+            takeIRQChip(options)
+            if let named = options["accel"] {
                 accelerator = named.split(separator: ":").first.map(String.init)
             }
         case "m": memory = OptionText(value, implied: "size")["size"]
@@ -87,6 +106,11 @@ struct QEMUCommandLine: Sendable, Equatable {
             drives.append(OptionText([("file", value)]))
         default: break
         }
+    }
+
+    /// Both spellings are QEMU's.
+    private mutating func takeIRQChip(_ options: OptionText) {
+        irqChip = options["kernel-irqchip"] ?? options["kernel_irqchip"] ?? irqChip
     }
 
     /// The address of `-qmp unix:/path,server=on,wait=off` or `tcp:host:port,…`; `nil` for others.

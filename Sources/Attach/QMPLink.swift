@@ -71,6 +71,13 @@ public struct QMPLink: Sendable {
     /// Calls that wait for an answer, the late ones too.
     public var pendingCount: Int { connection?.session?.pendingCount ?? 0 }
 
+    /// When the oldest of them was made, `CLOCK_MONOTONIC` nanoseconds; `nil` without one.
+    public var oldestCall: Nanoseconds? { connection?.session?.oldestCall }
+
+    /// Since when connections come about and nobody greets, `CLOCK_MONOTONIC` nanoseconds; `nil`
+    /// where the last one was greeted, or none came about.
+    public private(set) var ungreetedSince: Nanoseconds?
+
     /// When to step even if nothing came, `CLOCK_MONOTONIC` nanoseconds; `nil`: never.
     public var nextDeadline: Nanoseconds? {
         switch state {
@@ -106,6 +113,10 @@ public struct QMPLink: Sendable {
         guard connection != nil, establish(now: now) else { return [] }
         // Sent last: what comes in the same step was read at `now`, and not after it.
         var outcomes = receive(now: now)
+        switch connection?.session?.state {
+        case .negotiating, .ready: ungreetedSince = nil
+        default: break
+        }
         outcomes += connection?.session?.advance(to: now) ?? []
         send()
         settle(outcomes, now: now)
@@ -151,12 +162,16 @@ extension QMPLink {
         }
         peerPID = open.socket.peerPID
         connection?.session = QMPSession(connectedAt: now)
+        ungreetedSince = ungreetedSince ?? now
         return true
     }
 
     /// Closes the connection and waits; before the host's next address is tried not at all.
-    private mutating func lose(_ cause: String, now: Nanoseconds) {
+    private mutating func lose(
+        _ cause: String, now: Nanoseconds, isUngreeted: Bool = false
+    ) {
         let wasReady = state == .ready
+        if !isUngreeted { ungreetedSince = nil }
         drop()
         problem = cause
         if !wasReady, place + 1 < places.count {
@@ -187,7 +202,7 @@ extension QMPLink {
                 readyAt = now
             case .failed(let error):
                 let wasReady = state == .ready
-                lose("\(address): \(error)", now: now)
+                lose("\(address): \(error)", now: now, isUngreeted: error == .noGreeting)
                 // Connecting to a human monitor again and again would disturb whoever uses it.
                 if case .notQMP = error, !wasReady { state = .failed }
             default: break

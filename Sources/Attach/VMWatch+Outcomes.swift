@@ -10,7 +10,8 @@ extension VMWatch {
         case .refused(let request, let kind, let description):
             forget(request)
             switch request.call {
-            case .query(let query): model.takeRefusal(of: query, kind: kind)
+            case .query(let query):
+                model.takeRefusal(of: query, kind: kind, saying: description)
             case .change(.setLatencyHistograms(let disk, _)):
                 histograms.takeRefusal(of: disk)
                 note(.warning, "no histograms for \(clean(disk)): \(clean(description))", at: now)
@@ -20,6 +21,7 @@ extension VMWatch {
         case .unreadable(let request): forget(request)
         case .late(let request):
             if request == statsRequest { cadence.missed() }
+            effort.gaveUp()
             forget(request)
         case .event(let event): for notice in model.take(event, at: now) { add(notice) }
         case .failed: break
@@ -57,9 +59,7 @@ extension VMWatch {
         readySince = now
         for query in Agenda.opening {
             if case .blockStats = query {
-                if statsRequest == nil {
-                    statsRequest = link?.ask(query, at: now, within: Self.answerLimit)
-                }
+                if statsRequest == nil { askForCounters(at: now) }
             } else {
                 ask(query, at: now)
             }
@@ -91,6 +91,7 @@ extension VMWatch {
         readySince = nil
         statsRequest = nil
         isStale = false
+        effort.gaveUp()
         model.loseConnection()
         // Without a process to tell by, what answers next may be another VM.
         if process == nil { model.forgetCounters() }
@@ -107,8 +108,19 @@ extension VMWatch {
         cadence = Cadence(wanted: cadence.wanted)
         histograms = HistogramKeeper(isOn: histograms.isOn)
         regular = RegularQuestions()
+        effort = QuestionEffort()
         statsRequest = nil
         isStale = false
         toldOfEnd = false
+    }
+}
+
+extension QMPOutcome {
+    /// Whether a call was answered, however.
+    var isAnswer: Bool {
+        switch self {
+        case .reply, .refused, .unreadable: true
+        case .ready, .event, .late, .failed: false
+        }
     }
 }

@@ -61,6 +61,7 @@ extension VMWatch {
         reading.notices = notices
         notices = []
         if process?.isGone == false { addProbes(to: &reading) }
+        askMore(now: Clock.monotonic())
         return reading
     }
 
@@ -119,7 +120,7 @@ extension VMWatch {
         return status
     }
 
-    private var noSocket: String {
+    var noSocket: String {
         "this QEMU has no QMP socket: start it with -qmp unix:/run/vm.sock,server=on,wait=off, "
             + "or use virsh qemu-monitor-command where libvirt owns it"
     }

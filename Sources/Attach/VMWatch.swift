@@ -38,6 +38,11 @@ struct VMWatch: Sendable {
     /// Samples begun.
     var ticks = 0
     var regular = RegularQuestions()
+    /// What our questions cost the VM.
+    var effort = QuestionEffort()
+    /// The facts told last: the model's, and those about the connection.
+    var toldOfModel: [Fact] = []
+    var toldOfTool: [Fact]?
     /// Addresses of a VM known by its process that were not tried yet.
     private var untried: [QMPAddress] = []
     private var nextSearch: Nanoseconds = 0
@@ -74,18 +79,34 @@ struct VMWatch: Sendable {
         guard link != nil else { return }
         step(now: now)
         guard readySince != nil else { return }
-        if statsRequest == nil, cadence.isDue() {
-            statsRequest = link?.ask(.blockStats, at: now, within: Self.answerLimit)
-        }
-        // Whoever does not get on with what it was asked is asked nothing more.
-        if (link?.pendingCount ?? 0) <= 8 {
-            for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
-            for query in model.agenda.next(3) { ask(query, at: now) }
+        if statsRequest == nil, cadence.isDue() { askForCounters(at: now) }
+        if isKeepingUp {
             for change in histograms.due(model.disks) {
                 _ = link?.change(change, at: now, within: Self.answerLimit)
             }
         }
         step(now: now)
+    }
+
+    /// Asks what is wanted besides the counters, right before resting: no sample waits for it, and
+    /// the answers are read as they come, so that how long they took is known.
+    mutating func askMore(now: Nanoseconds) {
+        guard readySince != nil else { return }
+        step(now: now)
+        guard readySince != nil, isKeepingUp else { return }
+        for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
+        let count = effort.allowance(at: now)
+        let urgent = model.agenda.next(count)
+        for query in urgent + model.nextDetails(count - urgent.count) { ask(query, at: now) }
+        link?.send()
+    }
+
+    /// Whoever does not get on with what it was asked is asked nothing more.
+    private var isKeepingUp: Bool { (link?.pendingCount ?? 0) <= 8 }
+
+    mutating func askForCounters(at now: Nanoseconds) {
+        statsRequest = link?.ask(.blockStats, at: now, within: Self.answerLimit)
+        effort.asked(at: now)
     }
 
     /// Whether the sample would be better for waiting a little.
@@ -101,6 +122,8 @@ struct VMWatch: Sendable {
     /// Takes what has come, without waiting.
     mutating func step(now: Nanoseconds) {
         guard let outcomes = link?.step(now: now) else { return }
+        let answers = outcomes.count(where: \.isAnswer)
+        effort.answered(answers, waiting: link?.pendingCount ?? 0, at: now)
         for outcome in outcomes { take(outcome, now: now) }
         // An answer leads to further questions: they must not wait for the next answer.
         link?.send()
@@ -109,6 +132,7 @@ struct VMWatch: Sendable {
 
     mutating func ask(_ query: QMPQuery, at now: Nanoseconds) {
         _ = link?.ask(query, at: now, within: Self.answerLimit)
+        effort.asked(at: now)
     }
 
     /// Tells the user of something.

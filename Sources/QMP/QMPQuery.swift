@@ -32,6 +32,14 @@ public enum QMPQuery: Sendable, Hashable {
     case migration
     /// `query-block-jobs`
     case blockJobs
+    /// `query-machines`: 11 KB of names, once.
+    case machines
+    /// `query-memdev`: what the guest's memory lies on.
+    case memoryBackends
+    /// `query-balloon`; refused where there is none.
+    case balloon
+    /// `x-query-ramblock` (QEMU 6.2, unstable); before, `monitorText(.ramBlocks)` says the same.
+    case ramBlocks
     /// `qom-get`: one property of one object.
     case qomGet(path: String, property: String)
     /// `qom-list`: the properties of an object, its children among them.
@@ -68,6 +76,10 @@ public enum QMPQuery: Sendable, Hashable {
         case .memorySize: "query-memory-size-summary"
         case .migration: "query-migrate"
         case .blockJobs: "query-block-jobs"
+        case .machines: "query-machines"
+        case .memoryBackends: "query-memdev"
+        case .balloon: "query-balloon"
+        case .ramBlocks: "x-query-ramblock"
         case .qomGet: "qom-get"
         case .qomList: "qom-list"
         case .virtio: "x-query-virtio"

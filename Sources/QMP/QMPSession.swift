@@ -53,6 +53,9 @@ public struct QMPSession: Sendable {
     /// Calls that wait for an answer, the late ones too.
     public var pendingCount: Int { pending.count }
 
+    /// When the oldest of them was made, `CLOCK_MONOTONIC` nanoseconds; `nil` without one.
+    public var oldestCall: Nanoseconds? { pending.values.map(\.request.askedAt).min() }
+
     /// When `advance` has something to say next, `CLOCK_MONOTONIC` nanoseconds.
     public var nextDeadline: Nanoseconds? {
         let calls = pending.values.filter { !$0.isLate }.map(\.request.deadline).min()

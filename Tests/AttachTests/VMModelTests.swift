@@ -162,7 +162,8 @@ private let second: Nanoseconds = 1_000_000_000
 
     /// A command this QEMU lacks is asked for once.
     @Test mutating func whatThisQEMUDoesNotHave() {
-        model.takeRefusal(of: .virtioStatus(path: "x"), kind: "CommandNotFound")
+        model.takeRefusal(
+            of: .virtioStatus(path: "x"), kind: "CommandNotFound", saying: "not found")
         var asked: [QMPQuery] = []
         while case let queries = model.agenda.next(8), !queries.isEmpty { asked += queries }
         #expect(!asked.contains { $0.command == "x-query-virtio-status" })

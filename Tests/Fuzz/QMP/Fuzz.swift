@@ -55,6 +55,7 @@ private struct Conversation {
         .namedBlockNodes, .blockGraph, .pci, .memorySize, .migration, .blockJobs,
         .qomGet(path: "p", property: "q"), .qomList(path: "p"), .virtio, .virtioStatus(path: "p"),
         .virtioQueueStatus(path: "p", queue: 0), .stats(.vcpu, names: []), .monitorText(.block),
+        .machines, .memoryBackends, .balloon, .ramBlocks,
     ]
 
     init(isReady: Bool) {
