@@ -7,7 +7,8 @@ import Testing
 struct CatalogueTests {
     static let cases: [RuleCase] =
         RuleCase.host + RuleCase.luns + RuleCase.vm + RuleCase.states + RuleCase.memory
-        + RuleCase.threads + RuleCase.guest
+        + RuleCase.threads + RuleCase.guest + RuleCase.throttles + RuleCase.images
+        + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {
