@@ -8,7 +8,8 @@ struct CatalogueTests {
     static let cases: [RuleCase] =
         RuleCase.host + RuleCase.luns + RuleCase.vm + RuleCase.states + RuleCase.memory
         + RuleCase.threads + RuleCase.guest + RuleCase.throttles + RuleCase.images
-        + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
+        + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio + RuleCase.ioThreads
+        + RuleCase.workers + RuleCase.queues + RuleCase.workload + RuleCase.layers
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {

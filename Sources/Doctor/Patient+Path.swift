@@ -1,0 +1,133 @@
+import Telemetry
+
+/// The way of a LUN's requests: the threads that serve it, and the host's disk below it.
+extension Patient {
+    /// Threads that serve `lun`: its IOThreads, the main loop, or a device thread of the engine.
+    func servers(of lun: LUN) -> [ThreadActivity] {
+        threads.filter { $0.luns.contains(lun.id) }
+    }
+
+    /// LUNs that `thread` serves.
+    func luns(of thread: ThreadActivity) -> [LUN] { luns.filter { thread.luns.contains($0.id) } }
+
+    /// What `lun` did during the sample, to ask whether it is busy or hot.
+    func load(of lun: LUN) -> Load {
+        Load(
+            iops: lun.rates.iops, bytes: lun.rates.bytes, depth: lun.rates.queueDepth?.mean,
+            machineIOPS: load.machineIOPS)
+    }
+
+    /// The host's disk that the data of `lun` lie on. Throws where there is none or it is not
+    /// measured: storage over a network, a file system of its own kind.
+    mutating func measuredDisk(under lun: LUN) throws(NotChecked) -> HostDisk {
+        let name = try need(lun.hostDisk, "host_disk")
+        guard let disk = sample.host.disks.first(where: { $0.name == name }) else {
+            throw NotChecked(reason: "the host's disk \(name) is not measured")
+        }
+        cite("/sys/block/\(name)/stat")
+        return disk
+    }
+
+    /// What all LUNs on `disk` ask of it together. Throws where one of them is not measured.
+    func demand(on disk: HostDisk) throws(NotChecked) -> BlockRates {
+        let luns = sample.luns.filter { disk.luns.contains($0.qualifiedID) }
+        for lun in luns where lun.rates.iops == nil || lun.rates.bytes == nil {
+            throw NotChecked(reason: "\(lun.id), which lies on \(disk.name) too, is not measured")
+        }
+        return BlockRates(summing: luns)
+    }
+
+    /// The same, where nobody but these LUNs uses the disk. Throws where it moves a quarter more
+    /// or less than they do: whose requests its own figures are of could not be told then.
+    func soleDemand(on disk: HostDisk) throws(NotChecked) -> BlockRates {
+        let demand = try demand(on: disk)
+        let asked = demand.bytes ?? 0
+        let read = try need(disk.readBytes, "host.disks")
+        let moved = read + (try need(disk.writeBytes, "host.disks"))
+        guard moved >= asked * 0.8, moved <= asked * 1.25 else {
+            let rates = "\(bytes(moved))/s, its LUNs \(bytes(asked))/s"
+            throw NotChecked(reason: "\(disk.name) moves \(rates): it is not for these LUNs alone")
+        }
+        return demand
+    }
+
+    /// Whether `value` is `limit` or more in full. A graver step of a finding takes no discount for
+    /// a milder one that stands, or the mild would turn grave by standing.
+    func reachesInFull(_ value: Double, _ limit: Double) -> Bool { value >= limit }
+}
+
+extension LUN {
+    /// Whether QEMU or the engine serves it as virtio-blk; vhost-user is served elsewhere.
+    var isVirtioBlk: Bool { device.hasPrefix("virtio-blk") }
+
+    /// Number of its request queues, kept to what virtio allows: it comes from outside, and sums
+    /// are made of it.
+    var queueCount: Int? { queues.map { min(max($0, 0), 65_535) } }
+
+    /// Whether offsets in the LUN are offsets in what lies below, so that requests go down as they
+    /// came; `nil` where the format is not known. Filters such as a throttle do not count.
+    var isRaw: Bool? {
+        let driver = graph.first { !Self.filters.contains($0.driver) }?.driver ?? format
+        return driver.map { !Self.imageFormats.contains($0) }
+    }
+
+    private static let filters: Set = [
+        "throttle", "mirror_top", "commit_top", "copy-before-write", "copy-on-read", "preallocate",
+        "blkdebug", "backup-top",
+    ]
+    private static let imageFormats: Set = [
+        "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "parallels", "luks", "bochs", "cloop",
+        "dmg",
+    ]
+}
+
+/// Names in commands that are there to be copied.
+extension Patient {
+    /// The VM as virsh calls it.
+    var virshDomain: String {
+        let fact = sample.facts[.domain, Subject(vm: subject.vm, .vm)]
+        guard case .text(let name)? = fact?.value else { return "DOMAIN" }
+        return name.inCommand(else: "DOMAIN")
+    }
+}
+
+extension LUN {
+    /// What `drive=` of its device says.
+    var driveWord: String { (node ?? "").inCommand(else: "DRIVE") }
+
+    /// Its option on QEMU's command line, for more of its properties to follow.
+    var virtioDevice: String {
+        let isKnown = device.hasPrefix("virtio-blk-") || device.hasPrefix("vhost-user-blk-")
+        let model = isKnown ? device.inCommand(else: "virtio-blk-pci") : "virtio-blk-pci"
+        let backend = device.hasPrefix("vhost-") ? "chardev=CHARDEV" : "drive=\(driveWord)"
+        return "-device \(model),\(backend)"
+    }
+}
+
+extension ThreadActivity {
+    /// The id of the IOThread for a command, and the number that libvirt gives it.
+    var commandID: String { ioThreadID.inCommand(else: "IOTHREAD") }
+    var libvirtNumber: String {
+        let digits = ioThreadID.hasPrefix("iothread") ? ioThreadID.dropFirst(8) : ""
+        return digits.isEmpty || !digits.allSatisfy(\.isNumber) ? "1" : String(digits)
+    }
+}
+
+extension String {
+    /// The name itself if shells, XML and JSON all take it for one plain word, else `placeholder`:
+    /// names come from outside.
+    func inCommand(else placeholder: String) -> String {
+        let isPlain =
+            !isEmpty && first != "-"
+            && utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                    UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
+        return isPlain ? self : placeholder
+    }
+}
