@@ -113,7 +113,7 @@ let package = Package(
         .target(
             name: "Attach",
             dependencies: [
-                "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes",
+                "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
