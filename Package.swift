@@ -183,7 +183,7 @@ let package = Package(
                 "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: swift),
+            exclude: ["Configurations"], swiftSettings: swift),
         .testTarget(
             name: "DoctorTests", dependencies: ["Doctor", "Telemetry"], swiftSettings: swift),
         .testTarget(name: "LibrariesTests", dependencies: ["Libraries"], swiftSettings: swift),

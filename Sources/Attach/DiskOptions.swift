@@ -107,6 +107,7 @@ extension OptionText {
     /// What is said of `key` here, and then of nodes nested below it.
     fileprivate func values(of key: String) -> [String] {
         let said = values.compactMap { option -> (depth: Int, value: String)? in
+            guard option.key.hasSuffix(key) else { return nil }
             var rest = option.key[...]
             var depth = 0
             while rest.hasPrefix("file.") {

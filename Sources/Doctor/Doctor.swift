@@ -55,7 +55,10 @@ public struct Doctor: Sendable {
             due.insert(.setting)
             settingsAt = now
         }
-        if sample.interval != nil, isPast(loadsAt, by: Self.second / 100 * 95, now) {
+        // Settings that matter under load are settings all the same where no load will come.
+        if sample.interval != nil || sample.isConfiguration,
+            isPast(loadsAt, by: Self.second / 100 * 95, now)
+        {
             due.insert(.load)
             loadsAt = now
         }
@@ -203,7 +206,8 @@ public struct Doctor: Sendable {
     }
 
     private func waiting(for key: Key) -> String {
-        rules[key.rule].timing == .trend
+        if recent.last?.isConfiguration ?? false { return "needs a VM that runs" }
+        return rules[key.rule].timing == .trend
             ? "needs a minute of samples (--watch 60)" : "needs ten seconds of samples (--watch 10)"
     }
 
@@ -224,6 +228,11 @@ public struct Doctor: Sendable {
         if left.severity != right.severity { return left.severity > right.severity }
         return (left.rule, left.scope) < (right.rule, right.scope)
     }
+}
+
+extension Snapshot {
+    /// Whether no VM is behind it.
+    fileprivate var isConfiguration: Bool { source.kind == .configuration }
 }
 
 extension Set {

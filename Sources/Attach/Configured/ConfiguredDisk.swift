@@ -107,7 +107,9 @@ extension ConfiguredDisk {
         disk.lun.graph = graph
         disk.lun.format = graph.first { !BlockGraph.filters.contains($0.driver) }?.driver
         if options.drive == nil, let leaf = graph.last {
-            if BlockGraph.isProtocol(leaf.driver) { disk.lun.file = leaf.file ?? clean(leaf.driver) }
+            if BlockGraph.isProtocol(leaf.driver) {
+                disk.lun.file = leaf.file ?? clean(leaf.driver)
+            }
         } else {
             disk.lun.format = options.drive?["format"].map(clean)
         }

@@ -20,13 +20,13 @@ extension ConfiguredVM {
             return Fact(
                 Self.vm, .cpuModel,
                 missing: "no -cpu: the default of \(clean(line.program)) is not known",
-                from: origins.source("model", in: "-cpu"))
+                from: origins.source(ofFirst: "model", in: "-cpu"))
         }
         return Fact(
             Self.vm, .cpuModel, .text(clean(model)),
             from: line.cpu == nil
                 ? "\(origins.document): no -cpu, QEMU's default"
-                : origins.source("model", in: "-cpu"))
+                : origins.source(ofFirst: "model", in: "-cpu"))
     }
 
     private static let narrow: Set = [
@@ -34,12 +34,12 @@ extension ConfiguredVM {
     ]
 
     private var longModeFact: Fact? {
-        let source = origins.source("model", in: "-cpu")
         if let told = feature("lm") {
             return Fact(Self.vm, .cpuLongMode, .flag(told.isOn), from: told.source)
         }
         guard let model, Self.narrow.contains(model) else { return nil }
-        return Fact(Self.vm, .cpuLongMode, false, from: source + model)
+        return Fact(
+            Self.vm, .cpuLongMode, false, from: origins.source(ofFirst: "model", in: "-cpu"))
     }
 
     /// Whether a feature is asked for or away, in any of QEMU's spellings; the last word counts.
@@ -62,10 +62,9 @@ extension ConfiguredVM {
             return Fact(Self.vm, name, .flag(told.isOn), from: told.source)
         }
         guard let value else {
-            return Fact(
-                Self.vm, name, missing: reason, from: origins.source(property, in: "-cpu"))
+            return Fact(Self.vm, name, missing: reason, from: origins.absence(of: property))
         }
-        return Fact(Self.vm, name, value, from: defaults.source + ", no \(property)")
+        return Fact(Self.vm, name, value, from: defaults.source)
     }
 
     /// What KVM adds to every CPU model by itself came with machine types of 2013.
@@ -73,12 +72,14 @@ extension ConfiguredVM {
         let onByKVM: FactValue? =
             switch accelerator {
             case .kvm?:
-                defaults.value([(.oldest, nil), (MachineRelease(2, 0), FactValue.flag(true))]) ?? nil
+                defaults.value([(.oldest, nil), (MachineRelease(2, 0), FactValue.flag(true))])
+                    ?? nil
             case nil: nil
             default: false
             }
-        let irqChip = line.irqChip
-        let x2APIC = irqChip == "off" && accelerator == .kvm ? false : onByKVM
+        // It needs the kernel's interrupt controller; TCG has learned it meanwhile.
+        let x2APIC: FactValue? =
+            accelerator != .kvm ? nil : line.irqChip == "off" ? false : onByKVM
         let isHost = model == "host" || model == "max" || model == nil
         let unsure = "what this machine type and its accelerator make of it is not known"
         let asHost = "it is as the host's CPU has it"

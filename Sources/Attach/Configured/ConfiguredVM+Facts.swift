@@ -13,7 +13,7 @@ extension ConfiguredVM {
     // MARK: The machine
 
     private var typeFact: Fact {
-        let source = origins.source("type", in: "-machine")
+        let source = origins.source(ofFirst: "type", in: "-machine")
         guard let type = defaults.type else {
             return Fact(Self.vm, .machineType, missing: defaults.reason, from: source)
         }
@@ -27,7 +27,7 @@ extension ConfiguredVM {
         if case .current = defaults.basis {
             return Fact(
                 Self.vm, .machineIsDeprecated, false,
-                from: origins.source("type", in: "-machine") + (defaults.type ?? ""))
+                from: origins.source(ofFirst: "type", in: "-machine"))
         }
         return Fact(
             Self.vm, .machineIsDeprecated, missing: "QEMU has to be asked (query-machines)",
@@ -42,13 +42,8 @@ extension ConfiguredVM {
         return model.commandLineFacts.map { fact in
             var fact = fact
             switch fact.name {
-            case .irqChip where fact.value != nil && line.irqChip != nil:
-                fact.source = origins.source("kernel-irqchip", in: "-machine")
-            case .irqChip where fact.value != nil && defaults.type == "pc-q35-4.0":
-                // For the one release that had it so.
-                fact.value = "split"
-                fact.source = defaults.source
-            case .domain: fact.source = origins.source("name")
+            case .irqChip: setChipSource(of: &fact)
+            case .domain: fact.source = origins.source(ofFirst: "name", in: "-name")
             case .isLibvirt, .isSnapshot: fact.source = origins.document
             default: break
             }
@@ -56,10 +51,22 @@ extension ConfiguredVM {
         }
     }
 
+    private func setChipSource(of fact: inout Fact) {
+        if line.irqChip != nil {
+            fact.source = origins.source("kernel-irqchip", in: "-machine")
+        } else if fact.value != nil, defaults.type == "pc-q35-4.0" {
+            // The one release that had it so.
+            fact.value = "split"
+            fact.source = defaults.source
+        } else {
+            fact.source = origins.absence(of: "kernel-irqchip")
+        }
+    }
+
     /// Without its class code a device that is passed through may be anything.
     private var passThroughFact: Fact {
         let found = line.devices.filter { $0["driver"] == "vfio-pci" }
-        let source = origins.source("vfio-pci", in: "-device")
+        let source = origins.document + " -device vfio-pci"
         guard found.isEmpty else {
             return Fact(
                 Self.vm, .passThrough,
@@ -77,7 +84,9 @@ extension ConfiguredVM {
 
     private var ioThreadsFact: Fact {
         let ids = ioThreads.compactMap { $0["id"].map(clean) }.sorted()
-        return Fact(Self.vm, .ioThreads, .texts(ids), from: origins.document + " -object iothread")
+        return Fact(
+            Self.vm, .ioThreads, .texts(ids),
+            from: origins.source(ofFirst: "iothread", in: "-object iothread"))
     }
 
     private func facts(of thread: OptionText) -> [Fact] {
@@ -99,7 +108,7 @@ extension ConfiguredVM {
 
     /// Which versions of QEMU know a versioned machine type is not told by it.
     private var queueMappingFact: Fact {
-        let source = origins.source("iothread-vq-mapping", in: "-device")
+        let source = origins.document + " -device iothread-vq-mapping="
         let isUsed = line.devices.contains { device in
             device.values.contains { $0.key.hasPrefix("iothread-vq-mapping.") }
         }

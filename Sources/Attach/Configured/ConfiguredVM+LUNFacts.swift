@@ -9,6 +9,10 @@ extension ConfiguredVM {
         if disk.isVirtioBlock {
             facts += ConfiguredProperty.virtioBlock.map(settings.fact) + [wceFact(settings)]
             if disk.isPCI { facts += pciFacts(of: disk, settings) }
+        } else if disk.lun.device.hasPrefix("nvme") {
+            if settings.given("ioeventfd") != nil {
+                facts.append(settings.fact(.ioeventfd, "ioeventfd", .flag, else: nil))
+            }
         } else if !disk.isVhostUser {
             facts += ConfiguredProperty.otherDisk.map(settings.fact)
         }
@@ -49,17 +53,21 @@ extension ConfiguredVM {
         }
         let isOld = defaults.value([(.oldest, true), (MachineRelease(5, 2), false)]) ?? true
         let isGiven = settings.given("num-queues") != nil
-        let vectors = isOld && isGiven ? nil : disk.lun.queues.map { FactValue.count($0 + 1) }
+        let vectors =
+            isOld && isGiven ? nil : disk.lun.queues.map { FactValue.number(Double($0) + 1) }
         facts.append(
             settings.fact(
                 .vectors, "vectors", .number, else: vectors,
-                reason: "without vectors= it depends on QEMU's version with several queues"))
+                reason: isGiven ? "with several queues it depends on QEMU's version" : nil))
         return facts + [hotplugFact(of: disk, settings)]
     }
 
     private func hotplugFact(of disk: ConfiguredDisk, _ settings: DeviceSettings) -> Fact {
-        let source = origins.source("bus", of: disk.lun.id, in: settings.kind)
         let device = disk.device ?? OptionText([])
+        let source =
+            device["bus"] == nil
+            ? "\(origins.document): no bus=, the machine's own"
+            : origins.source("bus", of: disk.lun.id, in: settings.kind)
         let isPlaced = device["bus"] != nil || !isDomain
         guard isPlaced, let value = defaults.isHotpluggable(device, among: line.devices) else {
             return Fact(
@@ -80,11 +88,16 @@ extension ConfiguredVM {
 
     private func mappingFact(of disk: ConfiguredDisk) -> Fact {
         let subject = Subject(.lun(disk.lun.id))
-        let source = origins.source("iothread-vq-mapping", of: disk.lun.id, in: "-device")
-        let names = disk.device?.values.filter {
-            $0.key.hasPrefix("iothread-vq-mapping.") && $0.key.hasSuffix(".iothread")
+        let option = "iothread-vq-mapping"
+        let pairs = disk.device?.values.filter {
+            $0.key.hasPrefix(option + ".") && $0.key.hasSuffix(".iothread")
         }
-        return Fact(subject, .mappedThreads, .count(Set((names ?? []).map(\.value)).count), from: source)
+        let names = Set((pairs ?? []).map(\.value))
+        return Fact(
+            subject, .mappedThreads, .count(names.count),
+            from: names.isEmpty
+                ? origins.absence(of: option)
+                : origins.source(option, of: disk.lun.id, in: "-device"))
     }
 
     private func adapterFacts(of disk: ConfiguredDisk) -> [Fact] {

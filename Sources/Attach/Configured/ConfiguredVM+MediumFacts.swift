@@ -40,9 +40,14 @@ extension ConfiguredVM {
     private func mediumSource(_ option: String, of disk: ConfiguredDisk) -> String {
         let isGiven = [option, option + ".direct", option + ".no-flush", option + ".writeback"]
             .contains { !disk.asked($0).isEmpty }
-        let source = origins.source(option, of: disk.lun.id, in: disk.mediumKind)
         return isGiven || origins.isNoted(option, of: disk.lun.id)
-            ? source : "\(origins.document): no \(option)=, QEMU's default"
+            ? place(option, disk) : origins.absence(of: option)
+    }
+
+    private func place(_ option: String, _ disk: ConfiguredDisk) -> String {
+        origins.source(
+            option, of: disk.lun.id, in: disk.options.drive == nil ? "-blockdev" : "-drive",
+            called: disk.mediumName)
     }
 
     /// Whether its data lie on a device: by the driver that is asked for, or by the path.
@@ -50,7 +55,7 @@ extension ConfiguredVM {
         let subject = Subject(.lun(disk.lun.id))
         let driver = disk.lun.graph.last?.driver
         let path = disk.lun.file ?? ""
-        let source = origins.source("file", of: disk.lun.id, in: disk.mediumKind)
+        let source = place("file", disk)
         switch driver {
         case "host_device"?: return Fact(subject, .isDevice, true, from: source)
         case "file"? where options(disk, haveDriver: "file"):
@@ -72,10 +77,10 @@ extension ConfiguredVM {
     private func imageFacts(of disk: ConfiguredDisk) -> [Fact] {
         let subject = Subject(.lun(disk.lun.id))
         guard let format = disk.lun.format else { return [] }
-        let formatSource = origins.source("format", of: disk.lun.id, in: disk.mediumKind)
+        let formatSource = place("format", disk)
         var facts = [encryptionFact(of: disk, formatSource)]
         if format == "raw" {
-            return facts + [Fact(subject, .backingDepth, 0, from: formatSource + "raw")]
+            return facts + [Fact(subject, .backingDepth, 0, from: formatSource)]
         }
         if format == "qcow2" { facts.append(l2CacheFact(of: disk)) }
         return facts
@@ -83,7 +88,8 @@ extension ConfiguredVM {
 
     /// An image that is encrypted does not open without its secret.
     private func encryptionFact(of disk: ConfiguredDisk, _ source: String) -> Fact {
-        let word = disk.asked("encrypt.format").last ?? (disk.lun.format == "luks" ? "luks" : "none")
+        let word =
+            disk.asked("encrypt.format").last ?? (disk.lun.format == "luks" ? "luks" : "none")
         return Fact(Subject(.lun(disk.lun.id)), .encryption, .text(clean(word)), from: source)
     }
 
@@ -94,18 +100,20 @@ extension ConfiguredVM {
             ("l2-cache-size", disk.options.l2Cache), ("cache-size", disk.options.tableCache),
         ] {
             guard let size else { continue }
-            let source = origins.source(option, of: disk.lun.id, in: disk.mediumKind)
+            let source = place(option, disk)
             return Fact(subject, .l2Cache, .count(size), from: source)
         }
         return Fact(
             subject, .l2Cache, missing: "QEMU's own choice goes by the image's size",
-            from: "\(origins.document): no l2-cache-size=")
+            from: origins.absence(of: "l2-cache-size"))
     }
 }
 
 extension ConfiguredDisk {
-    /// The option that its medium was made by.
-    fileprivate var mediumKind: String { options.drive == nil ? "-blockdev" : "-drive" }
+    /// What its medium is called on the command line; `nil` for a drive without a name.
+    fileprivate var mediumName: String? {
+        (options.drive?["id"] ?? options.nodes.first?["node-name"]).map(clean)
+    }
 
     fileprivate var isReadOnly: Bool {
         if let drive = options.drive {

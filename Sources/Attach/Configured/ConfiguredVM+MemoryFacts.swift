@@ -32,27 +32,31 @@ extension ConfiguredVM {
         return Fact(
             Self.vm, .memoryMerges, .flag(backends.isEmpty ? byMachine ?? true : merges),
             from: byMachine == nil
-                ? "\(origins.document): no mem-merge=, QEMU's default"
+                ? origins.absence(of: "mem-merge")
                 : origins.source("mem-merge", in: "-machine"))
     }
 
     /// Of a file system only the host knows what pages it has.
     private var pageFact: Fact? {
-        let source = origins.source("hugetlbsize", in: "-object")
-        func missing(_ path: String) -> Fact {
-            Fact(
+        let source = origins.source("hugetlbsize", of: backends.first?["id"], in: "-object")
+        if let path = line.memoryPath {
+            return Fact(
                 Self.vm, .memoryPage,
-                missing: "the page size of \(clean(path)) only the host knows", from: source)
+                missing: "the page size of \(clean(path)) only the host knows",
+                from: origins.document + " -mem-path")
         }
-        if let path = line.memoryPath { return missing(path) }
         guard let backend = backends.first else {
             guard defaults.architecture == .x86 else { return nil }
             return Fact(Self.vm, .memoryPage, 4096, from: automatic)
         }
-        if let path = backend["mem-path"] { return missing(path) }
+        if let path = backend["mem-path"] {
+            return Fact(
+                Self.vm, .memoryPage,
+                missing: "the page size of \(clean(path)) only the host knows", from: source)
+        }
         guard backend["hugetlb"]?.isOn == true else {
             guard defaults.architecture == .x86 else { return nil }
-            return Fact(Self.vm, .memoryPage, 4096, from: source + "off")
+            return Fact(Self.vm, .memoryPage, 4096, from: origins.absence(of: "hugetlb"))
         }
         guard let size = backend["hugetlbsize"].flatMap({ byteCount($0, unit: 1) }) else {
             return Fact(

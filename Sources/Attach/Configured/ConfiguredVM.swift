@@ -22,7 +22,8 @@ public struct ConfiguredVM: Sendable {
             for start in command.indices {
                 let arguments = Array(command[start...])
                 if isQEMU(arguments) {
-                    self.init(line: QEMUCommandLine(arguments), origins: FactOrigins("command line"))
+                    self.init(
+                        line: QEMUCommandLine(arguments), origins: FactOrigins("command line"))
                     return
                 }
             }
@@ -66,7 +67,7 @@ public struct ConfiguredVM: Sendable {
     /// nanoseconds since 1970-01-01 UTC.
     public func sample(wallClock: Int64) -> Snapshot {
         var sample = Snapshot(
-            source: Source(kind: .qmp, name: name), sequence: 1, monotonic: 0,
+            source: Source(kind: .configuration, name: name), sequence: 1, monotonic: 0,
             wallClock: wallClock)
         var disks = line.configuredDisks(defaults)
         for index in disks.indices {
@@ -80,6 +81,12 @@ public struct ConfiguredVM: Sendable {
             Unavailable(
                 metric: $0, reason: "a configuration is judged, and no VM",
                 remedy: "start the VM and give --qmp or --pid")
+        }
+        if sample.luns.contains(where: { $0.format == nil && $0.node == nil }) {
+            sample.unavailable.append(
+                Unavailable(
+                    metric: "format", reason: "without format= QEMU finds it out from the image",
+                    remedy: "say format="))
         }
         return sample
     }

@@ -42,7 +42,8 @@ extension ConfiguredProperty {
         ConfiguredProperty(.indirectDescriptors, "indirect_desc", always: true),
         ConfiguredProperty(.requestMerging, "request-merging", always: true),
         ConfiguredProperty(.packed, "packed", always: false),
-        ConfiguredProperty(.discard, "discard", by: [(.oldest, false), (MachineRelease(4, 0), true)]),
+        ConfiguredProperty(
+            .discard, "discard", by: [(.oldest, false), (MachineRelease(4, 0), true)]),
         ConfiguredProperty(
             .segMaxAdjust, "seg-max-adjust", by: [(.oldest, false), (MachineRelease(5, 0), true)]),
     ]
@@ -106,7 +107,9 @@ struct DeviceSettings: Sendable {
 
     /// `property` as the device will have it.
     func fact(_ property: ConfiguredProperty) -> Fact {
-        fact(property.name, property.property, property.kind, else: defaults.value(property.defaults))
+        fact(
+            property.name, property.property, property.kind, else: defaults.value(property.defaults)
+        )
     }
 
     /// `property` as it is set, else `value`; `nil`: the default is not known, for `reason`.

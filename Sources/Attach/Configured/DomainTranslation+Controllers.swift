@@ -89,8 +89,8 @@ extension DomainTranslation {
 
     /// Adds the adapter that libvirt adds by itself for a SCSI disk that has none.
     mutating func addSCSI(_ index: String) {
-        let isThere = devices.contains {
-            $0.name == "controller" && $0.attribute("type") == "scsi"
+        let isThere = controllers.contains {
+            $0.attribute("type") == "scsi"
                 && ($0.attribute("index") ?? "0") == index
         }
         guard !isThere, addedAdapters.insert(index).inserted else { return }

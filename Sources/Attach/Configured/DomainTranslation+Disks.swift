@@ -20,8 +20,8 @@ extension DomainTranslation {
     }
 
     private func adapterAlias(_ disk: DomainDisk) -> String? {
-        devices.first {
-            $0.name == "controller" && $0.attribute("type") == disk.bus
+        controllers.first {
+            $0.attribute("type") == disk.bus
                 && ($0.attribute("index") ?? "0") == disk.controller
         }?["alias"]?.attribute("name")
     }
@@ -34,11 +34,18 @@ extension DomainTranslation {
         where disk.driver?.attribute(attribute) != nil {
             note(option, of: disk.id, at: name + "driver@" + attribute)
         }
+        if disk.driver?.attribute("rerror_policy") == nil, disk.readErrors != nil {
+            note("rerror", of: disk.id, at: name + "driver@error_policy")
+        }
         for option in ["logical_block_size", "physical_block_size"] {
             note(option, of: disk.id, at: name + "blockio@" + option)
         }
         if disk.element["readonly"] != nil { note("read-only", of: disk.id, at: name + "readonly") }
         note("file", of: disk.id, at: name + "source")
+        if disk.driver?.attribute("type") == nil {
+            note("format", of: disk.id, at: name + "without driver@type: raw")
+        }
+        note("iothread-vq-mapping", of: disk.id, at: name + "driver/iothreads")
         note("scsi", of: disk.id, at: name + "@device")
         note("cache-size", of: disk.id, at: name + "driver/metadata_cache/max_size")
         for option in ["bus", "addr", "multifunction"] {

@@ -19,9 +19,15 @@ struct DomainTranslation: Sendable {
     /// Numbers of the SCSI adapters that disks need and the document does not have.
     var addedAdapters: Set<String> = []
 
-    init(_ domain: XMLElement) { self.domain = domain }
+    let devices: [XMLElement]
+    let controllers: [XMLElement]
 
-    var devices: [XMLElement] { domain["devices"]?.children ?? [] }
+    init(_ domain: XMLElement) {
+        self.domain = domain
+        devices = domain["devices"]?.children ?? []
+        controllers = devices.filter { $0.name == "controller" }
+    }
+
     private var architecture: String { domain["os"]?["type"]?.attribute("arch") ?? "x86_64" }
 
     /// The machine type; libvirt's own where none is given.
@@ -54,7 +60,7 @@ struct DomainTranslation: Sendable {
         translateMemory()
         translateThreads()
         add("-chardev", [("backend", "socket"), ("id", "charmonitor")])
-        for controller in devices where controller.name == "controller" { translate(controller) }
+        for controller in controllers { translate(controller) }
         for device in devices where device.name == "hostdev" { translateHostDevice(device) }
         var number = 0
         for disk in devices where disk.name == "disk" {
@@ -158,7 +164,8 @@ struct DomainTranslation: Sendable {
     private mutating func translateVCPUs() {
         guard let vcpu = domain["vcpu"], !vcpu.text.isEmpty else { return }
         let current = vcpu.attribute("current")
-        add("-smp", [("cpus", current ?? vcpu.text), ("maxcpus", current == nil ? nil : vcpu.text)])
+        add(
+            "-smp", [("cpus", current ?? vcpu.text), ("maxcpus", current == nil ? nil : vcpu.text)])
     }
 
     // MARK: Memory
@@ -190,7 +197,7 @@ struct DomainTranslation: Sendable {
         parts += [("id", "pc.ram"), ("size", size), ("share", isShared ? "on" : "off")]
         add("-object", parts)
         note("share", of: "pc.ram", at: place)
-        note("hugetlbsize", at: "memoryBacking/hugepages/page@size")
+        note("hugetlbsize", of: "pc.ram", at: "memoryBacking/hugepages/page@size")
         if let page, pages != nil {
             facts.append(
                 Fact(
@@ -203,6 +210,7 @@ struct DomainTranslation: Sendable {
 
     /// As many as `<iothreads>` says, with the numbers that `<iothreadids>` gives them.
     private mutating func translateThreads() {
+        note("iothread", at: "iothreads")
         let listed = domain["iothreadids"]?.all("iothread") ?? []
         for thread in listed {
             guard let number = thread.attribute("id") else { continue }

@@ -13,12 +13,24 @@ struct FactOrigins: Sendable, Equatable {
     }
 
     /// Where `option` of `id` stands, in the words of a command line unless it was noted. `kind` is
-    /// the option it is a part of: `-device`.
-    func source(_ option: String, of id: String? = nil, in kind: String? = nil) -> String {
+    /// the option it is a part of, `-device`, and `name` what `id` is called there.
+    func source(
+        _ option: String, of id: String? = nil, in kind: String, called name: String? = nil
+    ) -> String {
         if let place = places[Self.key(option, id)] { return clean(place) }
-        let words = [document, kind, id, option].compactMap { $0 }
-        return clean(words.joined(separator: " ")) + "="
+        let words = [document, kind, name ?? id, option].compactMap { $0 }
+        // Features of CPUs have their sign in front.
+        let isSigned = option.hasPrefix("+") || option.hasPrefix("-")
+        return clean(words.joined(separator: " ")) + (isSigned ? "" : "=")
     }
+
+    /// Where the value that stands first in `kind` and needs no name is, `option` as it is noted.
+    func source(ofFirst option: String, in kind: String) -> String {
+        places[Self.key(option, nil)].map(clean) ?? document + " " + kind
+    }
+
+    /// Where nothing is said of `option`, so that QEMU decides.
+    func absence(of option: String) -> String { "\(document): no \(option)=, QEMU's default" }
 
     /// Whether a place of its own is known for `option` of `id`.
     func isNoted(_ option: String, of id: String?) -> Bool {
@@ -27,7 +39,7 @@ struct FactOrigins: Sendable, Equatable {
 
     /// Where the medium of the disk `id` is described.
     func place(of id: String) -> String {
-        isNoted("driver", of: id) ? source("driver", of: id) : document
+        places[Self.key("driver", id)].map(clean) ?? document
     }
 
     private static func key(_ option: String, _ id: String?) -> String {

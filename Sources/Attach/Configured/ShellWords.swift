@@ -11,103 +11,117 @@ struct ShellWords: Sendable, Equatable {
             if !command.isEmpty { commands.append(command) }
         }
     }
+}
 
-    private struct Reader {
-        private var rest: Substring.UnicodeScalarView
-        private var line = 1
+/// Goes through a script byte by byte: what means something to a shell is ASCII.
+private struct Reader {
+    private var rest: ArraySlice<UInt8>
+    private var line = 1
 
-        init(_ text: String) { rest = text[...].unicodeScalars }
+    init(_ text: String) { rest = Array(text.utf8)[...] }
 
-        private mutating func next() -> Unicode.Scalar? {
-            guard let scalar = rest.popFirst() else { return nil }
-            if scalar == "\n" { line += 1 }
-            return scalar
+    private mutating func next() -> UInt8? {
+        guard let byte = rest.popFirst() else { return nil }
+        if byte == .newline { line += 1 }
+        return byte
+    }
+
+    /// The words up to the end of the command; `nil` at the end of the text.
+    mutating func command() throws(ConfigurationError) -> [String]? {
+        guard !rest.isEmpty else { return nil }
+        var words: [String] = []
+        // A word may be empty, which is not the same as none begun.
+        var word: [UInt8]?
+        func end() {
+            if let done = word { words.append(String(decoding: done, as: UTF8.self)) }
+            word = nil
         }
-
-        /// The words up to the end of the command; `nil` at the end of the text.
-        mutating func command() throws(ConfigurationError) -> [String]? {
-            guard !rest.isEmpty else { return nil }
-            var words: [String] = []
-            var word: String.UnicodeScalarView?
-            func end() {
-                if let done = word { words.append(String(done)) }
-                word = nil
+        while let byte = next() {
+            switch byte {
+            case .quote, .doubleQuote:
+                word = word ?? []
+                word?.append(contentsOf: try quotation(endedBy: byte))
+            case .backslash:
+                guard let escaped = escaped() else { continue }
+                word = word ?? []
+                word?.append(escaped)
+            case _ where byte.isBlank || byte == 0: end()
+            case UInt8(ascii: "#") where word == nil: skipLine()
+            case .newline:
+                end()
+                if !isContinued { return words }
+            case UInt8(ascii: ";"), UInt8(ascii: "|"), UInt8(ascii: "&"):
+                end()
+                return words
+            case UInt8(ascii: ">"), UInt8(ascii: "<"):
+                // The number of a descriptor belongs to the redirection.
+                if word?.allSatisfy({ (48...57).contains($0) }) ?? false { word = nil }
+                end()
+                try skipRedirection()
+            default:
+                word = word ?? []
+                word?.append(byte)
             }
-            while let scalar = next() {
-                switch scalar {
-                case "'", "\"":
-                    word = (word ?? .init()) + (try quotation(endedBy: scalar))
-                case "\\": escape(into: &word)
-                case " ", "\t", "\r", "\0": end()
-                case "#" where word == nil: skipLine()
-                case "\n":
-                    end()
-                    if !isContinued { return words }
-                case ";", "|", "&":
-                    end()
-                    return words
-                case ">", "<":
-                    // The number of a descriptor belongs to the redirection.
-                    if word.map({ $0.allSatisfy { ("0"..."9").contains($0) } }) ?? false {
-                        word = nil
-                    }
-                    end()
-                    try skipRedirection()
-                default: word = (word ?? .init()) + [scalar]
-                }
-            }
-            end()
-            return words
         }
+        end()
+        return words
+    }
 
-        /// A backslash keeps the next character from meaning anything, and joins lines.
-        private mutating func escape(into word: inout String.UnicodeScalarView?) {
-            guard let scalar = next() else { return }
-            if scalar == "\r", rest.first == "\n" {
+    /// A backslash keeps the next character from meaning anything, and joins lines.
+    private mutating func escaped() -> UInt8? {
+        if rest.first == .carriageReturn, rest.dropFirst().first == .newline { _ = next() }
+        return next().flatMap { $0 == .newline ? nil : $0 }
+    }
+
+    /// No command begins with a hyphen: whoever pastes options line by line has lost the
+    /// backslashes.
+    private var isContinued: Bool {
+        rest.first { !$0.isBlank && $0 != .newline } == UInt8(ascii: "-")
+    }
+
+    private mutating func skipLine() {
+        while let byte = rest.first, byte != .newline { rest.removeFirst() }
+    }
+
+    private mutating func skipRedirection() throws(ConfigurationError) {
+        while let byte = rest.first, "<>&|".utf8.contains(byte) { rest.removeFirst() }
+        while let byte = rest.first, byte.isBlank { rest.removeFirst() }
+        while let byte = rest.first, !byte.isBlank, !"\n;|&<>".utf8.contains(byte) {
+            _ = next()
+            if byte == .quote || byte == .doubleQuote { _ = try quotation(endedBy: byte) }
+        }
+    }
+
+    /// What stands up to `mark`; in double quotes a backslash may keep one from ending it.
+    private mutating func quotation(
+        endedBy mark: UInt8
+    ) throws(ConfigurationError) -> [UInt8] {
+        let start = line
+        var text: [UInt8] = []
+        while let byte = next() {
+            if byte == mark { return text }
+            if mark == .doubleQuote, byte == .backslash, let escaped = rest.first,
+                "\"\\$`\n".utf8.contains(escaped)
+            {
                 _ = next()
-            } else if scalar != "\n" {
-                word = (word ?? .init()) + [scalar]
+                if escaped != .newline { text.append(escaped) }
+            } else {
+                text.append(byte)
             }
         }
+        let word = mark == .quote ? "'" : "\""
+        throw ConfigurationError("a quotation that begins with \(word) has no end", line: start)
+    }
+}
 
-        /// No command begins with a hyphen: whoever pastes options line by line has lost the
-        /// backslashes.
-        private var isContinued: Bool {
-            rest.first { !" \t\r\n".unicodeScalars.contains($0) } == "-"
-        }
+extension UInt8 {
+    fileprivate static let newline = UInt8(ascii: "\n")
+    fileprivate static let carriageReturn = UInt8(ascii: "\r")
+    fileprivate static let quote = UInt8(ascii: "'")
+    fileprivate static let doubleQuote = UInt8(ascii: "\"")
+    fileprivate static let backslash = UInt8(ascii: "\\")
 
-        private mutating func skipLine() {
-            while let scalar = rest.first, scalar != "\n" { rest.removeFirst() }
-        }
-
-        private mutating func skipRedirection() throws(ConfigurationError) {
-            let marks = "<>&|".unicodeScalars
-            while let scalar = rest.first, marks.contains(scalar) { _ = next() }
-            while let scalar = rest.first, scalar == " " || scalar == "\t" { _ = next() }
-            while let scalar = rest.first, !" \t\r\n;|&<>".unicodeScalars.contains(scalar) {
-                _ = next()
-                if scalar == "'" || scalar == "\"" { _ = try quotation(endedBy: scalar) }
-            }
-        }
-
-        /// What stands up to `mark`; in double quotes a backslash may keep one from ending it.
-        private mutating func quotation(
-            endedBy mark: Unicode.Scalar
-        ) throws(ConfigurationError) -> String.UnicodeScalarView {
-            let start = line
-            var text = String.UnicodeScalarView()
-            while let scalar = next() {
-                if scalar == mark { return text }
-                if mark == "\"", scalar == "\\", let escaped = rest.first,
-                    "\"\\$`\n".unicodeScalars.contains(escaped)
-                {
-                    _ = next()
-                    if escaped != "\n" { text.append(escaped) }
-                } else {
-                    text.append(scalar)
-                }
-            }
-            throw ConfigurationError("a quotation that begins with \(mark) has no end", line: start)
-        }
+    fileprivate var isBlank: Bool {
+        self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") || self == .carriageReturn
     }
 }
