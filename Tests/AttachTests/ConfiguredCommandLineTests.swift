@@ -186,7 +186,8 @@ struct ConfiguredCommandLineTests {
     ])
     func theCacheInEffect(drive: String, device: String, word: String) throws {
         let sample = try ConfiguredVM.started(
-            "-drive id=d,if=none,file=/a,\(drive) -device virtio-blk-pci,drive=d,write-cache=\(device)"
+            "-drive id=d,if=none,file=/a,\(drive) "
+                + "-device virtio-blk-pci,drive=d,write-cache=\(device)"
         )
         #expect(sample.luns.map(\.cache) == [word])
     }

@@ -116,7 +116,8 @@ struct ConfiguredDomainTests {
     @Test func removableMediaAreNoLUNs() throws {
         for device in ["cdrom", "floppy"] {
             let sample = try ConfiguredVM.domain(
-                "<devices><disk type='file' device='\(device)'><target dev='sda' bus='sata'/></disk></devices>"
+                "<devices><disk type='file' device='\(device)'>"
+                    + "<target dev='sda' bus='sata'/></disk></devices>"
             )
             #expect(sample.luns.isEmpty)
         }

@@ -33,20 +33,25 @@ struct HostileConfigurationTests {
         "\u{0661}",
     ])
     func numbers(text: String) throws {
-        let sample = try ConfiguredVM.domain(
-            "<vcpu current='\(text)'>\(text)</vcpu><memory unit='TiB'>\(text)</memory>"
-                + "<iothreads>\(text)</iothreads><iothreadids><iothread id='\(text)'/></iothreadids>"
-                + "<memoryBacking><hugepages><page size='\(text)' unit='\(text)'/></hugepages></memoryBacking>"
-                + "<devices><controller type='scsi' index='\(text)'><driver queues='\(text)'/></controller>"
-                + "<disk type='file'><driver queues='\(text)' queue_size='\(text)' iothread='\(text)'/>"
-                + "<target dev='vd\(text)'/><iotune><total_iops_sec>\(text)</total_iops_sec></iotune>"
-                + "<address type='pci' bus='\(text)' slot='\(text)' function='\(text)'/></disk></devices>"
-        )
+        let domain = """
+            <vcpu current='#'>#</vcpu><memory unit='TiB'>#</memory><iothreads>#</iothreads>
+            <iothreadids>
+            <iothread id='#' thread_pool_max='#'><poll max='#'/></iothread>
+            </iothreadids>
+            <memoryBacking><hugepages><page size='#' unit='#'/></hugepages></memoryBacking>
+            <devices><controller type='scsi' index='#'><driver queues='#'/></controller>
+            <disk type='file'><driver queues='#' queue_size='#' iothread='#'/><target dev='vd#'/>
+            <iotune><total_iops_sec>#</total_iops_sec></iotune>
+            <address type='pci' bus='#' slot='#' function='#'/></disk></devices>
+            """
+        let sample = try ConfiguredVM.domain(domain.replacing("#", with: text))
         #expect(sample.luns.count == 1)
-        let line = try ConfiguredVM.started(
-            "-smp '\(text)' -m '\(text)' -drive 'id=d,if=none,iops=\(text),l2-cache-size=\(text)' "
-                + "-device 'virtio-blk-pci,drive=d,num-queues=\(text),queue-size=\(text),addr=\(text)' "
-                + "-M 'pc-q35-\(text).\(text)' -object 'iothread,id=a,poll-max-ns=\(text)'")
+        let options = """
+            -smp '#' -m '#' -drive 'id=d,if=none,iops=#,l2-cache-size=#' -M 'pc-q35-#.#' \
+            -device 'virtio-blk-pci,drive=d,num-queues=#,queue-size=#,addr=#' \
+            -object 'iothread,id=a,poll-max-ns=#'
+            """
+        let line = try ConfiguredVM.started(options.replacing("#", with: text))
         #expect(line.luns.count == 1)
     }
 
@@ -66,7 +71,8 @@ struct HostileConfigurationTests {
 
     @Test func twoOfOneName() throws {
         let sample = try ConfiguredVM.started(
-            "-device virtio-blk-pci,id=a,drive=x,scsi=on -device virtio-blk-pci,id=a,drive=y,scsi=off"
+            "-device virtio-blk-pci,id=a,drive=x,scsi=on "
+                + "-device virtio-blk-pci,id=a,drive=y,scsi=off"
         )
         #expect(sample.luns.map(\.id) == ["a", "a#2"])
         #expect(sample.value(.scsiPassthrough, .lun("a")) == true)
@@ -79,7 +85,8 @@ struct HostileConfigurationTests {
         let line = try ConfiguredVM(
             arguments: [
                 "qemu-system-x86_64", "-name", evil, "-M", evil, "-cpu", evil, "-device",
-                "virtio-blk-pci,id=\(evil),drive=d,werror=\(evil),addr=1,bus=\(evil),vectors=\(evil)",
+                "virtio-blk-pci,id=\(evil),drive=d,werror=\(evil),addr=1,bus=\(evil),"
+                    + "vectors=\(evil)",
                 "-drive", "id=d,if=none,file=\(evil),format=\(evil),cache=\(evil),aio=\(evil)",
                 "-object", "iothread,id=\(evil)", "-mem-path", evil, "-device",
                 "scsi-hd,id=s,bus=\(evil).0,drive=n", "-device", "\(evil),id=\(evil)", "-blockdev",

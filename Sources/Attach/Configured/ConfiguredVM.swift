@@ -117,8 +117,8 @@ public struct ConfiguredVM: Sendable {
         return VirtualMachine.Accelerator(rawValue: word).flatMap { $0 == .embedded ? nil : $0 }
     }
 
-    /// A machine type says how old QEMU is at most, and not how new: only `x-data-plane`, which went
-    /// with 2.3, leaves little between. Empty where that is not known.
+    /// A machine type says how old QEMU is at most, and not how new: only `x-data-plane`, which
+    /// went with 2.3, leaves little between. Empty where that is not known.
     private var version: String {
         guard line.devices.contains(where: { $0["x-data-plane"]?.isOn ?? false }),
             case .release(let release) = defaults.basis, release < MachineRelease(2, 3)

@@ -29,8 +29,8 @@ struct ConfiguredProperty: Sendable {
 }
 
 extension ConfiguredProperty {
-    /// Of any virtio-blk device. The turns of the defaults were seen with QEMU 7.2 and machine types
-    /// from 1.7 on.
+    /// Of any virtio-blk device. The turns of the defaults were seen with QEMU 7.2 and machine
+    /// types from 1.7 on.
     static let virtioBlock: [ConfiguredProperty] = [
         ConfiguredProperty(.ioeventfd, "ioeventfd", always: true),
         ConfiguredProperty(.werror, "werror", .text, always: "auto"),

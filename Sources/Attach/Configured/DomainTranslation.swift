@@ -4,8 +4,8 @@ import Telemetry
 /// A domain in the words of QEMU's command line, as libvirt would write it, as far as storage goes.
 /// What came from where is noted, so that whoever reads of it finds the element.
 ///
-/// Lists are written with their places in the keys (`iothread-vq-mapping.0.iothread`), where libvirt
-/// writes JSON; it comes to the same.
+/// Lists are written with their places in the keys (`iothread-vq-mapping.0.iothread`), where
+/// libvirt writes JSON; it comes to the same.
 struct DomainTranslation: Sendable {
     let domain: XMLElement
     /// The program first.
