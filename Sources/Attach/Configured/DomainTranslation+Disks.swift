@@ -17,6 +17,13 @@ extension DomainTranslation {
         addDevice(disk)
         addLimits(disk)
         addChain(disk)
+        if element.attribute("type") == "volume" {
+            facts.append(
+                Fact(
+                    Subject(.lun(clean(disk.id))), .isDevice,
+                    missing: "what a volume is its pool decides",
+                    from: "domain XML disk \(clean(disk.target)) source"))
+        }
     }
 
     private func adapterAlias(_ disk: DomainDisk) -> String? {
@@ -298,7 +305,8 @@ struct DomainDisk: Sendable {
             return [("driver", "virtio-blk-vhost-vdpa"), ("path", source?.attribute("dev"))]
         case "volume":
             let names = [source?.attribute("pool"), source?.attribute("volume")]
-            return [("driver", "volume"), ("path", names.compactMap { $0 }.joined(separator: "/"))]
+            let path = names.compactMap { $0 }.joined(separator: "/")
+            return [("driver", "file"), ("filename", path), ("aio", aio)]
         default:
             return [("driver", "file"), ("filename", source?.attribute("file")), ("aio", aio)]
         }

@@ -117,7 +117,8 @@ struct DomainTranslation: Sendable {
         case "host-model": parts.append(("model", "host-model"))
         default: cpu?["model"].map { parts.append(("model", $0.text)) }
         }
-        note("model", at: parts.first?.value == "host" ? "cpu@mode" : "cpu/model")
+        let isNamed = cpu?["model"] != nil && ["custom", nil].contains(cpu?.attribute("mode"))
+        note("model", at: isNamed ? "cpu/model" : "cpu@mode")
         if let migratable = cpu?.toggle("migratable") { parts.append(("migratable", migratable)) }
         for feature in cpu?.all("feature") ?? [] {
             guard let name = feature.attribute("name"), let policy = feature.attribute("policy")
@@ -270,7 +271,7 @@ struct DomainTranslation: Sendable {
         }
         for element in domain.children where name(element) == "commandline" {
             for argument in element.children where name(argument) == "arg" {
-                arguments.append(argument.attributes["value"] ?? "")
+                take(argument.attributes["value"] ?? "")
             }
         }
         for element in domain.children where name(element) == "override" {
@@ -286,6 +287,17 @@ struct DomainTranslation: Sendable {
                 }
             }
         }
+    }
+
+    private mutating func take(_ argument: String) {
+        if arguments.last == "-set", argument.hasPrefix("device.") {
+            let path = argument.prefix { $0 != "=" }
+            let parts = path.split(separator: ".", maxSplits: 2).map { String($0) }
+            if parts.count == 3 {
+                note(parts[2], of: parts[1], at: "qemu:commandline -set " + argument)
+            }
+        }
+        arguments.append(argument)
     }
 
     /// What virt-install and its like note down of the guest's system.
