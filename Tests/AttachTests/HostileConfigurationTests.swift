@@ -122,6 +122,7 @@ struct HostileConfigurationTests {
         #expect(try ConfiguredVM.started(many).luns.count <= 2048)
         let words = String(repeating: "a ", count: 500_000)
         #expect(try ConfiguredVM.started(words).luns.count <= 2048)
+        #expect(throws: ConfigurationError.self) { try ConfiguredVM(commandLine: words) }
         let option = String(repeating: "file.", count: 150_000)
         let deep =
             "-blockdev node-name=n,driver=raw,\(option)driver=x -device virtio-blk-pci,drive=n"

@@ -19,14 +19,10 @@ public struct ConfiguredVM: Sendable {
     /// Throws where none does, or where a quotation does not end.
     public init(commandLine text: String) throws(ConfigurationError) {
         for command in try ShellWords(text).commands {
-            for start in command.indices {
-                let arguments = Array(command[start...])
-                if isQEMU(arguments) {
-                    self.init(
-                        line: QEMUCommandLine(arguments), origins: FactOrigins("command line"))
-                    return
-                }
-            }
+            guard let start = command.firstIndex(where: { isQEMU([$0]) }) else { continue }
+            let arguments = Array(command[start...])
+            self.init(line: QEMUCommandLine(arguments), origins: FactOrigins("command line"))
+            return
         }
         throw ConfigurationError.noQEMU
     }
