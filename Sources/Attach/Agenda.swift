@@ -88,6 +88,9 @@ struct Agenda: Sendable {
         }
     }
 
+    /// Whether there are questions still to be asked.
+    var isWaiting: Bool { !waiting.isEmpty }
+
     /// The next `count` questions.
     mutating func next(_ count: Int) -> [QMPQuery] {
         let queries = Array(waiting.prefix(count))

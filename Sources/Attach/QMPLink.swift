@@ -1,5 +1,6 @@
 import Kernel
 public import QMP
+import SystemPackage
 public import Telemetry
 
 /// The connection to one VM's QMP socket: made, driven and made again without ever blocking, so
@@ -74,8 +75,8 @@ public struct QMPLink: Sendable {
     /// When the oldest of them was made, `CLOCK_MONOTONIC` nanoseconds; `nil` without one.
     public var oldestCall: Nanoseconds? { connection?.session?.oldestCall }
 
-    /// Since when connections come about and nobody greets, `CLOCK_MONOTONIC` nanoseconds; `nil`
-    /// where the last one was greeted, or none came about.
+    /// Since when nobody greets though somebody listens, `CLOCK_MONOTONIC` nanoseconds; `nil` where
+    /// the last connection was greeted, or nobody listens.
     public private(set) var ungreetedSince: Nanoseconds?
 
     /// When to step even if nothing came, `CLOCK_MONOTONIC` nanoseconds; `nil`: never.
@@ -140,7 +141,10 @@ extension QMPLink {
             connection = Connection(socket: socket, since: now)
             state = .connecting
         } catch {
-            lose(error.description, now: now)
+            // Others wait already, perhaps we ourselves from before: nobody is being greeted.
+            let isCrowded = error.errno == .resourceTemporarilyUnavailable
+            if isCrowded { ungreetedSince = ungreetedSince ?? now }
+            lose(error.description, now: now, isUngreeted: isCrowded)
         }
     }
 

@@ -6,8 +6,11 @@ import Telemetry
 /// answer is more than that, as it holds the way there and back and whatever else the main loop did
 /// meanwhile, and it is what is gone by: not more than `share` of the time there is.
 struct QuestionEffort: Sendable {
-    /// Share of the time that our questions may take. At 2 % vblktop finds fault with itself.
-    static let share = 0.018
+    /// Share of the time that our questions may take: at 2 % vblktop finds fault with itself; in
+    /// haste, for some seconds, more.
+    static let usual = 0.018
+    static let hasty = 0.25
+    private let share: Double
     /// How many are asked in one go at least, even while answers are slow, and at most.
     static let fewest = 1
     static let most = 64
@@ -26,6 +29,12 @@ struct QuestionEffort: Sendable {
     private var creditedAt: Nanoseconds?
     /// What an answer takes, nanoseconds: at first a guess on the safe side.
     private var cost = 1e6
+
+    /// Nothing asked yet.
+    init(isInHaste: Bool = false) { share = isInHaste ? Self.hasty : Self.usual }
+
+    /// Nothing asked yet of a VM that is another one than before.
+    func anew() -> QuestionEffort { QuestionEffort(isInHaste: share == Self.hasty) }
 
     /// A question was sent.
     mutating func asked(at now: Nanoseconds) {
@@ -52,8 +61,8 @@ struct QuestionEffort: Sendable {
         let elapsed = creditedAt.map { now > $0 ? now - $0 : 0 } ?? 0
         creditedAt = now
         // A second's worth can be saved up, and no more be owed.
-        let most = Self.share * 1e9
-        credit = min(most, max(-most, credit + Double(elapsed) * Self.share))
+        let most = share * 1e9
+        credit = min(most, max(-most, credit + Double(elapsed) * share))
         let count = credit / max(cost, 1000)
         return min(Self.most, max(Self.fewest, Int(count)))
     }

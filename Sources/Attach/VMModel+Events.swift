@@ -14,6 +14,8 @@ extension VMModel {
             return notice(.warning, "the VM was paused")
         case "RESUME":
             takeStatus("running", at: now)
+            // The errors of its disks are forgotten with it.
+            agenda.askAgain(.block)
             return notice(.info, "the VM runs again")
         case "RESET":
             ledger.resetAt = now
@@ -41,6 +43,8 @@ extension VMModel {
         case "BLOCK_IO_ERROR":
             let place = [event.data["qom-path"], event.data["device"], event.data["node-name"]]
                 .compactMap { $0?.text }.first { !$0.isEmpty }
+            // Only an error that stops the VM is kept as the disk's io-status.
+            if event.data["action"]?.text == "stop" { agenda.askAgain(.block) }
             let disk = place.flatMap(disk(named:))
             let operation = event.data["operation"]?.text ?? "request"
             let reason = event.data["reason"]?.text ?? "I/O error"

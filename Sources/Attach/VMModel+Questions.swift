@@ -19,6 +19,13 @@ extension VMModel {
         return queries
     }
 
+    /// Whether anything is still to be asked once.
+    var hasQuestions: Bool {
+        // Which question is the first of its kind is noted as it is given out.
+        var other = self
+        return agenda.isWaiting || !other.nextDetails(1).isEmpty
+    }
+
     private var detailsOfMachine: [QMPQuery] {
         var queries: [QMPQuery] = [
             .qomGet(path: "/machine", property: "type"), .qomList(path: "/machine/peripheral"),

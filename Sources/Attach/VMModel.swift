@@ -130,6 +130,10 @@ struct VMModel: Sendable {
             agenda.forget(path: disk.objectPath)
             agenda.forget(path: disk.key)
         }
+        // An adapter of disks, perhaps.
+        let path = "/machine/peripheral/" + id
+        properties.forget(path)
+        agenda.forget(path: path)
         ledger.hasNews = true
         return gone.map { disk in
             Notice(monotonic: now, severity: .info, text: "disk \(disk.lun.id) unplugged")
@@ -266,7 +270,7 @@ struct VMModel: Sendable {
         case (.qomGet(let path, let property), .qomValue(let value)):
             properties[path, property] = .value(value)
             change(\.objectPath, path) { $0.facts.take(value, of: property) }
-            takeFromAdapter(path, property, value)
+            takeAdapter(at: path)
         case (.virtioStatus(let key), .virtioStatus(let status)):
             change(\.key, key) { $0.facts.take(status) }
         case (.virtioQueueStatus(let key, let number), .virtioQueueStatus(let queue)):
@@ -279,22 +283,27 @@ struct VMModel: Sendable {
     }
 
     /// A SCSI disk is served by whoever serves its adapter; other adapters are the main loop's.
-    private mutating func takeFromAdapter(_ path: String, _ property: String, _ value: QMPValue) {
-        for index in disks.indices where disks[index].adapterPath(in: properties) == path {
-            switch property {
-            case "type":
-                if value.text?.hasPrefix("virtio-scsi") != true {
-                    disks[index].facts.ioThread = .some(nil)
+    /// Whichever of the two was plugged last, `path`, is the one to say so.
+    private mutating func takeAdapter(at path: String) {
+        for index in disks.indices {
+            guard let adapter = disks[index].adapterPath(in: properties),
+                [adapter, disks[index].objectPath].contains(path),
+                let type = properties.value(adapter, "type")?.text
+            else { continue }
+            if type.hasPrefix("virtio-scsi") {
+                for name in ["iothread", "iothread-vq-mapping"] {
+                    guard let value = properties.value(adapter, name) else { continue }
+                    disks[index].facts.take(value, of: name)
                 }
-            case "iothread", "iothread-vq-mapping": disks[index].facts.take(value, of: property)
-            default: continue
+            } else {
+                disks[index].facts.ioThread = .some(nil)
             }
             describe(index)
         }
     }
 
     mutating func takeStatus(_ status: String, at now: Nanoseconds) {
-        if self.status != status { ledger.statusSince = now }
+        if self.status != status || ledger.statusSince == nil { ledger.statusSince = now }
         ledger.hasNews = ledger.hasNews || self.status != status
         self.status = status
     }

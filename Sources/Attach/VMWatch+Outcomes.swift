@@ -108,7 +108,8 @@ extension VMWatch {
         cadence = Cadence(wanted: cadence.wanted)
         histograms = HistogramKeeper(isOn: histograms.isOn)
         regular = RegularQuestions()
-        effort = QuestionEffort()
+        guest?.startAnew()
+        effort = effort.anew()
         statsRequest = nil
         isStale = false
         toldOfEnd = false

@@ -57,6 +57,7 @@ extension VMWatch {
                 from: model.previousKVMStats, to: model.kvmStats, at: now)
         }
         reading.sources = [qmpStatus(now: now), procStatus(now: now)]
+        if let agent = guest?.status(at: now) { reading.sources.append(agent) }
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
         reading.notices = notices
         notices = []

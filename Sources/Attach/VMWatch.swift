@@ -38,8 +38,10 @@ struct VMWatch: Sendable {
     /// Samples begun.
     var ticks = 0
     var regular = RegularQuestions()
+    /// What the guest's agent says, where its socket was given.
+    var guest: GuestFacts?
     /// What our questions cost the VM.
-    var effort = QuestionEffort()
+    var effort: QuestionEffort
     /// The facts told last: the model's, and those about the connection.
     var toldOfModel: [Fact] = []
     var toldOfTool: [Fact]?
@@ -48,10 +50,16 @@ struct VMWatch: Sendable {
     private var nextSearch: Nanoseconds = 0
     private var searchPause: Nanoseconds = 1_000_000_000
 
-    init(_ target: AttachConfiguration.Target, _ configuration: AttachConfiguration) {
+    /// Watches `target`; `agent` is the path of its guest agent's socket.
+    init(
+        _ target: AttachConfiguration.Target, _ configuration: AttachConfiguration,
+        agent: String? = nil
+    ) {
         self.target = target
+        guest = agent.map { GuestFacts(path: $0) }
         cadence = Cadence(wanted: configuration.sampleInterval)
         histograms = HistogramKeeper(isOn: configuration.setsHistograms)
+        effort = QuestionEffort(isInHaste: configuration.isInHaste)
         probes = ProbeSession(definitions: configuration.probes)
         probes.enableTracepoints(configuration.keepsTracepoints)
         switch target {
@@ -101,6 +109,14 @@ struct VMWatch: Sendable {
         link?.send()
     }
 
+    /// Whether it has more to tell of what it is made of than it has been asked for yet, or an
+    /// answer is on its way.
+    var isLearning: Bool {
+        if guest?.isFirstRound == true { return true }
+        guard readySince != nil else { return link?.state == .connecting }
+        return model.hasQuestions || (link?.pendingCount ?? 0) > 0
+    }
+
     /// Whoever does not get on with what it was asked is asked nothing more.
     private var isKeepingUp: Bool { (link?.pendingCount ?? 0) <= 8 }
 
@@ -121,6 +137,7 @@ struct VMWatch: Sendable {
 
     /// Takes what has come, without waiting.
     mutating func step(now: Nanoseconds) {
+        guest?.step(now: now)
         guard let outcomes = link?.step(now: now) else { return }
         let answers = outcomes.count(where: \.isAnswer)
         effort.answered(answers, waiting: link?.pendingCount ?? 0, at: now)

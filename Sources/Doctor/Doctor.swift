@@ -9,224 +9,273 @@ public struct Doctor: Sendable {
     /// Rules of settings are judged again after so long even if no fact changed, nanoseconds: load
     /// makes some of them milder.
     private static let settingPause: Nanoseconds = 10_000_000_000
-    private static let second: Nanoseconds = 1_000_000_000
+    /// Rules of load are judged once a second, however often there are samples.
+    private static let loadPause: Nanoseconds = 950_000_000
     private static let window: Nanoseconds = 10_000_000_000
+    /// At most so many that cleared are told of.
+    private static let clearedLimit = 256
 
-    private let rules: [Rule]
+    private let book: RuleBook
     private let silences: Silences
-    private var standings: [Key: Standing] = [:]
-    private var unchecked: [Key: String] = [:]
-    private var healthy: Set<Key> = []
-    /// Whom the rules had something to say of when they were judged last.
-    private var applicable: Set<Key> = []
+    private var charts: [Subject: Chart] = [:]
     private var cleared: [Finding] = []
     /// The samples of the last ten seconds, the newest last.
     private var recent: [Snapshot] = []
+    private var load = RecentLoad()
     private var past: [Subject: Past] = [:]
     private var facts = FactSheet()
-    private var roster: Roster?
+    private var roster = Roster()
     private var settingsAt: Nanoseconds?
     private var loadsAt: Nanoseconds?
     private var windowAt: Nanoseconds?
 
-    struct Key: Hashable {
-        /// Index of the rule.
-        let rule: Int
-        let subject: Subject
-    }
-
     /// A doctor who knows `rules`, and says nothing of what is silenced.
     public init(rules: [Rule] = Rule.all, silences: Silences = Silences()) {
-        self.rules = rules
+        book = RuleBook(rules)
         self.silences = silences
     }
 
-    /// Takes a sample, and says what stands then.
+    /// Takes a sample, and says what stands then, what cleared, and what could not be judged.
     public mutating func examine(_ sample: Snapshot) -> Examination {
-        let now = sample.monotonic
+        let (findings, cleared) = follow(sample)
+        return Examination(
+            findings: findings, cleared: cleared, unchecked: Unchecked.list(unchecked),
+            healthyCount: charts.values.reduce(0) { count, chart in
+                count + chart.entries.count { $0.outcome == .healthy }
+            })
+    }
+
+    /// Takes a sample, and says what stands then, the worst first, and what cleared within the
+    /// last minutes.
+    public mutating func follow(_ sample: Snapshot) -> (findings: [Finding], cleared: [Finding]) {
         remember(sample)
-        let mean = Snapshot.mean(of: recent)
         let seen = Roster(sample)
-        forget(besides: seen)
+        let isChanged = seen != roster
+        roster = seen
+        if isChanged { forgetTheGone(at: sample.monotonic) }
+        var due = timings(of: sample, isChanged: isChanged)
+        facts = sample.facts
+        var mean: Ward?
+        if due.contains(.trend) {
+            let means = Snapshot.mean(of: recent)
+            closeWindow(means)
+            mean = Ward(means)
+        }
+        // The first reading has no rates to judge. A configuration never has any, and settings that
+        // matter under load are settings all the same.
+        if sample.interval == nil, !sample.isConfiguration { due.remove(.load) }
+        let ward = Ward(sample)
+        for entry in roster.entries { examine(entry, ward, mean, due) }
+        let now = sample.monotonic
+        cleared.removeAll { now > ($0.cleared ?? 0) &+ Self.afterglow }
+        return (standing, cleared.sorted(by: Finding.precedes))
+    }
+
+    /// Which rules are to be judged with `sample`.
+    private mutating func timings(of sample: Snapshot, isChanged: Bool) -> Set<Rule.Timing> {
+        let now = sample.monotonic
         var due: Set<Rule.Timing> = [.event]
-        if !sample.facts.isIdentical(to: facts) || seen != roster
+        if isChanged || !sample.facts.isIdentical(to: facts)
             || isPast(settingsAt, by: Self.settingPause, now)
         {
             due.insert(.setting)
             settingsAt = now
         }
-        // Settings that matter under load are settings all the same where no load will come.
-        if sample.interval != nil || sample.isConfiguration,
-            isPast(loadsAt, by: Self.second / 100 * 95, now)
-        {
+        if isPast(loadsAt, by: Self.loadPause, now) {
             due.insert(.load)
             loadsAt = now
         }
-        if windowAt == nil { windowAt = now }
-        if isPast(windowAt, by: Self.window, now) {
+        if windowAt == nil {
+            windowAt = now
+        } else if isPast(windowAt, by: Self.window, now) {
             due.insert(.trend)
             windowAt = now
-            closeWindow(mean)
         }
-        facts = sample.facts
-        roster = seen
-        for index in rules.indices where due.contains(rules[index].timing) {
-            examine(index, sample, mean: mean, seen)
-        }
-        cleared.removeAll { now > ($0.cleared ?? 0) &+ Self.afterglow }
-        return examination()
+        return due
     }
 
-    /// Judges one rule on all its patients.
-    private mutating func examine(_ index: Int, _ sample: Snapshot, mean: Snapshot, _ seen: Roster)
-    {
-        let rule = rules[index]
-        let shown = rule.timing == .trend ? mean : sample
-        for (subject, place) in seen.patients(of: rule) {
-            let key = Key(rule: index, subject: subject)
-            guard !silences.silence(rule.id, subject.word) else { continue }
-            var patient = Patient(
-                shown, subject, index: place, load: load(of: subject, place, mean),
-                past: past[subject] ?? Past(), isStanding: standings[key]?.finding != nil)
-            var flag: Flag?
-            do throws(NotChecked) {
-                let verdict = try rule.judge(&patient)
-                unchecked[key] = nil
-                if case .flagged(let found) = verdict { flag = found }
-                healthy.update(key, verdict == .healthy)
-                applicable.update(key, verdict != .notApplicable)
-            } catch {
-                unchecked[key] = error.reason
-                healthy.remove(key)
-                applicable.remove(key)
-            }
-            take(flag, key, rule, sample, patient)
-        }
+    /// Whether `pause` has gone by since `last`, which may lie ahead in a recording that jumped
+    /// back.
+    private func isPast(_ last: Nanoseconds?, by pause: Nanoseconds, _ now: Nanoseconds) -> Bool {
+        guard let last, now >= last else { return true }
+        return now - last >= pause
     }
 
-    private mutating func take(
-        _ flag: Flag?, _ key: Key, _ rule: Rule, _ sample: Snapshot, _ patient: Patient
+    // MARK: One subject
+
+    /// Has all rules that are due judge one subject.
+    private mutating func examine(
+        _ entry: Roster.Entry, _ ward: Ward, _ mean: Ward?, _ due: Set<Rule.Timing>
     ) {
-        // Most never have anything said of them: no standing is kept for those.
-        guard flag != nil || standings[key] != nil || rule.timing == .load || rule.timing == .trend
-        else { return }
-        let gone = standings[key, default: Standing()].take(
+        let subject = entry.subject
+        let rules = book.rules(about: subject.scope.kind)
+        guard !rules.isEmpty else { return }
+        // Taken out, so that it is changed in place.
+        var chart = charts.removeValue(forKey: subject) ?? Chart(rules.count)
+        defer { charts[subject] = chart }
+        let word = silences.isEmpty ? "" : subject.word
+        let patient = Patient(
+            ward, subject, index: entry.index, load: load.load(of: subject, entry.index),
+            past: past[subject] ?? Past())
+        for (index, rule) in rules.enumerated()
+        where due.contains(rule.timing) && !(rule.isForQEMU && entry.isEmbedded) {
+            guard !silences.silence(rule.id, word) else { continue }
+            let shown =
+                rule.timing == .trend ? mean.map { patient.moved(to: $0) } ?? patient : patient
+            examine(shown, by: rule, &chart.entries[index])
+        }
+    }
+
+    private mutating func examine(_ patient: Patient, by rule: Rule, _ entry: inout Chart.Entry) {
+        var (flag, sources): (Flag?, [String]) = (nil, [])
+        do throws(NotChecked) {
+            let judged = try judge(rule, patient, entry.standing?.finding?.severity)
+            (flag, sources) = (judged.verdict.flag, judged.sources)
+            entry.outcome = judged.verdict.outcome
+        } catch {
+            // What stood still stands: that nobody can look does not mend it.
+            entry.outcome = .unchecked(error.reason)
+            return
+        }
+        // Most settings never have anything said of them: no standing is kept for those.
+        let isMeasured = rule.timing == .load || rule.timing == .trend
+        guard flag != nil || entry.standing != nil || isMeasured else { return }
+        var standing = entry.standing ?? Standing()
+        let sample = patient.sample
+        let gone = standing.take(
             flag, at: sample.monotonic, of: rule, every: sample.interval ?? 1
         ) { flag, severity in
-            Finding(rule, flag, severity, patient)
+            Finding(rule, flag, severity, patient.subject, sources, sample.facts)
         }
-        if let gone { cleared.append(gone) }
+        entry.standing = standing
+        if let gone { tellOfTheEnd(of: gone) }
     }
 
-    private func isPast(_ last: Nanoseconds?, by pause: Nanoseconds, _ now: Nanoseconds) -> Bool {
-        guard let last else { return true }
-        return now >= last &+ pause
+    /// What `rule` says, and where it looked. Where something of `standing` severity stands, it
+    /// stays so down to four fifths of its thresholds; to get worse takes the whole of them.
+    private func judge(
+        _ rule: Rule, _ patient: Patient, _ standing: Finding.Severity?
+    ) throws(NotChecked) -> (verdict: Verdict, sources: [String]) {
+        var strict = patient
+        if standing != nil { strict.stand() }
+        let verdict = try rule.judge(&strict)
+        guard let standing, verdict.flag.map({ $0.severity < standing }) ?? true else {
+            return (verdict, strict.sources)
+        }
+        var lenient = patient
+        lenient.slacken()
+        guard case .flagged(var flag) = try rule.judge(&lenient) else {
+            return (verdict, strict.sources)
+        }
+        flag.severity = min(flag.severity, standing)
+        return (.flagged(flag), lenient.sources)
     }
 
     // MARK: What was before
 
     private mutating func remember(_ sample: Snapshot) {
         let now = sample.monotonic
-        // A recording that jumped back, or a source that began anew.
-        if let last = recent.last, last.monotonic > now { recent = [] }
+        // A recording that jumped back, or a source that began anew: nothing from before counts.
+        if let last = recent.last, last.monotonic > now { startAnew() }
         recent.append(sample)
         recent.removeAll { now > $0.monotonic &+ Self.window }
+        load.add(sample, window: Self.window)
     }
 
-    /// What LUNs did in the ten seconds that end with `mean`.
+    private mutating func startAnew() {
+        charts = [:]
+        cleared = []
+        recent = []
+        load = RecentLoad()
+        past = [:]
+        (settingsAt, loadsAt, windowAt) = (nil, nil, nil)
+    }
+
+    /// What LUNs and disks did in the ten seconds that end with `mean`.
     private mutating func closeWindow(_ mean: Snapshot) {
+        // Without rates there is no window: what is not known is no idleness.
         for lun in mean.luns {
+            guard let iops = lun.rates.iops else { continue }
             let window = Past.Window(
-                end: mean.monotonic, iops: lun.rates.iops ?? 0, latency: lun.rates.meanLatency,
+                end: mean.monotonic, iops: iops, latency: lun.rates.meanLatency,
                 writeBytes: lun.rates.writeBytes ?? 0, readBytes: lun.rates.readBytes ?? 0)
             past[Subject(vm: lun.vm, .lun(lun.id)), default: Past()].append(window)
+        }
+        for disk in mean.host.disks where !disk.luns.isEmpty {
+            guard let iops = disk.iops else { continue }
+            let window = Past.Window(
+                end: mean.monotonic, iops: iops, latency: disk.readAwait,
+                writeBytes: disk.writeBytes ?? 0, readBytes: disk.readBytes ?? 0)
+            past[Subject(.disk(disk.name)), default: Past()].append(window)
         }
     }
 
     /// Lets go of LUNs, threads and VMs that are no more: what stood of them has cleared.
-    private mutating func forget(besides seen: Roster) {
-        guard seen != roster else { return }
-        let now = recent.last?.monotonic
-        for (key, standing) in standings where !seen.contains(key.subject) {
-            standings[key] = nil
-            guard var finding = standing.finding else { continue }
-            finding.cleared = now
-            cleared.append(finding)
+    private mutating func forgetTheGone(at now: Nanoseconds) {
+        for (subject, chart) in charts where !roster.contains(subject) {
+            charts[subject] = nil
+            for entry in chart.entries {
+                guard var finding = entry.standing?.finding else { continue }
+                finding.cleared = now
+                tellOfTheEnd(of: finding)
+            }
         }
-        unchecked = unchecked.filter { seen.contains($0.key.subject) }
-        healthy = healthy.filter { seen.contains($0.subject) }
-        applicable = applicable.filter { seen.contains($0.subject) }
-        past = past.filter { seen.contains($0.key) }
+        past = past.filter { roster.contains($0.key) }
     }
 
-    private func load(of subject: Subject, _ place: Int?, _ mean: Snapshot) -> Load {
-        var load = Load()
-        if mean.vms.count > 1 || subject.vm != nil {
-            let rates = mean.luns.filter { $0.vm == subject.vm }.compactMap(\.rates.iops)
-            load.machineIOPS = rates.isEmpty ? nil : rates.reduce(0, +)
-        } else {
-            load.machineIOPS = mean.total.iops
-        }
-        guard case .lun = subject.scope, let place, mean.luns.indices.contains(place) else {
-            return load
-        }
-        let rates = mean.luns[place].rates
-        load.iops = rates.iops
-        load.bytes = rates.bytes
-        load.depth = rates.queueDepth?.mean
-        return load
+    /// What came and went more than once is told once.
+    private mutating func tellOfTheEnd(of finding: Finding) {
+        cleared.removeAll { $0.rule == finding.rule && $0.scope == finding.scope }
+        cleared.append(finding)
+        if cleared.count > Self.clearedLimit { cleared.removeFirst() }
     }
 
     // MARK: What is said
 
-    private func examination() -> Examination {
-        var standing = standings.values.compactMap(\.finding)
-        var raised: [String: Set<String>] = [:]
-        for finding in standing { raised[finding.rule, default: []].insert(finding.scope) }
-        for index in standing.indices {
-            let finding = standing[index]
-            guard let rule = rules.first(where: { $0.id == finding.rule }) else { continue }
-            standing[index].cause = rule.causes.first { cause in
-                raised[cause].map { Self.concerns($0, finding.scope) } ?? false
+    /// What stands, with what it follows from, the worst first.
+    private var standing: [Finding] {
+        var findings: [Finding] = []
+        for chart in charts.values {
+            for entry in chart.entries {
+                guard var finding = entry.standing?.finding else { continue }
+                if case .unchecked(let reason) = entry.outcome {
+                    finding.evidence += "; cannot be looked at any more: " + reason
+                }
+                findings.append(finding)
             }
         }
-        standing.sort(by: Self.precedes)
-        return Examination(
-            findings: standing, cleared: cleared.sorted(by: Self.precedes),
-            unchecked: Unchecked.list(
-                unchecked.map { (rules[$0.key.rule].id, $0.key.subject.word, $0.value) }
-                    + pending.map { (rules[$0.rule].id, $0.subject.word, waiting(for: $0)) }),
-            healthyCount: healthy.count)
-    }
-
-    /// Rules of load that have not seen enough samples to say anything.
-    private var pending: [Key] {
-        standings.filter { $0.value.finding == nil && $0.value.missingVerdicts > 0 }.map(\.key)
-            .filter { applicable.contains($0) }
-    }
-
-    private func waiting(for key: Key) -> String {
-        if recent.last?.isConfiguration ?? false { return "needs a VM that runs" }
-        return rules[key.rule].timing == .trend
-            ? "needs a minute of samples (--watch 60)" : "needs ten seconds of samples (--watch 10)"
-    }
-
-    /// Whether what is said of one of `scopes` is said of `scope` too: the same, or its VM.
-    private static func concerns(_ scopes: Set<String>, _ scope: String) -> Bool {
-        if scopes.contains(scope) || scopes.contains("vm") || scopes.contains("host") {
-            return true
+        let causes = Causes(findings)
+        for index in findings.indices {
+            guard let rule = book[findings[index].rule], !rule.causes.isEmpty else { continue }
+            findings[index].cause = causes.first(of: rule.causes, for: findings[index].scope)
         }
-        guard let name = scope.split(separator: ":", maxSplits: 1).last,
-            let slash = name.firstIndex(of: "/")
-        else { return false }
-        return scopes.contains("vm:" + name[..<slash])
+        return findings.sorted(by: Finding.precedes)
     }
 
-    /// The worst first; what follows from something else after all that does not.
-    private static func precedes(_ left: Finding, _ right: Finding) -> Bool {
-        if (left.cause == nil) != (right.cause == nil) { return left.cause == nil }
-        if left.severity != right.severity { return left.severity > right.severity }
-        return (left.rule, left.scope) < (right.rule, right.scope)
+    /// What could not be judged: evidence is missing, or samples are.
+    private var unchecked: [(rule: String, scope: String, reason: String)] {
+        let isConfiguration = recent.last?.isConfiguration ?? false
+        return charts.flatMap { subject, chart in
+            zip(book.rules(about: subject.scope.kind), chart.entries).compactMap { rule, entry in
+                switch entry.outcome {
+                case .unchecked(let reason): (rule.id, subject.word, reason)
+                case .healthy where entry.isWaiting, .flagged where entry.isWaiting:
+                    (
+                        rule.id, subject.word,
+                        isConfiguration ? "needs a VM that runs" : rule.timing.waiting
+                    )
+                case .notJudged, .notApplicable, .healthy, .flagged: nil
+                }
+            }
+        }
+    }
+}
+
+extension Chart.Entry {
+    /// Whether there were too few samples for the rule to say anything.
+    fileprivate var isWaiting: Bool {
+        guard let standing else { return false }
+        return standing.finding == nil && standing.missingVerdicts > 0
     }
 }
 
@@ -235,34 +284,19 @@ extension Snapshot {
     fileprivate var isConfiguration: Bool { source.kind == .configuration }
 }
 
-extension Set {
-    fileprivate mutating func update(_ member: Element, _ isIn: Bool) {
-        if isIn { insert(member) } else { remove(member) }
+extension Rule.Timing {
+    fileprivate var waiting: String {
+        self == .trend
+            ? "needs a minute of samples (--watch 60)" : "needs ten seconds of samples (--watch 10)"
     }
 }
 
-extension Finding {
-    init(_ rule: Rule, _ flag: Flag, _ severity: Severity, _ patient: Patient) {
-        self.init(
-            rule: rule.id, severity: severity, scope: patient.subject.word, title: rule.title,
-            evidence: flag.evidence, fix: "")
-        sources = patient.sources
-        effect = rule.effect
-        remedy = flag.remedy.map { $0.filled(from: rule.remedy) } ?? rule.remedy
-        let isLibvirt =
-            patient.sample.facts[.isLibvirt, Subject(vm: patient.subject.vm, .vm)]?.value
-            == .flag(true)
-        fix =
-            (isLibvirt ? remedy.libvirt ?? remedy.qemu : remedy.qemu ?? remedy.libvirt)
-            ?? remedy.live ?? ""
-    }
-}
-
-extension Remedy {
-    /// This remedy, with what it does not say taken from `general`.
-    fileprivate func filled(from general: Remedy) -> Remedy {
-        Remedy(
-            qemu: qemu ?? general.qemu, libvirt: libvirt ?? general.libvirt,
-            live: live ?? general.live, verify: verify ?? general.verify)
+extension Verdict {
+    fileprivate var outcome: Chart.Outcome {
+        switch self {
+        case .healthy: .healthy
+        case .notApplicable: .notApplicable
+        case .flagged: .flagged
+        }
     }
 }

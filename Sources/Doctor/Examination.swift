@@ -48,6 +48,9 @@ public struct Silences: Sendable, Equatable {
         }
     }
 
+    /// Whether nothing is silenced.
+    public var isEmpty: Bool { rules.isEmpty && pairs.isEmpty }
+
     /// Whether the rule says nothing, of `scope` or of anybody.
     public func silence(_ rule: String, _ scope: String) -> Bool {
         (!rules.isEmpty && rules.contains(rule))

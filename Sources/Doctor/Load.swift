@@ -38,7 +38,8 @@ struct Load: Sendable, Equatable {
     }
 }
 
-/// What a LUN did in windows of ten seconds, up to ten minutes back.
+/// What a LUN or a disk of the host did in windows of ten seconds, up to ten minutes back; the
+/// latency of a disk is that of its reads.
 struct Past: Sendable {
     struct Window: Sendable {
         /// `CLOCK_MONOTONIC` nanoseconds at its end.

@@ -103,9 +103,8 @@ extension Patient {
 
     /// The VM's name for virsh.
     var domain: String {
-        guard
-            case .text(let name)? = sample.facts[.domain, Subject(vm: subject.vm, .vm)]?.value
-        else { return "DOMAIN" }
+        let fact = sample.facts[.domain, Subject(vm: subject.vm, .vm)]
+        guard case .text(let name)? = fact?.value else { return "DOMAIN" }
         return shellWord(name)
     }
 }
@@ -119,15 +118,13 @@ extension LUN {
         return "vd" + String(Character(letter))
     }
 
-    /// The name of its node for `drive=` and QMP, where QEMU did not make one up.
-    var drive: String {
-        guard let node, !node.isEmpty, !node.hasPrefix("#") else { return "DRIVE" }
-        return node
-    }
+    /// The name of its node for `drive=`, where QEMU did not make one up.
+    var drive: String { (node ?? "").inCommand(else: "DRIVE") }
 
     /// Its device on the command line, with `option`.
     func deviceOption(_ option: String) -> String {
-        "-device \(device),id=\(id),drive=\(drive),\(option)"
+        "-device \(device.inCommand(else: "DRIVER")),id=\(id.inCommand(else: "ID")),"
+            + "drive=\(drive),\(option)"
     }
 }
 

@@ -51,15 +51,14 @@ extension Patient {
         return demand
     }
 
-    /// Whether `value` is `limit` or more in full. A graver step of a finding takes no discount for
-    /// a milder one that stands, or the mild would turn grave by standing.
-    func reachesInFull(_ value: Double, _ limit: Double) -> Bool { value >= limit }
+    /// Notes that rates of LUNs are evidence: QEMU counted them, or the engine did.
+    mutating func citeCounters() {
+        let isEmbedded = machine?.accelerator == .embedded
+        cite(isEmbedded ? "the engine's counters" : "query-blockstats")
+    }
 }
 
 extension LUN {
-    /// Whether QEMU or the engine serves it as virtio-blk; vhost-user is served elsewhere.
-    var isVirtioBlk: Bool { device.hasPrefix("virtio-blk") }
-
     /// Number of its request queues, kept to what virtio allows: it comes from outside, and sums
     /// are made of it.
     var queueCount: Int? { queues.map { min(max($0, 0), 65_535) } }
@@ -81,25 +80,12 @@ extension LUN {
     ]
 }
 
-/// Names in commands that are there to be copied.
-extension Patient {
-    /// The VM as virsh calls it.
-    var virshDomain: String {
-        let fact = sample.facts[.domain, Subject(vm: subject.vm, .vm)]
-        guard case .text(let name)? = fact?.value else { return "DOMAIN" }
-        return name.inCommand(else: "DOMAIN")
-    }
-}
-
 extension LUN {
-    /// What `drive=` of its device says.
-    var driveWord: String { (node ?? "").inCommand(else: "DRIVE") }
-
     /// Its option on QEMU's command line, for more of its properties to follow.
     var virtioDevice: String {
         let isKnown = device.hasPrefix("virtio-blk-") || device.hasPrefix("vhost-user-blk-")
         let model = isKnown ? device.inCommand(else: "virtio-blk-pci") : "virtio-blk-pci"
-        let backend = device.hasPrefix("vhost-") ? "chardev=CHARDEV" : "drive=\(driveWord)"
+        let backend = device.hasPrefix("vhost-") ? "chardev=CHARDEV" : "drive=\(drive)"
         return "-device \(model),\(backend)"
     }
 }

@@ -5,8 +5,9 @@ import Telemetry
 /// Asking for something that is not known throws, and the rule counts as not checked; what a rule
 /// only would like to know it asks for with `known…`. Where the answers were read is noted.
 struct Patient {
+    private var ward: Ward
     /// The sample; to a rule of trends one with means over the last ten seconds.
-    let sample: Snapshot
+    var sample: Snapshot { ward.sample }
     let subject: Subject
     /// What it did in the last ten seconds.
     let load: Load
@@ -14,7 +15,7 @@ struct Patient {
     let past: Past
     /// What thresholds of load are multiplied with: 1, and less for a finding that stands, so that
     /// it does not come and go with every gust.
-    let slack: Double
+    private(set) var slack = 1.0
     /// The sheet's part about the patient itself.
     let own: SubjectFacts
     /// Index of the LUN, thread or disk that the patient is in its list of the sample.
@@ -23,16 +24,34 @@ struct Patient {
     private(set) var sources: [String] = []
 
     init(
-        _ sample: Snapshot, _ subject: Subject, index: Int? = nil, load: Load = Load(),
-        past: Past = Past(), isStanding: Bool = false
+        _ ward: Ward, _ subject: Subject, index: Int? = nil, load: Load = Load(),
+        past: Past = Past()
     ) {
-        self.sample = sample
+        self.ward = ward
         self.subject = subject
         self.index = index
         self.load = load
         self.past = past
-        slack = isStanding ? 0.8 : 1
-        own = sample.facts.about(subject)
+        own = ward.sample.facts.about(subject)
+    }
+
+    /// Whether a finding of the rule stands already.
+    private(set) var isStanding = false
+
+    /// Lowers thresholds of load to four fifths, as for a finding that stands.
+    mutating func slacken() {
+        isStanding = true
+        slack = 0.8
+    }
+
+    /// Notes that a finding stands, and leaves thresholds as they are.
+    mutating func stand() { isStanding = true }
+
+    /// The same patient in another ward: in means over some time.
+    func moved(to ward: Ward) -> Patient {
+        var patient = self
+        patient.ward = ward
+        return patient
     }
 
     // MARK: Facts
@@ -99,8 +118,8 @@ struct Patient {
     private static func absence(of name: FactName, _ scope: Scope) -> String {
         switch scope.kind {
         case .guest, .guestDisk:
-            "only the guest knows \(name.rawValue): give its agent's socket (--qga), or run "
-                + "vblktop doctor --guest inside"
+            "only the guest knows: give its agent's socket (--qga), or run vblktop doctor --guest "
+                + "inside"
         default: "\(name.rawValue) is not known"
         }
     }

@@ -9,8 +9,12 @@ struct Roster: Sendable, Equatable {
         /// Of the embedded engine, of which rules about QEMU say nothing.
         let isEmbedded: Bool
     }
-    private var entries: [Scope.Kind: [Entry]] = [:]
+    /// In the sample's order, disks of the guest by name.
+    private(set) var entries: [Entry] = []
     private var all: Set<Subject> = []
+
+    /// Nobody.
+    init() {}
 
     init(_ sample: Snapshot) {
         let isEmbedded = sample.vms.contains { $0.accelerator == .embedded }
@@ -28,28 +32,24 @@ struct Roster: Sendable, Equatable {
         }
         addDisks(sample)
         // Inside a guest there is nothing but facts.
-        for subject in sample.facts.subjects {
-            switch subject.scope {
-            case .guest where !all.contains(subject), .guestDisk:
-                add(subject, isEmbedded: false)
-            default: break
-            }
+        let inside = sample.facts.subjects.filter {
+            $0.scope.kind == .guest || $0.scope.kind == .guestDisk
         }
-        entries[.guestDisk]?.sort { $0.subject.word < $1.subject.word }
+        for subject in inside.sorted(by: { $0.word < $1.word }) { add(subject, isEmbedded: false) }
     }
 
-    /// The patients of `rule`, and the place of each in the sample's list.
-    func patients(of rule: Rule) -> [(subject: Subject, index: Int?)] {
-        (entries[rule.scope] ?? []).lazy.filter { !(rule.isForQEMU && $0.isEmbedded) }
-            .map { ($0.subject, $0.index) }
+    /// Whom `rule` is about.
+    func patients(of rule: Rule) -> [Entry] {
+        entries.filter {
+            $0.subject.scope.kind == rule.scope && !(rule.isForQEMU && $0.isEmbedded)
+        }
     }
 
     func contains(_ subject: Subject) -> Bool { all.contains(subject) }
 
     private mutating func add(_ subject: Subject, _ index: Int? = nil, isEmbedded: Bool) {
         guard all.insert(subject).inserted else { return }
-        entries[subject.scope.kind, default: []].append(
-            Entry(subject: subject, index: index, isEmbedded: isEmbedded))
+        entries.append(Entry(subject: subject, index: index, isEmbedded: isEmbedded))
     }
 
     /// Those QEMU lists, and those that serve LUNs.

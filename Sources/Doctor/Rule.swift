@@ -7,8 +7,8 @@ public import Telemetry
 /// One rule: what it looks at, when it speaks, what that costs, and how it is mended.
 ///
 /// A rule is a declaration. Its texts are the pages of docs/rules and what `vblktop doctor --rules`
-/// prints; `judge` is the condition.
-public struct Rule: Sendable {
+/// prints; `judge` is the condition. An object, as it is handed about for every LUN every second.
+public final class Rule: Sendable {
     /// How long a condition must hold before a finding appears, and must be gone before it clears.
     public enum Timing: String, Sendable, CaseIterable {
         /// A setting: at once, both ways.
@@ -83,6 +83,8 @@ enum Verdict: Sendable, Equatable {
     /// The rule has nothing to say here: another kind of device, no load, a version without it.
     case notApplicable
     case flagged(Flag)
+
+    var flag: Flag? { if case .flagged(let flag) = self { flag } else { nil } }
 
     /// Flagged with `severity` for `evidence`; see `Flag`.
     static func flag(

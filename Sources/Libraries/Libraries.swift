@@ -1,5 +1,5 @@
-/// C libraries behind safe Swift: zstd and gzip, SQLite, XML, and CRC-32C. Bytes and texts go in and
-/// come out; no pointer leaves this room.
+/// C libraries behind safe Swift: zstd and gzip, SQLite, expat, and CRC-32C. Bytes and texts go in
+/// and come out; no pointer leaves this room.
 
 /// A library's refusal.
 public struct LibraryError: Error, Equatable, CustomStringConvertible {

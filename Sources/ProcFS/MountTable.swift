@@ -6,7 +6,7 @@ public struct MountTable: Sendable, Equatable {
         public let id: Int
         /// The device of its files, `st_dev` (field 3); major 0 has no block device behind it.
         public let major, minor: Int
-        /// The directory of its file system that is mounted there (field 4); `/` but for parts of one.
+        /// The directory of its file system that is mounted there (field 4): `/` for all of it.
         public let root: String
         /// Where it is mounted, as the process sees it (field 5).
         public let point: String

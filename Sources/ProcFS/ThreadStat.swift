@@ -5,8 +5,8 @@ public struct ThreadStat: Sendable, Equatable {
     public let name: String
     /// `R` running, `S` sleeping, `D` in uninterruptible sleep, `Z` zombie, … (field 3).
     public let state: Character
-    /// Page faults that had to wait for a disk since it started (field 12, `majflt`); of all threads
-    /// in /proc/PID/stat.
+    /// Page faults that had to wait for a disk since it started (field 12, `majflt`); in
+    /// /proc/PID/stat those of all threads.
     public let majorFaults: UInt64
     /// When it started, clock ticks since boot (field 22): tells a reused thread id from the old
     /// thread.

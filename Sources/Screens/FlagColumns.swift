@@ -73,7 +73,8 @@ struct FlagRow: TableRow {
     static let columns: [Column<FlagRow>] = [
         Column(
             "rule", width: 18, weight: 100, .text { $0.finding.rule },
-            meaning: "the rule; Enter opens evidence, effect and fix", source: "the doctor's rules"),
+            meaning: "the rule; Enter opens evidence, effect and fix",
+            source: "the doctor's rules"),
         Column(
             "severity", width: 10, weight: 99, .drawn(.severity) { $0.order },
             meaning: "how much it matters; * follows from another flag", source: "the rule"),

@@ -10,12 +10,13 @@ public struct FactBook: Sendable {
     /// Puts `facts` in the place of the reader's last ones; `nil`: it has no news.
     public mutating func write(_ title: String, _ facts: [Fact]?) {
         guard let facts else { return }
-        bound = nil
         if let index = chapters.firstIndex(where: { $0.title == title }) {
+            guard chapters[index].facts != facts else { return }
             chapters[index].facts = facts
         } else {
             chapters.append((title, facts))
         }
+        bound = nil
     }
 
     /// All facts, in the order in which readers first wrote.

@@ -381,7 +381,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case nfsRate = "nfs_operations_per_s"
     case nfsQueueTime = "nfs_queue_ms"
     case nfsServerTime = "nfs_server_ms"
-    /// Text: io.max line of its disk, `none` without a limit. Number, percent: the nearest of its limits that is used.
+    /// Text: io.max line of its disk, `none` without a limit. Number, percent: the nearest of its
+    /// limits that is used.
     case ioLimit = "io_limit"
     case ioLimitUse = "io_limit_percent"
 
@@ -406,7 +407,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     /// Text: `guest-fsfreeze-status`. Number, seconds: for how long `frozen` was seen.
     case fileSystemFreeze = "fs_freeze"
     case frozenFor = "frozen_s"
-    /// Texts: `TYPE MOUNTPOINT OPTIONS` of file systems (`guest-get-fsinfo`, /proc/mounts).
+    /// Texts: `TYPE MOUNTPOINT OPTIONS` of file systems on disks (/proc/mounts), without the
+    /// options where only `guest-get-fsinfo` tells; a blank in a mount point is `\040`.
     case guestMounts = "guest_mounts"
     /// Flag: /sys/module/virtio_blk/parameters/use_bio or the boot line has it.
     case guestUseBio = "guest_use_bio"

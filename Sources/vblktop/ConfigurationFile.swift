@@ -1,6 +1,7 @@
 import ArgumentParser
 import Doctor
 import Kernel
+import SystemPackage
 import Telemetry
 
 /// The user's configuration file.

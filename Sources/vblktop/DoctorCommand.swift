@@ -1,4 +1,5 @@
 import ArgumentParser
+import Attach
 import Demo
 import Doctor
 import Kernel
@@ -26,6 +27,19 @@ struct DoctorCommand: ParsableCommand {
         help: ArgumentHelp("Examine this recording. May be repeated.", valueName: "file"))
     var replay: [String] = []
 
+    @Flag(help: "Examine the guest that vblktop runs in, from inside.")
+    var guest = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Judge a libvirt domain before it is started; - is standard input.", valueName: "file"))
+    var xml: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Judge a QEMU command line before it is started.", valueName: "'qemu-system-… …'"))
+    var cmdline: String?
+
     @Option(help: "Watch for so many seconds first, 0…86400.")
     var watch = 0.0
 
@@ -36,18 +50,22 @@ struct DoctorCommand: ParsableCommand {
 
     func validate() throws {
         guard !output.rules else { return }
-        let given = [attach.isGiven, demo, !replay.isEmpty].count { $0 }
+        let given = [
+            attach.isGiven, demo, !replay.isEmpty, guest, xml != nil, cmdline != nil,
+        ].count { $0 }
         guard given == 1 else {
             throw ValidationError(
                 given == 0
-                    ? "say whom to examine: --qmp SOCKET, --pid PID, --demo or --replay FILE"
-                    : "examine one thing at a time: --qmp and --pid, or --demo, or --replay")
+                    ? "say whom to examine: --qmp SOCKET, --pid PID, --demo, --replay FILE, "
+                        + "--guest, --xml FILE or --cmdline TEXT"
+                    : "examine one thing at a time: --qmp and --pid, or one of --demo, --replay, "
+                        + "--guest, --xml and --cmdline")
         }
         guard (0...86_400).contains(watch) else {
             throw ValidationError("--watch must be 0…86400 seconds")
         }
-        guard watch == 0 || replay.isEmpty else {
-            throw ValidationError("--watch is for what is live: a recording is judged as a whole")
+        guard watch == 0 || attach.isGiven || demo || guest else {
+            throw ValidationError("--watch is for what is live: nothing else changes")
         }
     }
 
@@ -56,7 +74,7 @@ struct DoctorCommand: ParsableCommand {
         Process.ignoreWriteSignals()
         do {
             if output.rules { return try selection.explain(asJSON: output.json) }
-            let report = try replay.isEmpty ? examineLive() : examineRecording()
+            let report = try examine()
             try output.print(report)
             try output.judge(report)
         } catch let code as ExitCode {
@@ -66,17 +84,68 @@ struct DoctorCommand: ParsableCommand {
         }
     }
 
+    private func examine() throws -> DoctorReport {
+        if !replay.isEmpty { return try examineRecording() }
+        if guest { return try examineInside() }
+        return try examineLive()
+    }
+
+    private func examineInside() throws -> DoctorReport {
+        var report = try watchLive(
+            InsideSource(), by: try newDoctor { $0.scope == .guest || $0.scope == .guestDisk })
+        report.patient = "this guest, from inside"
+        return report
+    }
+
+    private func newDoctor(_ keeps: (Rule) -> Bool = { _ in true }) throws -> Doctor {
+        Doctor(
+            rules: try selection.rules().filter(keeps),
+            silences: try configuration.preferences().silences)
+    }
+
     private func examineLive() throws -> DoctorReport {
-        var choice = SourceChoice(
-            demo ? .demo(engine.configuration) : .attach(try attach.configuration()))
-        choice.silences = try configuration.preferences().silences
-        return try watchLive(choice, for: watch, selection, facts: output.facts)
+        var vms = try attach.configuration()
+        vms.isInHaste = true
+        let choice = SourceChoice(demo ? .demo(engine.configuration) : .attach(vms))
+        let source = try choice.openBare(ownThreads: [PThread.currentID], interval: 1)
+        return try watchLive(source, by: try newDoctor())
+    }
+
+    /// Examines `source` for as long as asked, at least until it has told what it is.
+    private func watchLive(
+        _ source: any SampleSource, by doctor: Doctor
+    ) throws -> DoctorReport {
+        let signals = try SignalDescriptor(ScreenLoop.signals)
+        var (source, doctor) = (source, doctor)
+        defer { for line in source.finish() { printError(line) } }
+        source.enableTracepoints(watch > 0)
+        let start = Clock.monotonic()
+        let end = start &+ Nanoseconds(watch * 1e9)
+        var sample = source.sample()
+        var examination = doctor.examine(sample)
+        var (deadline, settled) = (start, 0)
+        while deadline < end || settled < Settling.quietSamples {
+            deadline = beat(
+                after: deadline, interval: Settling.interval(watch), now: Clock.monotonic())
+            if let signal = rest(source: &source, until: deadline, signals) {
+                throw ExitCode(128 + signal)
+            }
+            let before = sample.facts
+            sample = source.sample()
+            examination = doctor.examine(sample)
+            let isSettled = sample.facts.isIdentical(to: before) && !source.isLearning
+            settled = isSettled ? settled + 1 : 0
+            if deadline > start &+ Settling.limit, deadline >= end { break }
+        }
+        return DoctorReport(
+            patient: DoctorReport.patient(of: sample), wallClock: sample.wallClock,
+            watched: Double(sample.monotonic - start) / 1e9, examination: examination,
+            facts: output.facts ? sample.facts : nil)
     }
 
     private func examineRecording() throws -> DoctorReport {
         let recording = try RecordedSession(paths: replay)
-        var doctor = Doctor(
-            rules: try selection.rules(), silences: try configuration.preferences().silences)
+        var doctor = try newDoctor()
         var (first, last): (Snapshot?, Snapshot?)
         var examination: Examination?
         for index in 0..<recording.sampleCount {
@@ -96,46 +165,12 @@ struct DoctorCommand: ParsableCommand {
     }
 }
 
-/// Examines what `choice` names for `seconds`, at least until it has told what it is.
-private func watchLive(
-    _ choice: SourceChoice, for seconds: Double, _ selection: RuleSelection, facts: Bool
-) throws -> DoctorReport {
-    let signals = try SignalDescriptor(ScreenLoop.signals)
-    var doctor = Doctor(rules: try selection.rules(), silences: choice.silences)
-    var source = try choice.openBare(ownThreads: [PThread.currentID], interval: 1)
-    defer { for line in source.finish() { printError(line) } }
-    source.enableTracepoints(seconds > 0)
-    let start = Clock.monotonic()
-    var sample = source.sample()
-    var examination = doctor.examine(sample)
-    var deadline = start
-    let end = start &+ Nanoseconds(seconds * 1e9)
-    // What a VM is made of is asked for a few questions at a time: the first samples learn.
-    var settled = 0
-    while deadline < end || settled < SettlingRule.quietSamples {
-        deadline = beat(
-            after: deadline, interval: SettlingRule.interval(seconds), now: Clock.monotonic())
-        if let signal = rest(source: &source, until: deadline, signals) {
-            throw ExitCode(128 + signal)
-        }
-        let before = sample.facts
-        sample = source.sample()
-        examination = doctor.examine(sample)
-        settled = sample.facts.isIdentical(to: before) ? settled + 1 : 0
-        if deadline > start &+ SettlingRule.limit, deadline >= end { break }
-    }
-    return DoctorReport(
-        patient: DoctorReport.patient(of: sample), wallClock: sample.wallClock,
-        watched: Double(sample.monotonic - start) / 1e9, examination: examination,
-        facts: facts ? sample.facts : nil)
-}
-
-/// When a VM has told what it is.
-private enum SettlingRule {
+/// When a VM has told what it is, which it is asked a few questions at a time.
+private enum Settling {
     /// Samples without a new fact after which no more are expected.
     static let quietSamples = 3
     /// Nanoseconds after which one run goes on without the rest.
-    static let limit: Nanoseconds = 5_000_000_000
+    static let limit: Nanoseconds = 20_000_000_000
 
     /// One run is over soon; whoever watches does so at the usual pace.
     static func interval(_ seconds: Double) -> Nanoseconds {

@@ -14,9 +14,7 @@ struct ExaminedSource: SampleSource {
 
     mutating func sample() -> Snapshot {
         var sample = source.sample()
-        let examination = doctor.examine(sample)
-        sample.findings = examination.findings
-        sample.clearedFindings = examination.cleared
+        (sample.findings, sample.clearedFindings) = doctor.follow(sample)
         return sample
     }
 
@@ -27,6 +25,7 @@ struct ExaminedSource: SampleSource {
     mutating func change(interval: Nanoseconds) { source.change(interval: interval) }
     mutating func enableTracepoints(_ isOn: Bool) { source.enableTracepoints(isOn) }
     var requestFeed: (any RequestFeed)? { source.requestFeed }
+    var isLearning: Bool { source.isLearning }
     mutating func traceKernelEvents(seconds: Double) {
         source.traceKernelEvents(seconds: seconds)
     }

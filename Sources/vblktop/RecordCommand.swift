@@ -1,4 +1,5 @@
 import ArgumentParser
+import Doctor
 import Kernel
 import Recording
 import Telemetry

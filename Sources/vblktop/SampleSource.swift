@@ -22,6 +22,8 @@ protocol SampleSource {
     mutating func traceKernelEvents(seconds: Double)
     /// The kernel events since this was called last; `ends` closes what is open first.
     mutating func takeKernelEvents(ends: Bool) -> KernelEventBatch
+    /// Whether it has not told yet all that is to be known of its settings.
+    var isLearning: Bool { get }
     /// Lets go of what is watched; nothing is sampled afterwards. Returns what could not be put
     /// right, in lines for the user.
     mutating func finish() -> [String]
@@ -31,6 +33,7 @@ extension DemoRequests: RequestFeed {}
 
 extension DemoSource: SampleSource {
     var requestFeed: (any RequestFeed)? { requests }
+    var isLearning: Bool { false }
 
     mutating func finish() -> [String] {
         stop()

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Demo
+import Doctor
 import Kernel
 
 /// `vblktop [top]`: the screen, or its numbers as text or JSON.

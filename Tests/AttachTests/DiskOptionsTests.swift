@@ -54,12 +54,14 @@ import Testing
 
     /// A single node that ignores discards is enough.
     @Test(arguments: [
-        ("unmap", "unmap", "unmap"), ("unmap", "ignore", "ignore"), ("ignore", "unmap", "ignore"),
+        (",discard=unmap", ",discard=unmap", "unmap"), ("", ",discard=unmap", "ignore"),
+        (",discard=unmap", ",discard=ignore", "ignore"), (",discard=on", "", "ignore"),
+        (",discard=ignore", ",discard=unmap", "ignore"),
     ])
     func discardsOfNodes(upper: String, lower: String, word: String) throws {
         let options = try options(
-            "-blockdev", "driver=file,filename=/a,node-name=f,discard=" + lower, "-blockdev",
-            "driver=raw,node-name=r,file=f,discard=" + upper, nodes: ["r", "f"])
+            "-blockdev", "driver=file,filename=/a,node-name=f" + lower, "-blockdev",
+            "driver=raw,node-name=r,file=f" + upper, nodes: ["r", "f"])
         #expect(options.discard.word == word)
         #expect(try self.options("-drive", "id=x", drive: "x").discard == ("ignore", false))
     }

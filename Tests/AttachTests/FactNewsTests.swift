@@ -26,14 +26,28 @@ private let vd1 = Subject(.lun("vd1"))
         }
     }
 
-    private mutating func tell(_ event: String, at now: Nanoseconds) throws {
+    private mutating func tell(
+        _ event: String, data: String = "", at now: Nanoseconds
+    ) throws {
         var session = QMPSession(connectedAt: 0)
         for line in [
-            #"{"QMP":{"version":{}}}"#, #"{"return":{},"id":0}"#, #"{"event":"\#(event)"}"#,
+            #"{"QMP":{"version":{}}}"#, #"{"return":{},"id":0}"#,
+            #"{"event":"\#(event)","data":{\#(data)}}"#,
         ] {
             let outcomes = session.receive(Array(line.utf8)[...] + [10], at: 0)
             if case .event(let event) = outcomes.last { _ = model.take(event, at: now) }
         }
+    }
+
+    /// What QEMU keeps of an error that stopped the VM is in `query-block` only.
+    @Test mutating func anErrorThatStopsTheVM() throws {
+        while !model.agenda.next(64).isEmpty {}
+        try tell("BLOCK_IO_ERROR", data: #""action":"report""#, at: second)
+        #expect(!model.agenda.next(64).contains(.block))
+        try tell("BLOCK_IO_ERROR", data: #""action":"stop""#, at: second)
+        #expect(model.agenda.next(64).contains(.block))
+        try tell("RESUME", at: second)
+        #expect(model.agenda.next(64).contains(.block))
     }
 
     private mutating func sheet(at now: Nanoseconds = second) throws -> FactSheet {
@@ -89,6 +103,9 @@ private let vd1 = Subject(.lun("vd1"))
         model.loseConnection()
         facts = try sheet(at: 70 * second)
         #expect(facts[.sinceReset, vm] == nil && facts[.inStatus, vm] == nil)
+        try tell(.status, #"{"status":"running"}"#, at: 80 * second)
+        facts = try sheet(at: 101 * second)
+        #expect(facts[.sinceReset, vm]?.value == 20 && facts[.inStatus, vm]?.value == 20)
     }
 
     @Test mutating func aMigrationThatDoesNotGetOn() throws {

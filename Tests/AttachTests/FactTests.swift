@@ -207,6 +207,37 @@ private let sd0 = Subject(.lun("sd0"))
         }
     }
 
+    /// What its adapter said before it came holds for a disk too.
+    @Test mutating func aDiskPluggedIntoAKnownAdapter() throws {
+        try askEverything()
+        let list = try vm.ask(.block)
+        guard case .block(var disks) = list else { return }
+        var fresh = try #require(disks.first { $0.qdev == "sd0" })
+        fresh.qdev = "hot"
+        disks.append(fresh)
+        _ = model.take(.block(disks), to: .block, at: second)
+        let path = "/machine/peripheral/hot"
+        #expect(
+            model.nextDetails(64).contains(.qomGet(path: path, property: "parent_bus")) == false)
+        let type = QMPQuery.qomGet(path: path, property: "type")
+        _ = model.take(.qomValue(.text("scsi-hd")), to: type, at: second)
+        let bus = QMPQuery.qomGet(path: path, property: "parent_bus")
+        #expect(model.nextDetails(64).contains(bus))
+        _ = model.take(
+            .qomValue(.text("/machine/peripheral/scsi0/virtio-backend/scsi0.0")), to: bus,
+            at: second)
+        let lun = try #require(model.disks.first { $0.lun.id == "hot" }?.lun)
+        #expect(lun.ioThread == "io1" && lun.isOnMainLoop == false)
+    }
+
+    /// An adapter plugged under an old one's name may be served by another thread.
+    @Test mutating func anAdapterThatIsGoneIsAskedAnew() throws {
+        try askEverything()
+        _ = model.forgetDevice("scsi0", at: 5)
+        let query = QMPQuery.qomGet(path: "/machine/peripheral/scsi0", property: "type")
+        #expect(model.nextDetails(64) == [query])
+    }
+
     @Test mutating func aDiskThatIsGoneHasNoFacts() throws {
         try askEverything()
         _ = try sheet()

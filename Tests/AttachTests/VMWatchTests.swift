@@ -56,6 +56,17 @@ struct VMWatchTests {
         #expect(facts[.greetingMissing, tool]?.value == 7)
     }
 
+    /// So many wait for the socket that not even a connection comes about.
+    @Test func aSocketWithAQueueBeforeIt() throws {
+        let server = try ScriptedServer(backlog: 0)
+        var (first, second) = (try watch(server), try watch(server))
+        first.step(now: 1)
+        second.step(now: self.second)
+        second.step(now: 5 * self.second)
+        let facts = try sheet(&second, at: 5 * self.second)
+        #expect(facts[.greetingMissing, tool]?.value == 4)
+    }
+
     @Test func aQuestionThatIsNotAnswered() throws {
         let server = try ScriptedServer()
         var watch = try watch(server)

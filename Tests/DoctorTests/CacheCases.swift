@@ -212,6 +212,7 @@ extension RuleCase {
             "guest-write-cache-mismatch", "the guest's doing",
             .flagged(.advice, ["cache=none", "go through", "config-wce=on"]), load: .busy
         ) {
+            $0.luns[0].features = ["VIRTIO_BLK_F_FLUSH"]
             $0.know(
                 .lun("vd0"),
                 [
@@ -225,6 +226,12 @@ extension RuleCase {
             $0.know(
                 .lun("vd0"),
                 [.isWriteback: false, .cacheIsGiven: false, .writeCacheProperty: "off"])
+        },
+        RuleCase(
+            "guest-write-cache-mismatch", "the firmware's driver", .notChecked("flushes")
+        ) {
+            $0.luns[0].features = ["VIRTIO_F_VERSION_1"]
+            $0.know(.lun("vd0"), [.isWriteback: false, .cacheIsGiven: true, .cacheGiven: "none"])
         },
         RuleCase(
             "guest-write-cache-mismatch", "the other way",

@@ -6,10 +6,11 @@ import Testing
 @Suite("The catalogue of rules")
 struct CatalogueTests {
     static let cases: [RuleCase] =
-        RuleCase.host + RuleCase.luns + RuleCase.vm + RuleCase.states + RuleCase.memory
-        + RuleCase.threads + RuleCase.guest + RuleCase.throttles + RuleCase.images
-        + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio + RuleCase.ioThreads
-        + RuleCase.workers + RuleCase.queues + RuleCase.workload + RuleCase.layers
+        RuleCase.host + RuleCase.hostDisks + RuleCase.nfs + RuleCase.tool + RuleCase.luns
+        + RuleCase.vm + RuleCase.states + RuleCase.memory + RuleCase.threads + RuleCase.guest
+        + RuleCase.throttles + RuleCase.images + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
+        + RuleCase.ioThreads + RuleCase.workers + RuleCase.queues + RuleCase.workload
+        + RuleCase.layers
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {

@@ -3,7 +3,7 @@ import Telemetry
 @testable import Doctor
 
 extension RuleCase {
-    static let guest: [RuleCase] = clock + disks + settings + driver + mounts
+    static let guest: [RuleCase] = clock + guestDisks + settings + driver + mounts
 
     private static let clock: [RuleCase] = [
         RuleCase("guest-clocksource-slow", "TSC", .healthy) {
@@ -39,7 +39,7 @@ extension RuleCase {
         },
     ]
 
-    private static let disks: [RuleCase] = [
+    private static let guestDisks: [RuleCase] = [
         RuleCase("guest-iosched-unsuitable", "none", .healthy) { $0.schedule("none") },
         RuleCase("guest-iosched-unsuitable", "bfq", .flagged(.advice, ["vda has bfq"])) {
             $0.schedule("bfq")
@@ -69,7 +69,9 @@ extension RuleCase {
         RuleCase("guest-iosched-unsuitable", "not told", .notChecked("blocked")) {
             $0.lack(.guestDisk("vda"), .guestScheduler, "blocked")
         },
-        RuleCase("guest-iosched-unsuitable", "queues not told", .notChecked("guest_queues")) {
+        RuleCase(
+            "guest-iosched-unsuitable", "queues not told", .notChecked("only the guest knows")
+        ) {
             $0.know(.guestDisk("vda"), [.guestScheduler: "mq-deadline"])
         },
         RuleCase("guest-blk-add-random", "off", .healthy) {
@@ -86,7 +88,7 @@ extension RuleCase {
         RuleCase("guest-blk-add-random", "just below", .healthy) {
             $0.know(.guestDisk("vda"), [.guestAddRandom: true, .guestIOPS: 19_999])
         },
-        RuleCase("guest-blk-add-random", "rate unknown", .notChecked("guest_iops")) {
+        RuleCase("guest-blk-add-random", "rate unknown", .notChecked("only the guest knows")) {
             $0.know(.guestDisk("vda"), [.guestAddRandom: true])
         },
     ]

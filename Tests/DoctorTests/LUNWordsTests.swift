@@ -47,7 +47,7 @@ struct LUNWordsTests {
     }
 
     private func remedy(_ sample: Snapshot) throws -> Remedy {
-        var patient = Patient(sample, Subject(.lun("vd0")), index: 0)
+        var patient = Patient(Ward(sample), Subject(.lun("vd0")), index: 0)
         guard case .flagged(let flag) = try Rule.throttleSaturated.judge(&patient) else {
             Issue.record("not flagged")
             return Remedy()

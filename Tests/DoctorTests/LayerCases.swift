@@ -22,6 +22,10 @@ extension RuleCase {
         RuleCase("qemu-overhead-high", "in no time", .healthy, load: busy) {
             $0.descend(latency: 105, below: 10)
         },
+        RuleCase("qemu-overhead-high", "not deep", .flagged(.warning, ["80 %"]), load: busy) {
+            $0.descend(latency: 500, below: 100)
+            $0.luns[0].rates.queueDepth?.mean = 8
+        },
         RuleCase("qemu-overhead-high", "deep", .notApplicable, load: busy) {
             $0.descend(latency: 500, below: 100)
             $0.luns[0].rates.queueDepth?.mean = 8.1
@@ -71,6 +75,9 @@ extension RuleCase {
         RuleCase("io-size-fragmented", "small ones", .flagged(.advice, ["1.6 times"]), load: busy) {
             $0.pass(32_768, as: 20_480)
         },
+        RuleCase(
+            "io-size-fragmented", "not large", .flagged(.advice, ["4 times as many"]), load: busy
+        ) { $0.pass(65_532, as: 16_383) },
         RuleCase("io-size-fragmented", "hardly split", .healthy, load: busy) {
             $0.pass(131_072, as: 131_072)
             $0.know(.disk("nvme0n1"), [.splitRate: 999])
@@ -171,6 +178,9 @@ extension RuleCase {
         ) {
             $0.amplify(unit: 0, by: 8)
             $0.know(.disk("nvme0n1"), [.physicalBlock: 131_072])
+        },
+        RuleCase("backing-block-larger-than-io", "few writes", .notApplicable, load: busy) {
+            $0.write(9, of: 8192)
         },
         RuleCase("backing-block-larger-than-io", "idle", .notApplicable) {
             $0.amplify(unit: 131_072, by: 8)

@@ -96,8 +96,8 @@ extension RuleCase {
             $0.queue(inFlight: [1024])
         },
         RuleCase("queue-ring-full", "no depth", .notChecked("queue_depth")) { _ in },
-        RuleCase("queue-ring-full", "the engine's", .flagged(.warning, ["full for 40 %"])) {
-            $0.embed(full: 40)
+        RuleCase("queue-ring-full", "the engine's", .flagged(.warning, ["full for 10 %"])) {
+            $0.embed(full: 10)
         },
         RuleCase("queue-ring-full", "the engine's, hardly", .healthy) { $0.embed(full: 9) },
         RuleCase(
@@ -127,6 +127,17 @@ extension RuleCase {
         ) {
             $0.luns[0].queueSize = 128
             $0.queue(inFlight: [16, 16, 16, 16])
+        },
+        RuleCase("queue-ring-full", "long enough for large requests", .healthy, load: busy) {
+            $0.luns[0].rates.reads = 100
+            $0.luns[0].rates.readBytes = 100 * 524_288
+            $0.queue(inFlight: [1, 1, 1, 1])
+        },
+        RuleCase("queue-ring-full", "short for less", .healthy, load: busy) {
+            $0.luns[0].queueSize = 128
+            $0.luns[0].rates.reads = 100
+            $0.luns[0].rates.readBytes = 100 * 524_000
+            $0.queue(inFlight: [1, 1, 1, 1])
         },
         RuleCase("queue-ring-full", "few segments", .flagged(.advice, ["126 segments"]), load: busy)
         { $0.know(.lun("vd0"), [.segMaxAdjust: false]) },
@@ -192,6 +203,12 @@ extension RuleCase {
             $0.luns[0].rates.reads = 2000
             $0.luns[0].rates.readBytes = 2000 * 8192
         },
+        RuleCase("ring-features-off", "no merging of larger ones", .healthy, load: busy) {
+            $0.properties()
+            $0.know(.lun("vd0"), [.requestMerging: false])
+            $0.luns[0].rates.reads = 2000
+            $0.luns[0].rates.readBytes = 2000 * 16_384
+        },
         RuleCase("ring-features-off", "split and hot", .flagged(.info, ["packed=off"]), load: hot) {
             $0.properties(packed: false)
         },
@@ -251,6 +268,10 @@ extension RuleCase {
     private static let transport: [RuleCase] = [
         RuleCase("virtio-legacy-transport", "modern", .healthy) {
             $0.luns[0].features = ["VIRTIO_F_VERSION_1"]
+        },
+        RuleCase("virtio-legacy-transport", "a minute after", .flagged(.info, ["VERSION_1"])) {
+            $0.luns[0].features = ["VIRTIO_BLK_F_SEG_MAX"]
+            $0.know(.vm, [.sinceReset: 60])
         },
         RuleCase(
             "virtio-legacy-transport", "an old driver",

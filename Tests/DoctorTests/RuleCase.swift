@@ -53,8 +53,8 @@ struct RuleCase: Sendable, CustomTestStringConvertible {
             return .failure(NotChecked(reason: "nobody to look at"))
         }
         var patient = Patient(
-            sample, found.subject, index: found.index, load: load, past: past,
-            isStanding: isStanding)
+            Ward(sample), found.subject, index: found.index, load: load, past: past)
+        if isStanding { patient.slacken() }
         do throws(NotChecked) { return .success(try rule.judge(&patient)) } catch {
             return .failure(error)
         }

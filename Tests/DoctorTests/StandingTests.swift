@@ -141,6 +141,26 @@ struct StandingTests {
         #expect(visit.see(0).findings.isEmpty)
     }
 
+    @Test func whatCannotBeLookedAtAnyMoreHasNotCleared() {
+        for timing in [Rule.Timing.setting, .load] {
+            var visit = Visit(rule(timing))
+            visit.see(2, times: 10)
+            let blind = visit.see(nil, times: 60)
+            #expect(blind.findings.count == 1 && blind.cleared.isEmpty)
+            #expect(blind.findings.first?.evidence.contains("cannot be looked at") == true)
+            #expect(visit.see(0, times: 41).findings.isEmpty)
+        }
+    }
+
+    @Test func whatFlapsIsToldOnce() {
+        var visit = Visit(rule(.setting))
+        for _ in 0..<5 {
+            visit.see(2, times: 10)
+            visit.see(0, times: 10)
+        }
+        #expect(visit.see(0).cleared.count == 1)
+    }
+
     @Test func missingEvidenceIsNotHealthy() {
         var visit = Visit(rule(.setting))
         let found = visit.see(nil)
@@ -167,6 +187,17 @@ struct DoctorTests {
         let findings = visit.see(2).findings
         #expect(findings.map(\.rule) == ["cause", "a-symptom"])
         #expect(findings.map(\.cause) == [nil, "cause"])
+    }
+
+    @Test func aLUNsFaultExplainsItsVMs() {
+        let ofVM = Rule(
+            "slow", "t", about: .vm, [.critical], .setting, tier: .a, isForQEMU: false,
+            evidence: "e", condition: "c", effect: "f", remedy: Remedy(qemu: "q"),
+            causes: ["cause"]
+        ) { _ throws(NotChecked) in .flag(.critical, "seen") }
+        var visit = Visit(ofVM, rule(.setting, id: "cause"))
+        #expect(visit.see(2).findings.first { $0.rule == "slow" }?.cause == "cause")
+        #expect(visit.see(0, times: 11).findings.first { $0.rule == "slow" }?.cause == nil)
     }
 
     @Test func aLUNThatIsUnpluggedTakesItsFindingsAlong() {
@@ -237,7 +268,9 @@ struct DoctorTests {
         var visit = Visit(rule(.load))
         visit.see(2, times: 20)
         visit.second = 2
+        #expect(visit.see(2, times: 7).findings.isEmpty)
         #expect(visit.see(2).findings.count == 1)
+        #expect(visit.see(0, times: 31).findings.isEmpty)
     }
 
     @Test func theEmbeddedEngineIsNotJudgedByRulesOfQEMU() {

@@ -146,7 +146,7 @@ extension RuleCase {
             $0.know(.vm, [.elfClass: 64, .cpuLongMode: true])
             $0.know(.guest, [.guestMachine: "i686"])
         },
-        RuleCase("not-64bit", "still booting", .notChecked("guest_machine")) {
+        RuleCase("not-64bit", "still booting", .notChecked("only the guest knows")) {
             $0.know(.vm, [.elfClass: 64, .cpuLongMode: false, .sinceReset: 119])
         },
         RuleCase("not-64bit", "no agent", .notChecked("agent")) {

@@ -102,6 +102,10 @@ extension RuleCase {
             $0.flush(50, writes: 5000)
             $0.know(.disk("nvme0n1"), [.flushTime: 30, .flushMean: 0.1])
         },
+        RuleCase("flush-storm", "somebody else's", .healthy) {
+            $0.flush(0, writes: 5000)
+            $0.know(.disk("nvme0n1"), [.flushTime: 40, .flushMean: 8])
+        },
         RuleCase("flush-storm", "not so long", .healthy) {
             $0.flush(50, writes: 5000)
             $0.know(.disk("nvme0n1"), [.flushTime: 29, .flushMean: 8])

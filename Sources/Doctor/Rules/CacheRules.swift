@@ -244,7 +244,9 @@ extension Rule {
         condition: "The command line asks for writeback, none or unsafe and the writes go through, "
             + "or it asks for writethrough or directsync and they do not. One step milder while "
             + "the LUN is idle.",
-        guards: "Somebody in the guest may have meant it.",
+        guards:
+            "Somebody in the guest may have meant it. For a driver that takes no flushes, as the "
+            + "firmware's, QEMU writes through as it must: then only write-cache=off counts.",
         effect: "The guest's driver, or write-cache=off, changes the mode without a trace on the "
             + "command line: a cause of slow writes, or of unsafe ones, that nobody sees. "
             + "[measured with QEMU 7.2]",
@@ -265,6 +267,11 @@ extension Rule {
         let isAsked = !["writethrough", "directsync"].contains(asked)
         guard isAsked != isWriteback else { return .healthy }
         let property = patient.knownText(.writeCacheProperty)
+        if isAsked, property != "off", !lun.takesFlushes {
+            throw NotChecked(
+                reason: "features: no driver that takes flushes is at work, perhaps the "
+                    + "firmware's")
+        }
         let togglable = patient.knownFlag(.configWCE)
         var evidence =
             "asked for cache=\(asked), in effect writes "
@@ -301,5 +308,14 @@ extension Patient {
             bytes > 0
         else { return nil }
         return max(0, 1 - below / bytes)
+    }
+}
+
+extension LUN {
+    /// Whether the guest's driver took a feature by which it flushes; virtio-blk alone tells.
+    fileprivate var takesFlushes: Bool {
+        guard device.hasPrefix("virtio-blk") else { return true }
+        return features.contains("VIRTIO_BLK_F_FLUSH")
+            || features.contains("VIRTIO_BLK_F_CONFIG_WCE")
     }
 }

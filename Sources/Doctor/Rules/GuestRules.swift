@@ -219,9 +219,9 @@ extension Rule {
         func places(_ options: Set<String>) -> [String] {
             mounts.filter { !$0.options.isDisjoint(with: options) }.map(\.place)
         }
-        let unsafe = places(["nobarrier", "barrier=0"])
-        if !unsafe.isEmpty {
-            return withoutBarriers(unsafe, &patient)
+        let unguarded = places(["nobarrier", "barrier=0"])
+        if !unguarded.isEmpty {
+            return withoutBarriers(unguarded, &patient)
         }
         let discarding = places(["discard"])
         let discards = patient.luns.compactMap(\.rates.discards)

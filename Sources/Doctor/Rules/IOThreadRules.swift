@@ -29,8 +29,7 @@ extension Rule {
         guard !thread.luns.isEmpty else { return .notApplicable }
         guard let backlog = try patient.backlog(of: thread) else { return .healthy }
         // For how long it has been so is not known here; where it stands, for some while.
-        let lasts = patient.slack < 1
-        let isWorst = lasts && patient.reachesInFull(backlog.cpu, 98)
+        let isWorst = patient.isStanding && backlog.cpu >= 98
         return isWorst
             ? .flag(.critical, backlog.text + "; critical from 98 % on")
             : .flag(.warning, backlog.text)
@@ -72,7 +71,7 @@ extension Rule {
             + "of a core, while \(room); limits 4 and 2"
         let remedy = Remedy(
             live:
-                "virsh iothreadadd \(patient.virshDomain) 2 (existing disks move at the next start)"
+                "virsh iothreadadd \(patient.domain) 2 (existing disks move at the next start)"
         )
         let backlog = try? patient.backlog(of: thread)
         return .flag(backlog == nil ? .advice : .warning, text, remedy: remedy)
@@ -123,7 +122,7 @@ extension Rule {
         if let thread = unused.first, let lun = forgotten.first {
             let text = idle + ", while the main loop serves \(list(forgotten.map(\.id)))"
             let id = thread.inCommand(else: "io0")
-            let device = lun.isVirtioBlk ? lun.virtioDevice : "-device virtio-scsi-pci"
+            let device = lun.isVirtioBlock ? lun.virtioDevice : "-device virtio-scsi-pci"
             return .flag(.warning, text, remedy: Remedy(qemu: "\(device),iothread=\(id)"))
         }
         if unused.count > 2 { return .flag(.info, idle + ", limit 2") }
@@ -160,7 +159,7 @@ extension Rule {
     private static func mapping(_ patient: inout Patient) throws(NotChecked) -> Verdict {
         let lun = try patient.lun()
         let isSCSI = lun.device.hasPrefix("scsi-")
-        guard lun.isVirtioBlk || isSCSI, patient.load.isHot,
+        guard lun.isVirtioBlock || isSCSI, patient.load.isHot,
             let queues = try requestQueues(of: lun, isSCSI, &patient), queues > 1
         else { return .notApplicable }
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
@@ -172,7 +171,7 @@ extension Rule {
         guard let busiest = servers.first, let least = servers.last else {
             throw NotChecked(reason: "cpu_percent: the threads that serve it are not known")
         }
-        let remedy = isSCSI ? mappedAdapter(queues) : mappedQueues(queues, drive: lun.driveWord)
+        let remedy = isSCSI ? mappedAdapter(queues) : mappedQueues(queues, drive: lun.drive)
         if lun.ioThread?.contains(",") ?? false {
             guard servers.count > 1, patient.reaches(busiest.cpu, 70),
                 busiest.cpu >= 3 * least.cpu
@@ -247,7 +246,7 @@ extension Rule {
 extension Patient {
     /// Whether `lun` is virtio-blk of QEMU's, or on a virtio-scsi adapter.
     fileprivate func mayHaveIOThread(_ lun: LUN) -> Bool {
-        if lun.isVirtioBlk { return true }
+        if lun.isVirtioBlock { return true }
         let fact = sample.facts[.adapter, Subject(vm: subject.vm, .lun(lun.id))]
         guard case .text(let adapter)? = fact?.value else { return false }
         return lun.device.hasPrefix("scsi-") && adapter.hasPrefix("virtio-scsi")

@@ -169,12 +169,12 @@ extension Rule {
         if lun.isSCSI {
             guard lun.device != "scsi-cd" else { return .notApplicable }
             controller = try patient.text(.adapter)
-            guard Self.emulatedAdapters.contains(where: controller.hasPrefix) else {
+            guard Rule.emulatedAdapters.contains(where: controller.hasPrefix) else {
                 return .healthy
             }
         } else {
             guard lun.device != "ide-cd", lun.device != "floppy" else { return .notApplicable }
-            guard Self.emulatedDisks.contains(where: lun.device.hasPrefix) else { return .healthy }
+            guard Rule.emulatedDisks.contains(where: lun.device.hasPrefix) else { return .healthy }
         }
         if lun.device.hasPrefix("nvme"), patient.knownFlag(.ioeventfd) == true { return .healthy }
         guard try !patient.flag(.isReadOnly) else { return .notApplicable }

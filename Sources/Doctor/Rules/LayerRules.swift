@@ -38,7 +38,7 @@ extension Rule {
             "\(duration(microseconds: seen)) for the guest, \(duration(microseconds: below)) on "
             + "\(disk.name): \(percent(share)) (limit 60 %), \(duration(microseconds: above)) "
             + "(limit 100 µs), are spent above it"
-        let live = "virsh iothreadpin \(patient.virshDomain) 1 CPUS; what the findings about its "
+        let live = "virsh iothreadpin \(patient.domain) 1 CPUS; what the findings about its "
         return .flag(.warning, text, remedy: Remedy(live: live + "thread say"))
     }
 

@@ -23,7 +23,7 @@ extension Rule {
             verify: "ls /sys/block/vda/mq in the guest has as many entries")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk else { return .notApplicable }
+        guard lun.isVirtioBlock else { return .notApplicable }
         guard try patient.need(lun.queueCount, "queues") == 1 else { return .healthy }
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         guard vcpus >= 4 else { return .healthy }
@@ -54,7 +54,7 @@ extension Rule {
             verify: "ls /sys/block/vda/mq in the guest: as many entries as the device has queues")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk else { return .notApplicable }
+        guard lun.isVirtioBlock else { return .notApplicable }
         let queues = try patient.need(lun.queueCount, "queues")
         let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
         guard queues > vcpus else { return .healthy }
@@ -150,7 +150,7 @@ extension Rule {
         deck: [35], causes: ["throttle-saturated", "vm-paused"]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk || lun.device.hasPrefix("vhost-user-blk") else {
+        guard lun.isVirtioBlock || lun.device.hasPrefix("vhost-user-blk") else {
             return .notApplicable
         }
         let hasFewSegments =
@@ -212,6 +212,7 @@ extension Patient {
         if let queue = timed.max(by: { ($0.fullPercent ?? 0) < ($1.fullPercent ?? 0) }) {
             let full = queue.fullPercent ?? 0
             guard reaches(full, 10) else { return nil }
+            citeCounters()
             return "queue \(queue.index) of \(queue.size) entries was full for \(percent(full)) "
                 + "of the time (limit 10 %)"
         }
@@ -229,7 +230,7 @@ extension Patient {
         guard room >= 1 else { throw NotChecked(reason: "queue_size: the queue has no entries") }
         let depth = try need(lun.rates.queueDepth, "queue_depth").mean
         if reaches(depth, room * Double(queues) * 0.95) {
-            cite("query-blockstats")
+            citeCounters()
             return "\(figures(depth)) of \(figures(room * Double(queues))) requests in flight on "
                 + "the mean (limit 95 %)"
         }

@@ -21,7 +21,7 @@ extension Rule {
             verify: "the LUN's details list EVENT_IDX and INDIRECT_DESC")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk else { return .notApplicable }
+        guard lun.isVirtioBlock else { return .notApplicable }
         var off: [String] = []
         if try !patient.flag(.eventIndex) { off.append("event_idx=off") }
         if try !patient.flag(.indirectDescriptors) { off.append("indirect_desc=off") }
@@ -74,7 +74,7 @@ extension Rule {
         causes: ["accel-not-kvm"]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk else { return .notApplicable }
+        guard lun.isVirtioBlock else { return .notApplicable }
         if try patient.flag(.ioeventfd) { return .healthy }
         let isKVM = try patient.isKVM()
         return .flag(
@@ -100,7 +100,7 @@ extension Rule {
             verify: "grep virtio /proc/interrupts in the guest: virtioN-req.M for each queue")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk, !lun.isOffPCI else { return .notApplicable }
+        guard lun.isVirtioBlock, !lun.isOffPCI else { return .notApplicable }
         let queues = try patient.need(lun.queueCount, "queues")
         let vectors = try patient.number(.vectors)
         guard vectors < Double(queues + 1) else { return .healthy }
@@ -131,7 +131,7 @@ extension Rule {
             verify: "the LUN's details list VERSION_1")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        guard lun.isVirtioBlk, !lun.isOffPCI else { return .notApplicable }
+        guard lun.isVirtioBlock, !lun.isOffPCI else { return .notApplicable }
         if let kernel = patient.guestLinux, kernel < Release(3, 10) { return .notApplicable }
         let text: String
         if patient.knownFlag(.disableModern) == true {

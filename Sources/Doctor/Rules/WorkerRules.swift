@@ -82,7 +82,7 @@ extension Rule {
         let thread = try patient.thread()
         guard !thread.luns.isEmpty else { return .notApplicable }
         let pollMax = try patient.number(.pollMax)
-        let remedy = Remedy(live: setPolling(32_768, thread, patient.virshDomain))
+        let remedy = Remedy(live: setPolling(32_768, thread, patient.domain))
         guard pollMax > 0 else {
             guard let text = try lonelyRequests(thread, &patient) else { return .healthy }
             return .flag(.info, "poll-max-ns is 0, and " + text, remedy: remedy)
@@ -93,7 +93,7 @@ extension Rule {
         if let crowd = polledCrowd(thread, patient) {
             return .flag(
                 .advice, "\(uses) (limit 60 %) and polls \(crowd)",
-                remedy: Remedy(live: setPolling(0, thread, patient.virshDomain)))
+                remedy: Remedy(live: setPolling(0, thread, patient.domain)))
         }
         var iops = 0.0
         for lun in patient.luns(of: thread) { iops += try patient.need(lun.rates.iops, "iops") }
@@ -118,7 +118,7 @@ extension Rule {
     /// More queues than are worth polling; `nil` if there are not.
     private static func polledCrowd(_ thread: ThreadActivity, _ patient: Patient) -> String? {
         func queues(_ luns: [LUN]) -> Int {
-            luns.reduce(0) { $0 + ($1.isVirtioBlk ? $1.queueCount ?? 0 : 0) }
+            luns.reduce(0) { $0 + ($1.isVirtioBlock ? $1.queueCount ?? 0 : 0) }
         }
         let own = patient.luns(of: thread)
         let cold = own.filter { !patient.load(of: $0).isBusy }

@@ -39,7 +39,7 @@ extension Rule {
         guard patient.reaches(total, 20_000) else { return .notApplicable }
         let share = first.iops / total * 100
         guard patient.reaches(share, 80) else { return .healthy }
-        patient.cite("query-blockstats")
+        patient.citeCounters()
         let text =
             "\(first.lun.id) takes \(percent(share)) (limit 80 %) of \(figures(total)) IOPS of "
             + "\(luns.count) LUNs"
@@ -71,7 +71,7 @@ extension Rule {
         guard patient.reaches(iops, 1000) else { return .notApplicable }
         let depth = try patient.need(rates.queueDepth, "queue_depth").mean
         guard patient.staysWithin(depth, 1.2), patient.reaches(depth, 0.5) else { return .healthy }
-        patient.cite("query-blockstats")
+        patient.citeCounters()
         let latency = rates.meanLatency.map { " of \(duration(microseconds: $0)) each" } ?? ""
         var text =
             "mean depth \(figures(depth)) (0.5 to 1.2) at \(figures(iops)) IOPS (limit 1000)"
@@ -113,7 +113,7 @@ extension Rule {
         depth /= Double(active.count)
         let idle = luns.count - active.count
         guard idle >= 2 || depth < 8 / patient.slack else { return .healthy }
-        patient.cite("query-blockstats")
+        patient.citeCounters()
         return .flag(
             .info,
             "\(figures(iops)) IOPS on \(active.count) of \(luns.count) LUNs (limit: all but one), "
@@ -156,7 +156,7 @@ extension Rule {
             }
             if patient.knownText(.writeCache, of: disk) == "write through" { return .healthy }
         }
-        patient.cite("query-blockstats")
+        patient.citeCounters()
         var text = "\(figures(flushes)) flushes/s (limit 200) for \(figures(writes)) writes/s"
         if let time, let name = lun.hostDisk {
             text += "; \(name) spends \(percent(time)) of the time in flushes (limit 30 %)"
@@ -202,6 +202,7 @@ extension Rule {
             let p50 = try patient.need(latency.p50, "read_latency_us.p50")
             isJudged = true
             guard patient.reaches(p99, floor), patient.reaches(p99, 20 * p50) else { continue }
+            patient.citeCounters()
             let text =
                 "\(what): p99 is \(duration(microseconds: p99)) (limit "
                 + "\(duration(microseconds: floor))), p50 \(duration(microseconds: p50)) "

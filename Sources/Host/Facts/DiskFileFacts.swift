@@ -283,14 +283,15 @@ struct DiskFileFacts: Sendable {
     private static func promised(
         _ group: [DiskPlace], _ virtualSizes: [String: UInt64?]
     ) -> UInt64 {
-        var byFile: [UInt64: UInt64] = [:]
+        var byFile: [FileStatus.Device: [UInt64: UInt64]] = [:]
         for place in group {
             let status = place.file.status
             let size = (virtualSizes[place.id] ?? nil) ?? UInt64(clamping: status.size)
             let allocated = UInt64(clamping: status.allocated)
-            byFile[status.inode] = size > allocated ? size - allocated : 0
+            byFile[status.device, default: [:]][status.inode] =
+                size > allocated ? size - allocated : 0
         }
-        return byFile.values.reduce(0) { sum, rest in
+        return byFile.values.flatMap(\.values).reduce(0) { sum, rest in
             let (next, overflows) = sum.addingReportingOverflow(rest)
             return overflows ? .max : next
         }

@@ -195,6 +195,9 @@ struct KernelFacts: Sendable {
         do {
             let lines = try reader.value(path) { text in try NFSExports(text).lines }
             return Fact(Self.host, .nfsExports, .texts(lines), from: path)
+        } catch let error as KernelError where error.isAbsence {
+            // Without a server nothing is exported, which is an answer.
+            return Fact(Self.host, .nfsExports, [], from: path)
         } catch {
             let reason = reader.reason(for: error, absence: Absence.nfsServer)
             return Fact(Self.host, .nfsExports, missing: reason, from: path)

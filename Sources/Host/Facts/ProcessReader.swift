@@ -134,7 +134,8 @@ enum Coarse {
         return step < 1 ? (value / step).rounded() / (1 / step) : (value / step).rounded() * step
     }
 
-    /// To 8 binary digits, an error of at most 0.4 %: powers of two and their like stay as they are.
+    /// To 8 binary digits, an error of at most 0.4 %: powers of two and their like stay as they
+    /// are.
     static func size(_ bytes: UInt64) -> Double {
         let surplus = max(0, 64 - bytes.leadingZeroBitCount - 8)
         let step = Double(UInt64(1) << UInt64(surplus))
