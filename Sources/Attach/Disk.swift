@@ -195,11 +195,7 @@ func cacheWord(isWriteback: Bool, isDirect: Bool) -> String {
 
 extension QMPBlockNode {
     /// Whether it is a file or device itself, and not a format or filter over one.
-    var isProtocol: Bool {
-        guard let driver else { return false }
-        return !["raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "luks", "parallels"]
-            .contains(driver) && !BlockGraph.filters.contains(driver)
-    }
+    var isProtocol: Bool { driver.map(BlockGraph.isProtocol) ?? false }
 }
 
 extension QMPThrottling {

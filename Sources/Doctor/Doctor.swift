@@ -61,8 +61,9 @@ public struct Doctor: Sendable {
             closeWindow(means)
             mean = Ward(means)
         }
-        // The first reading has no rates to judge.
-        if sample.interval == nil { due.remove(.load) }
+        // The first reading has no rates to judge. A configuration never has any, and settings that
+        // matter under load are settings all the same.
+        if sample.interval == nil, !sample.isConfiguration { due.remove(.load) }
         let ward = Ward(sample)
         for entry in roster.entries { examine(entry, ward, mean, due) }
         let now = sample.monotonic
@@ -253,12 +254,16 @@ public struct Doctor: Sendable {
 
     /// What could not be judged: evidence is missing, or samples are.
     private var unchecked: [(rule: String, scope: String, reason: String)] {
-        charts.flatMap { subject, chart in
+        let isConfiguration = recent.last?.isConfiguration ?? false
+        return charts.flatMap { subject, chart in
             zip(book.rules(about: subject.scope.kind), chart.entries).compactMap { rule, entry in
                 switch entry.outcome {
                 case .unchecked(let reason): (rule.id, subject.word, reason)
                 case .healthy where entry.isWaiting, .flagged where entry.isWaiting:
-                    (rule.id, subject.word, rule.timing.waiting)
+                    (
+                        rule.id, subject.word,
+                        isConfiguration ? "needs a VM that runs" : rule.timing.waiting
+                    )
                 case .notJudged, .notApplicable, .healthy, .flagged: nil
                 }
             }
@@ -272,6 +277,11 @@ extension Chart.Entry {
         guard let standing else { return false }
         return standing.finding == nil && standing.missingVerdicts > 0
     }
+}
+
+extension Snapshot {
+    /// Whether no VM is behind it.
+    fileprivate var isConfiguration: Bool { source.kind == .configuration }
 }
 
 extension Rule.Timing {

@@ -95,6 +95,10 @@ extension RuleCase {
             $0.vms[0].version = "2.0.2"
             $0.know(.lun("vd0"), [.xDataPlane: true])
         },
+        RuleCase("x-data-plane-legacy", "no VM yet", .flagged(.warning, ["2.1"])) {
+            $0.vms[0].version = ""
+            $0.know(.lun("vd0"), [.xDataPlane: true])
+        },
         RuleCase("x-data-plane-legacy", "an IDE disk", .notApplicable) {
             $0.luns[0].device = "ide-hd"
         },

@@ -63,6 +63,24 @@ struct StandingTests {
         #expect(visit.see(2).findings.count == 1)
     }
 
+    /// A configuration is one sample without a time behind it: settings that rules of load object
+    /// to are told at once, and the load never comes.
+    @Test func aConfigurationIsJudgedByOneSample() {
+        var sample = Snapshot.ward
+        sample.interval = nil
+        sample.luns[0].rates.errors = 1.5
+        var doctor = Doctor(rules: [rule(.load)])
+        #expect(doctor.examine(sample).findings.isEmpty)
+        sample.source.kind = .configuration
+        doctor = Doctor(rules: [rule(.load)])
+        #expect(doctor.examine(sample).findings.map(\.severity) == [.advice])
+        sample.luns[0].rates.errors = 2
+        doctor = Doctor(rules: [rule(.load)])
+        let examination = doctor.examine(sample)
+        #expect(examination.findings.isEmpty)
+        #expect(examination.unchecked.map(\.reason) == ["needs a VM that runs"])
+    }
+
     @Test func twoQuietSecondsOfTenDoNotMatterThreeDo() {
         var visit = Visit(rule(.load))
         visit.see(2, times: 4)

@@ -63,7 +63,9 @@ extension Rule {
         "x-data-plane-legacy", "uses x-data-plane, which newer versions refuse", about: .lun,
         [.info, .warning], .setting, tier: .c,
         evidence: "the command line (x-data-plane=on)",
-        condition: "x-data-plane=on; info before QEMU 2.1, where there is nothing better.",
+        condition:
+            "x-data-plane=on; info with a QEMU known to be older than 2.1, where there is nothing "
+            + "better.",
         effect: "It was an experiment, without migration, hot unplug, block jobs and throttling, "
             + "and iothread= took its place in QEMU 2.1. Later versions do not know it: the VM "
             + "does not start after an upgrade (\"Property 'virtio-blk-pci.x-data-plane' not "
@@ -79,13 +81,20 @@ extension Rule {
         let lun = try patient.lun()
         guard lun.isVirtioBlock else { return .notApplicable }
         guard try patient.flag(.xDataPlane) else { return .healthy }
-        let version = try patient.version()
+        let remedy = Remedy(qemu: patient.ioThreadOptions(for: lun))
+        // A command line that is not started yet does not say who will read it.
+        guard let version = try? patient.version() else {
+            return .flag(
+                .warning,
+                "x-data-plane=on, which QEMU 2.1 and later do not need, and newer ones "
+                    + "do not know", remedy: remedy)
+        }
         let isOld = version < Release(2, 1)
         return .flag(
             isOld ? .info : .warning,
             "x-data-plane=on with QEMU \(version.major).\(version.minor)"
                 + (isOld ? ", which has nothing better: mind its limits" : ", limit 2.1"),
-            remedy: Remedy(qemu: patient.ioThreadOptions(for: lun)))
+            remedy: remedy)
     }
 
     static let oldDataPlane = Rule(
