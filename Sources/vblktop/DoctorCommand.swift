@@ -87,7 +87,28 @@ struct DoctorCommand: ParsableCommand {
     private func examine() throws -> DoctorReport {
         if !replay.isEmpty { return try examineRecording() }
         if guest { return try examineInside() }
+        if let xml { return try examineConfiguration(try readDomain(xml), file: xml) }
+        if let cmdline {
+            return try examineConfiguration(try ConfiguredVM(commandLine: cmdline), file: nil)
+        }
         return try examineLive()
+    }
+
+    /// A VM that does not run yet.
+    private func examineConfiguration(_ vm: ConfiguredVM, file: String?) throws -> DoctorReport {
+        var doctor = try newDoctor()
+        let sample = vm.sample(wallClock: Clock.wall())
+        return DoctorReport(
+            patient: DoctorReport.patient(of: sample) + ", not started",
+            wallClock: sample.wallClock, watched: 0, examination: doctor.examine(sample),
+            facts: output.facts ? sample.facts : nil, file: file == "-" ? nil : file)
+    }
+
+    private func readDomain(_ path: String) throws -> ConfiguredVM {
+        let bytes = try readWholeFile(path == "-" ? "/dev/stdin" : path, limit: 4 << 20)
+        do { return try ConfiguredVM(domain: bytes) } catch {
+            throw Failure("\(path): \(error)".harmless())
+        }
     }
 
     private func examineInside() throws -> DoctorReport {

@@ -30,7 +30,7 @@ enum RecordCost {
             for index in watched.indices {
                 let isLong = !options.isQuick && round == 0 && index == 0
                 watch(
-                    &watched[index], folder, isLong ? 60 : seconds,
+                    &watched[index], folder, isLong ? 120 : seconds,
                     isForSize: isLong || index > 0)
             }
         }
