@@ -59,9 +59,7 @@ struct Patient {
     /// The fact of this name, about the patient or about `scope`; throws where it has no value.
     mutating func fact(_ name: FactName, of scope: Scope? = nil) throws(NotChecked) -> FactValue {
         let fact = scope.map { sample.facts[name, subject(of: $0)] } ?? own[name]
-        guard let fact else {
-            throw NotChecked(reason: Self.absence(of: name, scope ?? subject.scope))
-        }
+        guard let fact else { throw NotChecked(reason: absence(of: name, scope ?? subject.scope)) }
         guard let value = fact.value else {
             throw NotChecked(reason: "\(fact.source): \(fact.reason ?? "no value")")
         }
@@ -115,8 +113,9 @@ struct Patient {
         NotChecked(reason: "\(name.rawValue) is of another kind")
     }
 
-    private static func absence(of name: FactName, _ scope: Scope) -> String {
-        switch scope.kind {
+    private func absence(of name: FactName, _ scope: Scope) -> String {
+        if sample.source.kind == .configuration { return Self.planned }
+        return switch scope.kind {
         case .guest, .guestDisk:
             "only the guest knows: give its agent's socket (--qga), or run vblktop doctor --guest "
                 + "inside"
@@ -124,12 +123,16 @@ struct Patient {
         }
     }
 
+    private static let planned =
+        "a configuration is judged: no VM, no host and no file is looked at"
+
     // MARK: Numbers of the sample
 
     /// A number of the sample that the rule cannot do without; `metric` is its JSON key, under
     /// which the sample says why it is missing.
     func need<Value>(_ value: Value?, _ metric: String) throws(NotChecked) -> Value {
         guard let value else {
+            if sample.source.kind == .configuration { throw NotChecked(reason: Self.planned) }
             let why = sample.unavailable.first { $0.metric.hasPrefix(metric) }?.reason
             throw NotChecked(reason: "\(metric): \(why ?? "not measured")")
         }

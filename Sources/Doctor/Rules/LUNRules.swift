@@ -12,8 +12,8 @@ extension Rule {
         [.info, .advice, .warning, .critical], .load, tier: .a,
         evidence: "iothread property of the device (qom-get, or the command line), "
             + "query-blockstats, CPU of the main loop (/proc/PID/task/PID/schedstat)",
-        condition: "A virtio-blk or virtio-scsi LUN without iothread= or a mapping: info; where it "
-            + "is busy, advice from 5000 IOPS of the VM on, warning from 30,000 or with the main "
+        condition: "A virtio-blk or virtio-scsi LUN without iothread= or a mapping: info, and "
+            + "advice for a VM that does not run yet; where it is busy, advice from 5000 IOPS of the VM on, warning from 30,000 or with the main "
             + "loop at 60 % of a core, critical from 120,000 through the main loop, where the "
             + "normal path ends.",
         guards: "vhost-user LUNs, which QEMU does not serve; record and replay, which needs the "
@@ -39,7 +39,9 @@ extension Rule {
         patient.cite("iothread property of \(lun.id)")
         let remedy = Remedy(qemu: patient.ioThreadOptions(for: lun))
         guard let iops = patient.load.machineIOPS, patient.load.isBusy else {
-            return .flag(.info, "no iothread=; the LUN is idle", meanwhile: .info, remedy: remedy)
+            return patient.load.isPlanned
+                ? .flag(.advice, "no iothread=", meanwhile: .advice, remedy: remedy)
+                : .flag(.info, "no iothread=; the LUN is idle", meanwhile: .info, remedy: remedy)
         }
         patient.cite("query-blockstats")
         let cpu = patient.threads.first { $0.role == .main }?.cpuPercent
@@ -146,7 +148,7 @@ extension Rule {
     }
 
     static let emulatedController = Rule(
-        "emulated-disk-controller", "busy on an emulated disk controller", about: .lun,
+        "emulated-disk-controller", "on an emulated disk controller", about: .lun,
         [.info, .advice, .warning], .load, tier: .a,
         evidence: "type of the device and of its adapter (qom-get), query-block ro, "
             + "query-blockstats",
@@ -181,7 +183,9 @@ extension Rule {
         let remedy = Remedy(qemu: "-device virtio-blk-pci,id=\(lun.id),drive=\(lun.drive)")
         guard patient.load.isBusy else {
             return .flag(
-                .info, "\(lun.device) on \(controller), idle", meanwhile: .info, remedy: remedy)
+                patient.load.tempered(.advice),
+                "\(lun.device) on \(controller)" + (patient.load.isPlanned ? "" : ", idle"),
+                meanwhile: patient.load.tempered(.advice), remedy: remedy)
         }
         patient.cite("query-blockstats")
         let evidence =
