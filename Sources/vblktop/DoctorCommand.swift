@@ -144,8 +144,8 @@ struct DoctorCommand: ParsableCommand {
         let end = start &+ Nanoseconds(watch * 1e9)
         var sample = source.sample()
         var examination = doctor.examine(sample)
-        var (deadline, settled) = (start, 0)
-        while deadline < end || settled < Settling.quietSamples {
+        var (deadline, quiet) = (start, 0)
+        while deadline < end || quiet < Settling.quietSamples {
             deadline = beat(
                 after: deadline, interval: Settling.interval(watch), now: Clock.monotonic())
             if let signal = rest(source: &source, until: deadline, signals) {
@@ -154,8 +154,13 @@ struct DoctorCommand: ParsableCommand {
             let before = sample.facts
             sample = source.sample()
             examination = doctor.examine(sample)
-            let isSettled = sample.facts.isIdentical(to: before) && !source.isLearning
-            settled = isSettled ? settled + 1 : 0
+            // Once it has settled it has: what is measured over seconds is news later on.
+            guard quiet < Settling.quietSamples else { continue }
+            if sample.facts.knowsMore(than: before) {
+                quiet = 0
+            } else if !source.isLearning {
+                quiet += 1
+            }
             if deadline > start &+ Settling.limit, deadline >= end { break }
         }
         return DoctorReport(

@@ -223,6 +223,10 @@ extension RuleCase {
             $0.buffer(ram: 256, ratio: 20, limit: 50)
             $0.know(.lun("vd0"), [.isDirect: true])
         },
+        RuleCase("host-dirty-ratio", "Ceph by QEMU itself", .notApplicable) {
+            $0.buffer(ram: 256, ratio: 20, limit: 50)
+            $0.luns[0].graph = [BlockNode(name: "n", driver: "rbd")]
+        },
         RuleCase("host-dirty-ratio", "idle", .notApplicable) {
             $0.buffer(ram: 256, ratio: 20, limit: 50)
             $0.luns[0].rates.iops = 499

@@ -130,6 +130,12 @@ extension RuleCase {
             $0.pieces(1000, spins: true)
             $0.know(.lun("vd0"), [.fileAllocated: .count(1000 * 255 * 1024)])
         },
+        RuleCase("image-fragmented", "a new image in one piece, spinning", .healthy) {
+            $0.pieces(1, spins: true, of: 196_608)
+        },
+        RuleCase("image-fragmented", "small ones, but few, spinning", .healthy) {
+            $0.pieces(999, spins: true, of: 999 * 4096)
+        },
         RuleCase("image-fragmented", "small ones, flash", .healthy) {
             $0.pieces(1000, spins: false)
             $0.know(.lun("vd0"), [.fileAllocated: .count(1000 * 255 * 1024)])
@@ -171,11 +177,11 @@ extension Snapshot {
             [.isDevice: false, .fileSystem: "btrfs", .isNoCow: false, .isReadOnly: false])
     }
 
-    /// A file of 1 TiB in so many extents.
-    fileprivate mutating func pieces(_ count: Int, spins: Bool) {
+    /// A file of 1 TiB, or of `size` bytes, in so many extents.
+    fileprivate mutating func pieces(_ count: Int, spins: Bool, of size: Int = 1 << 40) {
         know(
             .lun("vd0"),
-            [.isDevice: false, .extents: .count(count), .fileAllocated: .count(1 << 40)])
+            [.isDevice: false, .extents: .count(count), .fileAllocated: .count(size)])
         host.disks[0].isRotational = spins
     }
 }

@@ -300,6 +300,15 @@ extension RuleCase {
             second.pciAddress = "0000:00:05.1"
             $0.luns.append(second)
         },
+        RuleCase("lun-not-hotpluggable", "before the firmware", .notChecked("pci_address")) {
+            $0.luns.append($0.luns[0])
+            $0.luns[1].id = "vd1"
+            $0.know(.lun("vd0"), [.hotpluggable: true])
+            $0.know(.lun("vd1"), [.hotpluggable: true])
+        },
+        RuleCase("lun-not-hotpluggable", "alone, before the firmware", .healthy) {
+            $0.know(.lun("vd0"), [.hotpluggable: true])
+        },
         RuleCase("lun-not-hotpluggable", "on pcie.0", .flagged(.info, ["vd0"])) {
             $0.know(.lun("vd0"), [.hotpluggable: false])
         },

@@ -104,7 +104,9 @@ extension Rule {
         condition: "A busy LUN goes through the page cache, and dirty memory may grow beyond "
             + "4 GiB, or dirty_ratio is 20 or more with 64 GiB of RAM and more. Warning if Dirty "
             + "is over 1 GiB and a flush takes over 100 ms.",
-        guards: "LUNs with cache=none or directsync.",
+        guards:
+            "LUNs with cache=none or directsync, and storage that QEMU reaches over the network "
+            + "by itself.",
         effect: "A flush of the guest waits until what was gathered is on the disk: gigabytes "
             + "are seconds.",
         remedy: Remedy(
@@ -198,6 +200,8 @@ extension Patient {
         var found: [LUN] = []
         var problem: NotChecked?
         for lun in sample.luns where isBusy(lun) {
+            // What QEMU reaches by itself, or nowhere, has no page in the cache.
+            if case .network? = try? backing(of: lun) { continue }
             do throws(NotChecked) {
                 if try !isDirect(lun) { found.append(lun) }
             } catch { problem = error }

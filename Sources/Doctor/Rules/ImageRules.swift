@@ -150,8 +150,9 @@ extension Rule {
         "image-fragmented", "the image's file is in very many pieces", about: .lun,
         [.info, .advice], .trend, tier: .c,
         evidence: "extents of the file (FIEMAP), its blocks (st_blocks), queue/rotational",
-        condition: "50,000 extents, or a mean extent below 256 KiB on a spinning disk.",
-        guards: "Info below 200,000 extents where nothing spins.",
+        condition: "50,000 extents, or 1000 on a spinning disk with a mean below 256 KiB.",
+        guards: "Info below 200,000 extents where nothing spins. A small image in one piece has "
+            + "small pieces too.",
         effect: "Each piece costs a spinning disk a seek, and any host memory and time to map it: "
             + "mirrors and backups of such images were reported to freeze guests. "
             + "[Launchpad 1912224]",
@@ -169,7 +170,7 @@ extension Rule {
         let allocated = try patient.number(.fileAllocated)
         guard extents > 0 else { return .healthy }
         let mean = allocated / extents
-        guard extents >= 50_000 || mean < 262_144 else { return .healthy }
+        guard extents >= 50_000 || (extents >= 1000 && mean < 262_144) else { return .healthy }
         guard let spins = patient.disk(under: lun)?.isRotational else {
             throw NotChecked(reason: "whether the disk under it spins is not known")
         }
@@ -178,7 +179,8 @@ extension Rule {
         return .flag(
             severity,
             "\(figures(extents)) extents of \(bytes(mean)) each on a disk that "
-                + (spins ? "spins" : "does not spin") + " (limits 50,000, and 256 KiB if it spins)",
+                + (spins ? "spins" : "does not spin")
+                + " (limits 50,000, and 1000 below 256 KiB if it spins)",
             meanwhile: severity)
     }
 }
