@@ -13,9 +13,9 @@ extension Rule {
         evidence: "iothread property of the device (qom-get, or the command line), "
             + "query-blockstats, CPU of the main loop (/proc/PID/task/PID/schedstat)",
         condition: "A virtio-blk or virtio-scsi LUN without iothread= or a mapping: info, and "
-            + "advice for a VM that does not run yet; where it is busy, advice from 5000 IOPS of the VM on, warning from 30,000 or with the main "
-            + "loop at 60 % of a core, critical from 120,000 through the main loop, where the "
-            + "normal path ends.",
+            + "advice for a VM that does not run yet; where it is busy, advice from 5000 IOPS of "
+            + "the VM on, warning from 30,000 or with the main loop at 60 % of a core, critical "
+            + "from 120,000 through the main loop, where the normal path ends.",
         guards: "vhost-user LUNs, which QEMU does not serve; record and replay, which needs the "
             + "main loop. Idle LUNs, such as a boot disk, stay at info.",
         effect: "One thread under the Big QEMU Lock serves all such LUNs, the monitor and the "
