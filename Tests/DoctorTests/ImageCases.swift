@@ -62,6 +62,27 @@ extension RuleCase {
             $0.room(free: 50, promised: 60)
             $0.know(.lun("vd0"), [.fileGrowth: .number(Double(50 << 30) / 3700)])
         },
+        RuleCase("backing-nearly-full", "promised to others too", .flagged(.warning, ["12 GiB"])) {
+            $0.addSecondVM()
+            $0.room(free: 9, promised: 6, of: "guest1")
+            $0.room(free: 9, promised: 6, of: "guest2")
+        },
+        RuleCase("backing-nearly-full", "promised once for two images", .healthy) {
+            $0.luns.append($0.luns[0])
+            $0.luns[1].id = "vd1"
+            $0.room(free: 9, promised: 6, lun: "vd0")
+            $0.room(free: 9, promised: 6, lun: "vd1")
+        },
+        RuleCase("backing-nearly-full", "promised elsewhere", .healthy) {
+            $0.addSecondVM()
+            $0.room(free: 9, promised: 6, of: "guest1")
+            $0.room(free: 9, promised: 6, of: "guest2", mount: "/dev/sdb1")
+        },
+        RuleCase("backing-nearly-full", "two of one name", .healthy) {
+            $0.addSecondVM()
+            $0.room(free: 9, promised: 6, of: "guest1", mount: "tmpfs")
+            $0.room(free: 9, promised: 6, of: "guest2", mount: "tmpfs", size: 200)
+        },
         RuleCase("backing-nearly-full", "soon by others", .flagged(.critical, ["min"])) {
             $0.room(free: 50, promised: 60)
             $0.luns.append($0.luns[0])
@@ -69,7 +90,10 @@ extension RuleCase {
             $0.know(.lun("vd0"), [.mountSource: "/dev/sda1", .fileGrowth: 0])
             $0.know(
                 .lun("vd1"),
-                [.mountSource: "/dev/sda1", .fileGrowth: .number(Double(50 << 30) / 3000)])
+                [
+                    .mountSource: "/dev/sda1", .fileSystemSize: .count(100 << 30),
+                    .fileGrowth: .number(Double(50 << 30) / 3000),
+                ])
         },
         RuleCase("backing-nearly-full", "a device", .notApplicable) {
             $0.know(.lun("vd0"), [.isDevice: true])
@@ -169,6 +193,19 @@ extension Snapshot {
                 .isDevice: false, .fileSystemSize: .count(100 << 30),
                 .fileSystemFree: .count(free << 30), .fileSystemPromised: .count(promised << 30),
             ])
+    }
+
+    /// The same of one LUN of several, or one VM of several, in GiB.
+    fileprivate mutating func room(
+        free: Int, promised: Int, of vm: String? = nil, lun: String = "vd0",
+        mount: String = "/dev/sda1", size: Int = 100
+    ) {
+        let subject = Subject(vm: vm, .lun(lun))
+        know(subject, .isDevice, false)
+        know(subject, .mountSource, .text(mount))
+        know(subject, .fileSystemSize, .count(size << 30))
+        know(subject, .fileSystemFree, .count(free << 30))
+        know(subject, .fileSystemPromised, .count(promised << 30))
     }
 
     fileprivate mutating func btrfs() {

@@ -26,6 +26,16 @@ extension RuleCase {
             $0.vms[0].accelerator = .tcg
             $0.vms[0].name = "unit-Test-3"
         },
+        RuleCase("accel-not-kvm", "a latest VM", .flagged(.critical, ["pc-q35-7.2"])) {
+            $0.vms[0].accelerator = .tcg
+            $0.vms[0].name = "latest-db"
+            $0.know(.vm, [.machineType: "pc-q35-7.2"])
+            $0.know(.host, [.architecture: "x86_64"])
+        },
+        RuleCase("accel-not-kvm", "a numbered VM for tests", .flagged(.info, ["db_test2"])) {
+            $0.vms[0].accelerator = .tcg
+            $0.vms[0].name = "db_test2"
+        },
         RuleCase("accel-not-kvm", "qtest", .flagged(.info, ["qtest"])) {
             $0.vms[0].accelerator = .tcg
             $0.threads[1].name = "CPU 0/DUMMY"

@@ -292,7 +292,8 @@ extension Rule {
             remedy: Remedy(
                 qemu: lun.deviceOption(
                     property == "off" && isAsked ? "write-cache=on" : "config-wce=off"),
-                libvirt: "<qemu:override><qemu:device alias='\(lun.id)'><qemu:frontend>"
+                libvirt: "<qemu:override><qemu:device alias='\(lun.id.inCommand(else: "ALIAS"))'>"
+                    + "<qemu:frontend>"
                     + "<qemu:property name='config-wce' type='bool' value='false'/>"
                     + "</qemu:frontend></qemu:device></qemu:override>",
                 live: togglable == false

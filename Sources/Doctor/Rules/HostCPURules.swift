@@ -186,7 +186,8 @@ extension Rule {
             qemu: "Leave the mitigation, and have fewer exits: -object iothread,id=io0 and "
                 + "iothread=io0, num-queues= of the vCPUs, -global virtio-blk-pci.event_idx=on "
                 + "(the default); or a CPU that is not affected (lscpu)",
-            libvirt: "<iothreads>1</iothreads> and <driver iothread='1'/> in the disk",
+            libvirt: "<iothreads>N</iothreads>, one more than there are, and <driver "
+                + "iothread='N'/> in the disk",
             verify: "grep . /sys/devices/system/cpu/vulnerabilities/l1tf "
                 + "/sys/module/kvm_intel/parameters/vmentry_l1d_flush; exits (screen Interrupts)")
     ) { patient throws(NotChecked) in
@@ -295,7 +296,7 @@ extension Patient {
         return Remedy(
             live: "\(disk.name)'s adapter has one queue and one interrupt: it can be moved to an "
                 + "idle CPU, and not spread: echo CPU > /proc/irq/N/smp_affinity_list; echo 2 > "
-                + "\(disk.directory)/queue/rq_affinity")
+                + "/sys/block/\(disk.name.inCommand(else: "DISK"))/queue/rq_affinity")
     }
 
     /// Exits for each request of all VMs together. Throws where exits are not counted.

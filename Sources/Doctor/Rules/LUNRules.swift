@@ -23,9 +23,9 @@ extension Rule {
             + "thread for each LUN, 1,601,753 tuned. [KVM Forum 2013]",
         remedy: Remedy(
             qemu: "-object iothread,id=io0 -device virtio-blk-pci,drive=DRIVE,iothread=io0",
-            libvirt:
-                "<iothreads>1</iothreads> and <driver iothread='1'/> in the disk; virtio-scsi: "
-                + "<driver iothread='1'/> in the controller",
+            libvirt: "<iothreads>N</iothreads>, one more than there are, and <driver "
+                + "iothread='N'/> in the disk; virtio-scsi: <driver iothread='N'/> in the "
+                + "controller",
             verify: "the IOThread's CPU rises and the main loop's falls (screen IOThreads)"),
         deck: [30, 31]
     ) { patient throws(NotChecked) in
@@ -37,7 +37,7 @@ extension Rule {
         }
         guard try patient.need(lun.isOnMainLoop, "io_thread") else { return .healthy }
         patient.cite("iothread property of \(lun.id)")
-        let remedy = Remedy(qemu: patient.ioThreadOptions(for: lun))
+        let remedy = patient.ownIOThread(for: lun)
         guard let iops = patient.load.machineIOPS, patient.load.isBusy else {
             return patient.load.isPlanned
                 ? .flag(.advice, "no iothread=", meanwhile: .advice, remedy: remedy)
@@ -75,15 +75,15 @@ extension Rule {
         remedy: Remedy(
             qemu: "-object iothread,id=io0 -device virtio-blk-pci,drive=DRIVE,iothread=io0 instead "
                 + "of x-data-plane=on",
-            libvirt: "<iothreads>1</iothreads> and <driver iothread='1'/> in the disk; remove "
-                + "x-data-plane from <qemu:commandline>",
+            libvirt: "<iothreads>N</iothreads>, one more than there are, and <driver "
+                + "iothread='N'/> in the disk; remove x-data-plane from <qemu:commandline>",
             verify: "qom-get of the device's iothread names it"),
         deck: [32]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlock else { return .notApplicable }
         guard try patient.flag(.xDataPlane) else { return .healthy }
-        let remedy = Remedy(qemu: patient.ioThreadOptions(for: lun))
+        let remedy = patient.ownIOThread(for: lun, besides: "; no x-data-plane")
         // A command line that is not started yet does not say who will read it.
         guard let version = try? patient.version() else {
             return .flag(
@@ -180,7 +180,8 @@ extension Rule {
         }
         if lun.device.hasPrefix("nvme"), patient.knownFlag(.ioeventfd) == true { return .healthy }
         guard try !patient.flag(.isReadOnly) else { return .notApplicable }
-        let remedy = Remedy(qemu: "-device virtio-blk-pci,id=\(lun.id),drive=\(lun.drive)")
+        let remedy = Remedy(
+            qemu: "-device virtio-blk-pci,id=\(lun.id.inCommand(else: "ID")),drive=\(lun.drive)")
         guard patient.load.isBusy else {
             return .flag(
                 patient.load.tempered(.advice),
@@ -268,12 +269,19 @@ extension Rule {
 }
 
 extension Patient {
-    /// The command line with an IOThread for `lun`, or for its adapter.
-    fileprivate func ioThreadOptions(for lun: LUN) -> String {
-        guard lun.isSCSI else {
-            return "-object iothread,id=io0 " + lun.deviceOption("iothread=io0")
+    /// A new IOThread for `lun`, or for its adapter. `more` is what else is to be done in
+    /// libvirt's XML.
+    fileprivate func ownIOThread(for lun: LUN, besides more: String = "") -> Remedy {
+        let names = ioThreadNames
+        let (id, number) = (names.free(1)[0], names.freeNumbers(1)[0])
+        var device = lun.deviceOption("iothread=\(id)")
+        if lun.isSCSI {
+            let adapter = (text(.adapterID, ofLUN: lun.id) ?? "").inCommand(else: "ADAPTER")
+            device = "-device virtio-scsi-pci,id=\(adapter),iothread=\(id)"
         }
-        let id = text(.adapterID, ofLUN: lun.id) ?? "ADAPTER"
-        return "-object iothread,id=io0 -device virtio-scsi-pci,id=\(id),iothread=io0"
+        return Remedy(
+            qemu: "-object iothread,id=\(id) " + device,
+            libvirt: "<iothreads>\(names.ids.count + 1)</iothreads> and <driver "
+                + "iothread='\(number)'/> in the \(lun.isSCSI ? "controller" : "disk")\(more)")
     }
 }
