@@ -196,14 +196,6 @@ extension Patient {
     /// Bytes per second that all images on the patient's file system grow.
     fileprivate mutating func growthOfFileSystem() -> Double {
         guard let source = knownText(.mountSource) else { return knownNumber(.fileGrowth) ?? 0 }
-        var growth = 0.0
-        for lun in sample.luns {
-            let subject = Subject(vm: lun.vm, .lun(lun.id))
-            guard sample.facts[.mountSource, subject]?.value == .text(source),
-                case .number(let own)? = sample.facts[.fileGrowth, subject]?.value
-            else { continue }
-            growth += own
-        }
-        return growth
+        return indexed.growth[source] ?? 0
     }
 }
