@@ -240,14 +240,14 @@ import Testing
     /// The sleep of CPUs on which no VM runs is nobody's loss.
     @Test func onlyCPUsThatServeVMsMustNotSleep() {
         let server = FactHost()
-        let sleep = { (cpu: Int, seconds: Int) in
+        let rest = { (cpu: Int, seconds: Int) in
             server["/sys/devices/system/cpu/cpu\(cpu)/cpuidle/state2/time"] =
                 "\(seconds * 1_000_000)\n"
         }
-        for cpu in 0..<4 { sleep(cpu, 0) }
+        for cpu in 0..<4 { rest(cpu, 0) }
         server.update(servingCPUs: [1], at: 1)
-        for cpu in [0, 2, 3] { sleep(cpu, 9) }
-        sleep(1, 1)
+        for cpu in [0, 2, 3] { rest(cpu, 9) }
+        rest(1, 1)
         server.update(servingCPUs: [1, 2], at: 11)
         #expect(server.value(.deepIdleShare) == 50)
         server.update(servingCPUs: [1], at: 21)

@@ -12,14 +12,13 @@ extension Rule {
             + "/proc/vmstat (pswpin, pswpout), /proc/swaps, /proc/pressure/memory",
         condition: "The RAM promised to VMs, and 5 % each for QEMU, is over 90 % of the host's "
             + "while less than 10 % is available, both without the pool of huge pages and what of "
-            + "it is taken; or 50 pages a second are swapped. Critical if "
-            + "either is so and 100 pages a second are swapped, or swap lies on the disk of a busy "
-            + "LUN and is used, or tasks wait for memory for over 5 % of the time (PSI some "
-            + "avg10).",
+            + "it is taken; or 50 pages a second are swapped. Critical if either is so and 100 "
+            + "pages a second are swapped, or swap lies on the disk of a busy LUN and is used, or "
+            + "tasks wait for memory for over 5 % of the time (PSI some avg10).",
         guards: "With a balloon that took memory back, what the VMs have resident counts instead "
-            + "of what they were promised. Huge pages set aside are never swapped, and MemAvailable "
-            + "leaves them out, used or not. Files in the page cache are available memory. Swap in "
-            + "zram only: advice, as long as no task waits for it.",
+            + "of what they were promised. Huge pages set aside are never swapped, and "
+            + "MemAvailable leaves them out, used or not. Files in the page cache are available "
+            + "memory. Swap in zram only: advice, as long as no task waits for it.",
         effect: "Memory over-committed costs far more than CPUs over-committed: vCPUs and "
             + "IOThreads stand still in the midst of a request until a page is back. [KVM Forum "
             + "2013]",
@@ -167,10 +166,11 @@ extension Patient {
             ? try number(.memoryOfVMs)
             : max(0, try number(.memoryPromised) - (try number(.hugePagesTaken))) * 1.05
         let (share, rest) = (promised / total * 100, available / total * 100)
+        let kind = pool > 0 ? " that are no huge pages" : ""
         let text =
             "VMs " + (isBallooned ? "have " : "may take ") + "\(bytes(promised)) of "
-            + "\(bytes(total))\(pool > 0 ? " that are no huge pages" : "") (\(percent(share)), limit 90 %), \(percent(rest)) are available "
-            + "(limit 10 %)"
+            + "\(bytes(total))\(kind) (\(percent(share)), limit 90 %), \(percent(rest)) are "
+            + "available (limit 10 %)"
         return HostMemory(
             isShort: reaches(share, 90) && staysWithin(rest, 10), text: text)
     }
