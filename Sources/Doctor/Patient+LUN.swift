@@ -64,8 +64,7 @@ extension Patient {
 
     /// The disk of the host that `lun` lies on; `nil` where that is not known.
     func disk(under lun: LUN) -> HostDisk? {
-        guard let name = lun.hostDisk else { return nil }
-        return sample.host.disks.first { $0.name == name }
+        lun.hostDisk.flatMap { indexed.disk($0) }
     }
 
     /// The same, if no other LUN lies on it, so that what it does is the LUN's doing.

@@ -8,6 +8,8 @@ struct Patient {
     private var ward: Ward
     /// The sample; to a rule of trends one with means over the last ten seconds.
     var sample: Snapshot { ward.sample }
+    /// Where things are in the sample.
+    var indexed: SampleIndex { ward.index }
     let subject: Subject
     /// What it did in the last ten seconds.
     let load: Load
@@ -154,16 +156,16 @@ struct Patient {
 
     /// The VM that the patient is or belongs to.
     var machine: VirtualMachine? {
-        subject.vm.map { name in sample.vms.first { $0.name == name } } ?? sample.vms.first
+        subject.vm.map { indexed.machines[$0] } ?? sample.vms.first
     }
 
     /// LUNs of the same VM, all of them for the host and its disks.
-    var luns: [LUN] { sample.luns.filter { belongs($0.vm) } }
+    var luns: [LUN] { subject.vm == nil ? sample.luns : indexed.luns[subject.vm] ?? [] }
 
     /// Threads of the same VM, all of them for the host and its disks.
-    var threads: [ThreadActivity] { sample.threads.filter { belongs($0.vm) } }
-
-    private func belongs(_ vm: String?) -> Bool { subject.vm == nil || vm == subject.vm }
+    var threads: [ThreadActivity] {
+        subject.vm == nil ? sample.threads : indexed.threads[subject.vm] ?? []
+    }
 
     /// Major and minor of QEMU's version. Throws where it is not known.
     func version() throws(NotChecked) -> Release {

@@ -204,8 +204,8 @@ extension Patient {
                 promised: knownNumber(.fileSystemPromised) ?? 0,
                 growth: knownNumber(.fileGrowth) ?? 0)
         }
-        let all = FileSystemDemand.all(in: sample)
-        return all[FileSystemDemand.Place(source: source, size: size)] ?? FileSystemDemand()
+        return indexed.fileSystems[FileSystemDemand.Place(source: source, size: size)]
+            ?? FileSystemDemand()
     }
 }
 

@@ -45,8 +45,7 @@ extension Rule {
         }
         patient.cite("query-blockstats")
         let cpu = patient.threads.first { $0.role == .main }?.cpuPercent
-        let here = patient.luns.filter { $0.isOnMainLoop == true }.compactMap(\.rates.iops)
-            .reduce(0, +)
+        let here = patient.indexed.mainLoopIOPS[lun.vm] ?? 0
         let evidence =
             "no iothread=; the VM does \(figures(iops)) IOPS, its main loop carries "
             + "\(figures(here)) and uses \(cpu.map(percent) ?? "an unknown share") of a core"
@@ -229,8 +228,8 @@ extension Rule {
         _ = try patient.need(lun.rates.iops, "iops")
         let adapter = try patient.text(.adapterID)
         patient.cite("query-blockstats")
-        let sharers = patient.luns.filter { patient.text(.adapterID, ofLUN: $0.id) == adapter }
-        let iops = sharers.compactMap(\.rates.iops).reduce(0, +)
+        let name = SampleIndex.Name(vm: lun.vm, name: adapter)
+        let (count, iops) = patient.indexed.adapters[name] ?? (0, 0)
         guard patient.reaches(iops, 80_000) else { return .healthy }
         let isOnMainLoop = try patient.need(lun.isOnMainLoop, "io_thread")
         if (lun.eventLoops?.count ?? 0) > 1 { return .healthy }
@@ -238,7 +237,7 @@ extension Rule {
         guard isOnMainLoop || version < Release(10, 0) else { return .healthy }
         return .flag(
             .info,
-            "\(sharers.count) LUNs of \(adapter) do \(figures(iops)) IOPS (limit 80,000) through "
+            "\(count) LUNs of \(adapter) do \(figures(iops)) IOPS (limit 80,000) through "
                 + (isOnMainLoop ? "the main loop" : "IOThread \(lun.ioThread ?? "?")")
                 + ", QEMU \(version.major).\(version.minor)")
     }

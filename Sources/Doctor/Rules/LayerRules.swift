@@ -378,7 +378,7 @@ extension Patient {
             return "its file is sparse"
         }
         if lun.isRaw == false { return "its image grows" }
-        let disk = sample.host.disks.first { $0.name == lun.hostDisk }
+        let disk = disk(under: lun)
         return disk?.isRotational == false ? "\(disk?.name ?? "") is flash" : nil
     }
 }
