@@ -114,7 +114,7 @@ let package = Package(
         .target(
             name: "Attach",
             dependencies: [
-                "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes",
+                "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
@@ -184,7 +184,7 @@ let package = Package(
                 "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry", "GuestHarness",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: swift),
+            exclude: ["Configurations"], swiftSettings: swift),
         .testTarget(
             name: "DoctorTests", dependencies: ["Doctor", "Telemetry"], swiftSettings: swift),
         .testTarget(name: "LibrariesTests", dependencies: ["Libraries"], swiftSettings: swift),

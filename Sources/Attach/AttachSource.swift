@@ -69,7 +69,7 @@ public struct AttachSource {
             snapshot.host.disks[index].luns =
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
-        snapshot.facts = gatherFacts(about: snapshot.luns)
+        snapshot.facts = gatherFacts(about: snapshot)
         let skew = Clock.monotonic() - begin
         let lost = snapshot.ownCost.lostEvents
         snapshot.ownCost = cost.sample(clock: Clock.monotonic)
@@ -182,9 +182,11 @@ public struct AttachSource {
 
     /// What is known besides the numbers of this sample: a sheet that is shared with the sample
     /// before where nobody has news.
-    private mutating func gatherFacts(about luns: [LUN]) -> FactSheet {
-        let disks = Set(luns.compactMap(\.hostDisk)).sorted()
-        facts.write("host", hostFacts.update(disks: disks, now: Clock.monotonic()))
+    private mutating func gatherFacts(about snapshot: Snapshot) -> FactSheet {
+        let disks = Set(snapshot.luns.compactMap(\.hostDisk)).sorted()
+        let news = hostFacts.update(
+            disks: disks, servingCPUs: snapshot.threads.servingCPUs, now: Clock.monotonic())
+        facts.write("host", news)
         for index in watches.indices {
             let name = watches.count > 1 ? name(ofWatch: index) : nil
             for (title, news) in watches[index].news(at: Clock.monotonic()) {

@@ -159,9 +159,11 @@ extension Disk {
     private func throttleWords(_ chain: [QMPBlockNode], _ limits: [String: QMPValue]) -> String? {
         guard let group = BlockGraph.throttleGroup(of: chain) else { return nil }
         let words = limits[group].map { value in
-            Self.limitNames.compactMap { name in
-                value[name]?.uint64.flatMap { $0 > 0 ? "\(name)=\($0)" : nil }
-            }
+            Self.limitNames.flatMap { name in
+                limitWords(
+                    name, value[name]?.uint64, burst: value[name + "-max"]?.uint64,
+                    length: value[name + "-max-length"]?.uint64)
+            } + requestSizeWords(value["iops-size"]?.uint64)
         }
         return ((words ?? []) + ["group=" + clean(group)]).joined(separator: " ")
     }
@@ -169,6 +171,24 @@ extension Disk {
     private static let limitNames = [
         "iops-total", "iops-read", "iops-write", "bps-total", "bps-read", "bps-write",
     ]
+}
+
+/// One limit in QEMU's words: `iops-total=1000 iops-total-max=2000 iops-total-max-length=10`; none
+/// where it is 0, and no lengths of one second, which is what they are by default.
+private func limitWords(
+    _ name: String, _ mean: UInt64?, burst: UInt64?, length: UInt64?
+) -> [String] {
+    guard let mean, mean > 0 else { return [] }
+    var words = ["\(name)=\(mean)"]
+    guard let burst, burst > 0 else { return words }
+    words.append("\(name)-max=\(burst)")
+    if let length, length > 1 { words.append("\(name)-max-length=\(length)") }
+    return words
+}
+
+/// The size from which on requests count as several, in QEMU's words; none where they never do.
+private func requestSizeWords(_ size: UInt64?) -> [String] {
+    size.flatMap { $0 > 0 ? ["iops-size=\($0)"] : nil } ?? []
 }
 
 extension QMPBlockNode {
@@ -195,11 +215,7 @@ func cacheWord(isWriteback: Bool, isDirect: Bool) -> String {
 
 extension QMPBlockNode {
     /// Whether it is a file or device itself, and not a format or filter over one.
-    var isProtocol: Bool {
-        guard let driver else { return false }
-        return !["raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "luks", "parallels"]
-            .contains(driver) && !BlockGraph.filters.contains(driver)
-    }
+    var isProtocol: Bool { driver.map(BlockGraph.isProtocol) ?? false }
 }
 
 extension QMPThrottling {
@@ -209,10 +225,11 @@ extension QMPThrottling {
             ("iops-total", iops), ("iops-read", readIOPS), ("iops-write", writeIOPS),
             ("bps-total", bytes), ("bps-read", readBytes), ("bps-write", writeBytes),
         ]
-        let words = limits.compactMap { name, limit in
-            limit.flatMap { $0 > 0 ? "\(name)=\($0)" : nil }
+        let words = limits.flatMap { name, limit in
+            limitWords(name, limit?.mean, burst: limit?.burst, length: limit?.burstLength)
         }
         guard !words.isEmpty else { return nil }
-        return (words + (group.map { ["group=" + clean($0)] } ?? [])).joined(separator: " ")
+        let group = group.map { ["group=" + clean($0)] } ?? []
+        return (words + requestSizeWords(requestSize) + group).joined(separator: " ")
     }
 }

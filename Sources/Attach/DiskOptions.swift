@@ -14,7 +14,7 @@ struct DiskOptions: Sendable, Equatable {
 
     /// What is said of `key` anywhere in the medium, also inside nested nodes (`file.aio`): the
     /// root's words first.
-    private func said(_ key: String) -> [String] {
+    func said(_ key: String) -> [String] {
         media.flatMap { $0.values(of: key) }
     }
 
@@ -34,6 +34,26 @@ struct DiskOptions: Sendable, Equatable {
         let isDirect = said("cache.direct").last?.isOn ?? false
         let isWriteback = (said("cache.writeback").last ?? device?["write-cache"])?.isOn ?? true
         return cacheWord(isWriteback: isWriteback, isDirect: isDirect)
+    }
+
+    // What comes of it, said or not.
+
+    /// Whether the file is opened past the page cache. Of nodes the lowest has it open.
+    var opensDirectly: Bool {
+        if let word = drive?["cache"] { return ["none", "off", "directsync"].contains(word) }
+        return said("cache.direct").last?.isOn ?? false
+    }
+
+    /// Whether a write is done before it is safe: the device's word goes before the medium's.
+    var isWriteback: Bool {
+        if let word = device?["write-cache"], word != "auto" { return word.isOn }
+        if let word = drive?["cache"] { return word != "writethrough" && word != "directsync" }
+        return said("cache.writeback").last?.isOn ?? true
+    }
+
+    /// Whether the guest's flushes come to nothing.
+    var ignoresFlushes: Bool {
+        drive?["cache"] == "unsafe" || said("cache.no-flush").contains(where: \.isOn)
     }
 
     /// Whether the command line says which I/O model the file or device has.
@@ -87,6 +107,7 @@ extension OptionText {
     /// What is said of `key` here, and then of nodes nested below it.
     fileprivate func values(of key: String) -> [String] {
         let said = values.compactMap { option -> (depth: Int, value: String)? in
+            guard option.key.hasSuffix(key) else { return nil }
             var rest = option.key[...]
             var depth = 0
             while rest.hasPrefix("file.") {
@@ -101,7 +122,7 @@ extension OptionText {
 
 extension String {
     /// QEMU's words for yes.
-    fileprivate var isOn: Bool { ["on", "yes", "true", "y"].contains(self) }
+    var isOn: Bool { ["on", "yes", "true", "y"].contains(self) }
 }
 
 /// Bytes as QEMU writes them: `64M`, `1.5G`, `4096`; `nil` for what is no such number.

@@ -60,21 +60,9 @@ extension VMModel {
                 Fact(subject, $0, missing: reason, from: Self.source)
             } + [l2CacheFact(of: disk, nil, image, reason)].compactMap { $0 }
         }
-        func fact(_ name: FactName, _ value: FactValue, _ detail: String = "") -> Fact {
-            Fact(subject, name, value, from: Self.source + detail)
-        }
-        let discard = options.discard
-        let cache =
-            options.cache.map { fact(.cacheGiven, .text(clean($0))) }
-            ?? Fact(subject, .cacheGiven, missing: "no cache mode is given", from: Self.source)
-        return [
-            fact(.cacheIsGiven, .flag(options.cacheIsGiven)), cache,
-            fact(.aioIsGiven, .flag(options.aioIsGiven)),
-            fact(.xDataPlane, .flag(options.hasXDataPlane)),
-            fact(
-                .discardOption, .text(discard.word),
-                discard.isGiven ? " discard=" : ": no discard=, the default"),
-        ] + [l2CacheFact(of: disk, options, image, "")].compactMap { $0 }
+        return options.facts(subject) {
+            Self.source + ($0.map { " \($0)=" } ?? "")
+        } + [l2CacheFact(of: disk, options, image, "")].compactMap { $0 }
     }
 
     /// `nil` for what is no qcow2 image.
@@ -107,5 +95,25 @@ extension VMModel {
         let drive = disk.block.device.flatMap { $0.isEmpty ? nil : $0 }
         return commandLine?.options(
             id: disk.qdevID, drive: drive, nodes: chain.compactMap(\.nodeName))
+    }
+}
+
+extension DiskOptions {
+    /// What is asked for, said or not; `source` says where the option that it is given stands,
+    /// without one where options of the disk do.
+    func facts(_ subject: Subject, source: (String?) -> String) -> [Fact] {
+        let discard = discard
+        let asked =
+            cache.map { Fact(subject, .cacheGiven, .text(clean($0)), from: source(nil)) }
+            ?? Fact(subject, .cacheGiven, missing: "no cache mode is given", from: source(nil))
+        return [
+            Fact(subject, .cacheIsGiven, .flag(cacheIsGiven), from: source(nil)), asked,
+            Fact(subject, .aioIsGiven, .flag(aioIsGiven), from: source(nil)),
+            Fact(subject, .xDataPlane, .flag(hasXDataPlane), from: source(nil)),
+            Fact(
+                subject, .discardOption, .text(discard.word),
+                from: discard.isGiven
+                    ? source("discard") : source(nil) + ": no discard=, the default"),
+        ]
     }
 }

@@ -82,7 +82,8 @@ public struct DemoSource {
         snapshot.total = BlockRates(summing: snapshot.luns)
         snapshot.threads = sampleThreads()
         snapshot.host = Telemetry.Host(cpuPercent: cpu.sample())
-        facts.write("host", hostFacts.update(disks: [], now: begin))
+        let cpus = snapshot.threads.servingCPUs
+        facts.write("host", hostFacts.update(disks: [], servingCPUs: cpus, now: begin))
         snapshot.facts = facts.sheet()
         let skew = Clock.monotonic() - begin
         snapshot.ownCost = cost.sample(clock: Clock.monotonic)

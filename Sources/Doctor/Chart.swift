@@ -36,9 +36,14 @@ struct RuleBook: Sendable {
     subscript(id: String) -> Rule? { byID[id] }
 }
 
-/// A sample that many patients are looked at in: shared, as it is large.
-final class Ward: Sendable {
+/// A sample that many patients are looked at in: shared, as it is large, and so is the index of
+/// what is where in it.
+final class Ward {
     let sample: Snapshot
+    let index: SampleIndex
 
-    init(_ sample: Snapshot) { self.sample = sample }
+    init(_ sample: Snapshot) {
+        self.sample = sample
+        index = SampleIndex(sample)
+    }
 }

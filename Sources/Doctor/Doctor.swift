@@ -12,6 +12,8 @@ public struct Doctor: Sendable {
     /// Rules of load are judged once a second, however often there are samples.
     private static let loadPause: Nanoseconds = 950_000_000
     private static let window: Nanoseconds = 10_000_000_000
+    /// At most so many that cleared are told of.
+    private static let clearedLimit = 256
 
     private let book: RuleBook
     private let silences: Silences
@@ -59,8 +61,9 @@ public struct Doctor: Sendable {
             closeWindow(means)
             mean = Ward(means)
         }
-        // The first reading has no rates to judge.
-        if sample.interval == nil { due.remove(.load) }
+        // The first reading has no rates to judge. A configuration never has any, and settings that
+        // matter under load are settings all the same.
+        if sample.interval == nil, !sample.isConfiguration { due.remove(.load) }
         let ward = Ward(sample)
         for entry in roster.entries { examine(entry, ward, mean, due) }
         let now = sample.monotonic
@@ -130,7 +133,9 @@ public struct Doctor: Sendable {
             (flag, sources) = (judged.verdict.flag, judged.sources)
             entry.outcome = judged.verdict.outcome
         } catch {
+            // What stood still stands: that nobody can look does not mend it.
             entry.outcome = .unchecked(error.reason)
+            return
         }
         // Most settings never have anything said of them: no standing is kept for those.
         let isMeasured = rule.timing == .load || rule.timing == .trend
@@ -143,7 +148,7 @@ public struct Doctor: Sendable {
             Finding(rule, flag, severity, patient.subject, sources, sample.facts)
         }
         entry.standing = standing
-        if let gone { cleared.append(gone) }
+        if let gone { tellOfTheEnd(of: gone) }
     }
 
     /// What `rule` says, and where it looked. Where something of `standing` severity stands, it
@@ -170,24 +175,36 @@ public struct Doctor: Sendable {
 
     private mutating func remember(_ sample: Snapshot) {
         let now = sample.monotonic
-        // A recording that jumped back, or a source that began anew.
-        if let last = recent.last, last.monotonic > now { recent = [] }
+        // A recording that jumped back, or a source that began anew: nothing from before counts.
+        if let last = recent.last, last.monotonic > now { startAnew() }
         recent.append(sample)
         recent.removeAll { now > $0.monotonic &+ Self.window }
         load.add(sample, window: Self.window)
     }
 
+    private mutating func startAnew() {
+        charts = [:]
+        cleared = []
+        recent = []
+        load = RecentLoad()
+        past = [:]
+        (settingsAt, loadsAt, windowAt) = (nil, nil, nil)
+    }
+
     /// What LUNs and disks did in the ten seconds that end with `mean`.
     private mutating func closeWindow(_ mean: Snapshot) {
+        // Without rates there is no window: what is not known is no idleness.
         for lun in mean.luns {
+            guard let iops = lun.rates.iops else { continue }
             let window = Past.Window(
-                end: mean.monotonic, iops: lun.rates.iops ?? 0, latency: lun.rates.meanLatency,
+                end: mean.monotonic, iops: iops, latency: lun.rates.meanLatency,
                 writeBytes: lun.rates.writeBytes ?? 0, readBytes: lun.rates.readBytes ?? 0)
             past[Subject(vm: lun.vm, .lun(lun.id)), default: Past()].append(window)
         }
         for disk in mean.host.disks where !disk.luns.isEmpty {
+            guard let iops = disk.iops else { continue }
             let window = Past.Window(
-                end: mean.monotonic, iops: disk.iops ?? 0, latency: disk.readAwait,
+                end: mean.monotonic, iops: iops, latency: disk.readAwait,
                 writeBytes: disk.writeBytes ?? 0, readBytes: disk.readBytes ?? 0)
             past[Subject(.disk(disk.name)), default: Past()].append(window)
         }
@@ -200,10 +217,17 @@ public struct Doctor: Sendable {
             for entry in chart.entries {
                 guard var finding = entry.standing?.finding else { continue }
                 finding.cleared = now
-                cleared.append(finding)
+                tellOfTheEnd(of: finding)
             }
         }
         past = past.filter { roster.contains($0.key) }
+    }
+
+    /// What came and went more than once is told once.
+    private mutating func tellOfTheEnd(of finding: Finding) {
+        cleared.removeAll { $0.rule == finding.rule && $0.scope == finding.scope }
+        cleared.append(finding)
+        if cleared.count > Self.clearedLimit { cleared.removeFirst() }
     }
 
     // MARK: What is said
@@ -213,7 +237,11 @@ public struct Doctor: Sendable {
         var findings: [Finding] = []
         for chart in charts.values {
             for entry in chart.entries {
-                if let finding = entry.standing?.finding { findings.append(finding) }
+                guard var finding = entry.standing?.finding else { continue }
+                if case .unchecked(let reason) = entry.outcome {
+                    finding.evidence += "; cannot be looked at any more: " + reason
+                }
+                findings.append(finding)
             }
         }
         let causes = Causes(findings)
@@ -226,12 +254,16 @@ public struct Doctor: Sendable {
 
     /// What could not be judged: evidence is missing, or samples are.
     private var unchecked: [(rule: String, scope: String, reason: String)] {
-        charts.flatMap { subject, chart in
+        let isConfiguration = recent.last?.isConfiguration ?? false
+        return charts.flatMap { subject, chart in
             zip(book.rules(about: subject.scope.kind), chart.entries).compactMap { rule, entry in
                 switch entry.outcome {
                 case .unchecked(let reason): (rule.id, subject.word, reason)
                 case .healthy where entry.isWaiting, .flagged where entry.isWaiting:
-                    (rule.id, subject.word, rule.timing.waiting)
+                    (
+                        rule.id, subject.word,
+                        isConfiguration ? "needs a VM that runs" : rule.timing.waiting
+                    )
                 case .notJudged, .notApplicable, .healthy, .flagged: nil
                 }
             }
@@ -245,6 +277,11 @@ extension Chart.Entry {
         guard let standing else { return false }
         return standing.finding == nil && standing.missingVerdicts > 0
     }
+}
+
+extension Snapshot {
+    /// Whether no VM is behind it.
+    fileprivate var isConfiguration: Bool { source.kind == .configuration }
 }
 
 extension Rule.Timing {

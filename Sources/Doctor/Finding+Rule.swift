@@ -40,7 +40,10 @@ struct Causes {
     private var scopes: [String: Set<String>] = [:]
 
     init(_ findings: [Finding]) {
-        for finding in findings { scopes[finding.rule, default: []].insert(finding.scope) }
+        // Mere context explains nothing away.
+        for finding in findings where finding.severity > .info {
+            scopes[finding.rule, default: []].insert(finding.scope)
+        }
     }
 
     /// The first of `rules` that found something about `scope` itself, the VM it belongs to, or the

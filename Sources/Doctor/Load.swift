@@ -11,6 +11,8 @@ struct Load: Sendable, Equatable {
     var depth: Double?
     /// Requests per second of all LUNs of its VM.
     var machineIOPS: Double?
+    /// The VM does not run yet: it is set up for a load, whatever that will be.
+    var isPlanned = false
 
     /// At least 500 IOPS, 50 MiB/s, or a request in flight all the time.
     var isBusy: Bool {
@@ -27,9 +29,9 @@ struct Load: Sendable, Equatable {
     /// Whether its VM does 50,000 IOPS.
     var isMachineHot: Bool { (machineIOPS ?? 0) >= 50_000 }
 
-    /// One step milder than `severity` where there is no load.
+    /// One step milder than `severity` for a LUN that runs and has no load.
     func tempered(_ severity: Finding.Severity) -> Finding.Severity {
-        guard !isBusy else { return severity }
+        guard !isBusy, !isPlanned else { return severity }
         return switch severity {
         case .critical: .warning
         case .warning: .advice

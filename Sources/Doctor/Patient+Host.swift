@@ -40,9 +40,10 @@ extension Patient {
     }
 
     /// Whether `lun` does enough in the sample for its settings to matter.
-    func isBusy(_ lun: LUN) -> Bool {
-        Load(iops: lun.rates.iops, bytes: lun.rates.bytes, depth: lun.rates.queueDepth?.mean)
-            .isBusy
+    func isBusy(_ lun: LUN) -> Bool { isBusy(lun.rates) }
+
+    private func isBusy(_ rates: BlockRates) -> Bool {
+        Load(iops: rates.iops, bytes: rates.bytes, depth: rates.queueDepth?.mean).isBusy
     }
 
     // MARK: Disks
@@ -68,31 +69,40 @@ extension Patient {
     /// The LUNs whose data lie on `disk`, by itself or as one of several that theirs is made of,
     /// and the share of each that falls to it if they are used alike.
     func luns(on disk: String) -> [(lun: LUN, share: Double)] {
-        var shares: [String: Double] = [:]
-        for above in sample.host.disks where !above.luns.isEmpty {
-            guard let share = share(of: disk, in: above.name) else { continue }
-            for lun in above.luns { shares[lun, default: 0] += share }
-        }
-        return sample.luns.compactMap { lun in shares[lun.qualifiedID].map { (lun, $0) } }
-    }
-
-    private func share(of disk: String, in above: String) -> Double? {
-        if disk == above { return 1 }
-        guard case .texts(let leaves)? = sample.facts[.leaves, Subject(.disk(above))]?.value,
-            leaves.contains(disk)
-        else { return nil }
-        return 1 / Double(leaves.count)
+        (indexed.residents[disk] ?? []).map { (sample.luns[$0.lun], $0.share) }
     }
 
     /// The busy LUNs on `disk`.
     func busyLUNs(on disk: String) -> [LUN] {
-        luns(on: disk).map(\.lun).filter { isBusy($0) }
+        (indexed.residents[disk] ?? []).lazy.map(\.lun)
+            .filter { isBusy(sample.luns[$0].rates) }.map { sample.luns[$0] }
     }
 }
 
 extension HostDisk {
     /// Its directory in /sys, where a slash in a name is an exclamation mark.
     var directory: String { "/sys/block/" + name.replacing("/", with: "!") }
+
+    /// The same as a word of a shell's command line, to which `/queue/…` may be added.
+    var shellDirectory: String { shellWord(directory) }
+
+    /// Its name where nothing but a plain word will do, as in udev's rules.
+    var plainName: String { name.inCommand(else: "DISK") }
+
+    /// What lets more requests into its queue of the block layer.
+    var deeperQueue: String {
+        switch scheduler {
+        // Without a scheduler the queue is the driver's, and the kernel takes no larger number.
+        case "none" where name.hasPrefix("nvme"):
+            "none: without a scheduler the queue is as deep as the driver made it: options nvme "
+                + "io_queue_depth=4095 in /etc/modprobe.d, and a reboot"
+        case "none":
+            "none: without a scheduler the queue is as deep as the driver made it "
+                + "(\(shellDirectory)/queue/nr_requests); its module's options say how deep "
+                + "(modinfo), as can_queue of /sys/class/scsi_host for SCSI"
+        default: "echo 1024 > \(shellDirectory)/queue/nr_requests"
+        }
+    }
 }
 
 extension LUN {

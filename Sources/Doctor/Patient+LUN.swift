@@ -64,8 +64,7 @@ extension Patient {
 
     /// The disk of the host that `lun` lies on; `nil` where that is not known.
     func disk(under lun: LUN) -> HostDisk? {
-        guard let name = lun.hostDisk else { return nil }
-        return sample.host.disks.first { $0.name == name }
+        lun.hostDisk.flatMap { indexed.disk($0) }
     }
 
     /// The same, if no other LUN lies on it, so that what it does is the LUN's doing.
@@ -104,9 +103,13 @@ extension Patient {
     /// The VM's name for virsh.
     var domain: String {
         let fact = sample.facts[.domain, Subject(vm: subject.vm, .vm)]
-        guard case .text(let name)? = fact?.value else { return "DOMAIN" }
+        guard case .text(let name)? = fact?.value, !name.hasPrefix("-") else { return "DOMAIN" }
         return shellWord(name)
     }
+
+    /// What is to be done to the running VM: by `virsh` where libvirt started it, as it must know
+    /// what becomes of its disks, else by `qmp`.
+    func live(virsh: String, qmp: String) -> String { isLibvirtVM ? virsh : qmp }
 }
 
 extension LUN {
@@ -120,6 +123,21 @@ extension LUN {
 
     /// The name of its node for `drive=`, where QEMU did not make one up.
     var drive: String { (node ?? "").inCommand(else: "DRIVE") }
+
+    /// How QMP tells it from others in commands about its device: `qdev` of `query-block`.
+    var qdev: String { isVirtioBlock ? "/machine/peripheral/\(id)/virtio-backend" : id }
+
+    /// Its file as an argument of a command; `IMAGE` where it is not known.
+    var imageWord: String { imageArgument(shellWord) }
+
+    /// Its file as the value of an option of QEMU's, in which a comma is written twice.
+    var imageOption: String { imageArgument { shellWord($0.replacing(",", with: ",,")) } }
+
+    /// A name that begins like an option is no option in its directory.
+    private func imageArgument(_ quoted: (String) -> String) -> String {
+        guard let file, !file.isEmpty else { return "IMAGE" }
+        return quoted(file.hasPrefix("-") ? "./" + file : file)
+    }
 
     /// Its device on the command line, with `option`.
     func deviceOption(_ option: String) -> String {
@@ -141,8 +159,16 @@ func shellWord(_ text: String) -> String {
 
 /// A QMP command as it is sent; `arguments` are pairs of a name and a JSON value.
 func qmp(_ command: String, _ arguments: KeyValuePairs<String, String>) -> String {
-    let inside = arguments.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", ")
-    return "{\"execute\": \"\(command)\", \"arguments\": {\(inside)}}"
+    qmp(command, arguments.map { ($0.key, $0.value) })
+}
+
+func qmp(_ command: String, _ arguments: [(String, String)]) -> String {
+    "{\"execute\": \"\(command)\", \"arguments\": \(jsonObject(arguments))}"
+}
+
+/// Pairs of a name and a JSON value as one JSON object.
+func jsonObject(_ members: [(String, String)]) -> String {
+    "{" + members.map { "\"\($0)\": \($1)" }.joined(separator: ", ") + "}"
 }
 
 /// `text` as JSON.

@@ -4,11 +4,14 @@ import Telemetry
 extension Patient {
     /// Threads that serve `lun`: its IOThreads, the main loop, or a device thread of the engine.
     func servers(of lun: LUN) -> [ThreadActivity] {
-        threads.filter { $0.luns.contains(lun.id) }
+        (indexed.servers[SampleIndex.Name(vm: lun.vm, name: lun.id)] ?? [])
+            .map { sample.threads[$0] }
     }
 
     /// LUNs that `thread` serves.
-    func luns(of thread: ThreadActivity) -> [LUN] { luns.filter { thread.luns.contains($0.id) } }
+    func luns(of thread: ThreadActivity) -> [LUN] {
+        indexed.places(of: thread.luns, in: thread.vm).map { sample.luns[$0] }
+    }
 
     /// What `lun` did during the sample, to ask whether it is busy or hot.
     func load(of lun: LUN) -> Load {
@@ -21,7 +24,7 @@ extension Patient {
     /// measured: storage over a network, a file system of its own kind.
     mutating func measuredDisk(under lun: LUN) throws(NotChecked) -> HostDisk {
         let name = try need(lun.hostDisk, "host_disk")
-        guard let disk = sample.host.disks.first(where: { $0.name == name }) else {
+        guard let disk = indexed.disk(name) else {
             throw NotChecked(reason: "the host's disk \(name) is not measured")
         }
         cite("/sys/block/\(name)/stat")
@@ -30,11 +33,11 @@ extension Patient {
 
     /// What all LUNs on `disk` ask of it together. Throws where one of them is not measured.
     func demand(on disk: HostDisk) throws(NotChecked) -> BlockRates {
-        let luns = sample.luns.filter { disk.luns.contains($0.qualifiedID) }
-        for lun in luns where lun.rates.iops == nil || lun.rates.bytes == nil {
-            throw NotChecked(reason: "\(lun.id), which lies on \(disk.name) too, is not measured")
+        let demand = indexed.demand(on: disk)
+        if let lun = demand.unmeasured {
+            throw NotChecked(reason: "\(lun), which lies on \(disk.name) too, is not measured")
         }
-        return BlockRates(summing: luns)
+        return demand.rates
     }
 
     /// The same, where nobody but these LUNs uses the disk. Throws where it moves a quarter more

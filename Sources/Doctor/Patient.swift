@@ -8,6 +8,8 @@ struct Patient {
     private var ward: Ward
     /// The sample; to a rule of trends one with means over the last ten seconds.
     var sample: Snapshot { ward.sample }
+    /// Where things are in the sample.
+    var indexed: SampleIndex { ward.index }
     let subject: Subject
     /// What it did in the last ten seconds.
     let load: Load
@@ -59,9 +61,7 @@ struct Patient {
     /// The fact of this name, about the patient or about `scope`; throws where it has no value.
     mutating func fact(_ name: FactName, of scope: Scope? = nil) throws(NotChecked) -> FactValue {
         let fact = scope.map { sample.facts[name, subject(of: $0)] } ?? own[name]
-        guard let fact else {
-            throw NotChecked(reason: Self.absence(of: name, scope ?? subject.scope))
-        }
+        guard let fact else { throw NotChecked(reason: absence(of: name, scope ?? subject.scope)) }
         guard let value = fact.value else {
             throw NotChecked(reason: "\(fact.source): \(fact.reason ?? "no value")")
         }
@@ -115,8 +115,9 @@ struct Patient {
         NotChecked(reason: "\(name.rawValue) is of another kind")
     }
 
-    private static func absence(of name: FactName, _ scope: Scope) -> String {
-        switch scope.kind {
+    private func absence(of name: FactName, _ scope: Scope) -> String {
+        if sample.source.kind == .configuration { return Self.planned }
+        return switch scope.kind {
         case .guest, .guestDisk:
             "only the guest knows: give its agent's socket (--qga), or run vblktop doctor --guest "
                 + "inside"
@@ -124,12 +125,16 @@ struct Patient {
         }
     }
 
+    private static let planned =
+        "a configuration is judged: no VM, no host and no file is looked at"
+
     // MARK: Numbers of the sample
 
     /// A number of the sample that the rule cannot do without; `metric` is its JSON key, under
     /// which the sample says why it is missing.
     func need<Value>(_ value: Value?, _ metric: String) throws(NotChecked) -> Value {
         guard let value else {
+            if sample.source.kind == .configuration { throw NotChecked(reason: Self.planned) }
             let why = sample.unavailable.first { $0.metric.hasPrefix(metric) }?.reason
             throw NotChecked(reason: "\(metric): \(why ?? "not measured")")
         }
@@ -151,16 +156,16 @@ struct Patient {
 
     /// The VM that the patient is or belongs to.
     var machine: VirtualMachine? {
-        subject.vm.map { name in sample.vms.first { $0.name == name } } ?? sample.vms.first
+        subject.vm.map { indexed.machines[$0] } ?? sample.vms.first
     }
 
     /// LUNs of the same VM, all of them for the host and its disks.
-    var luns: [LUN] { sample.luns.filter { belongs($0.vm) } }
+    var luns: [LUN] { subject.vm == nil ? sample.luns : indexed.luns[subject.vm] ?? [] }
 
     /// Threads of the same VM, all of them for the host and its disks.
-    var threads: [ThreadActivity] { sample.threads.filter { belongs($0.vm) } }
-
-    private func belongs(_ vm: String?) -> Bool { subject.vm == nil || vm == subject.vm }
+    var threads: [ThreadActivity] {
+        subject.vm == nil ? sample.threads : indexed.threads[subject.vm] ?? []
+    }
 
     /// Major and minor of QEMU's version. Throws where it is not known.
     func version() throws(NotChecked) -> Release {

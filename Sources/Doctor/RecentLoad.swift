@@ -11,6 +11,7 @@ struct RecentLoad: Sendable {
     private var luns: [Subject] = []
     /// The oldest first: when, over how many seconds, and a reading for each of `luns`.
     private var readings: [(end: Nanoseconds, seconds: Double, luns: [Reading])] = []
+    private var isPlanned = false
     private(set) var loads: [Load] = []
     private var machines: [String?: Double] = [:]
     /// Requests per second of all LUNs of all VMs; `nil` before there are rates.
@@ -23,6 +24,7 @@ struct RecentLoad: Sendable {
             luns = subjects
             readings = []
         }
+        isPlanned = sample.source.kind == .configuration
         let now = sample.monotonic
         readings.removeAll { now > $0.end &+ window || $0.end > now }
         if let seconds = sample.interval, seconds > 0 {
@@ -46,6 +48,7 @@ struct RecentLoad: Sendable {
         if case .lun = subject.scope, let place, loads.indices.contains(place) {
             load = loads[place]
         }
+        load.isPlanned = isPlanned
         load.machineIOPS = subject.vm == nil ? total : machines[subject.vm] ?? nil
         return load
     }

@@ -101,15 +101,13 @@ extension Patient {
     func nearestLimit(
         of lun: LUN, _ limits: ThrottleLimits
     ) -> (limit: ThrottleLimits.Limit, use: Double)? {
-        let sharers = luns.filter { other in
-            other.id == lun.id
-                || limits.group != nil
-                    && limits.group == other.throttle.map(ThrottleLimits.init)?.group
+        var use = SampleIndex.Use()
+        if let group = limits.group {
+            use = indexed.use(of: group, by: lun.vm, limits)
+        } else {
+            use.add(lun.rates, limits)
         }
-        return limits.limits.compactMap { limit in
-            let uses = sharers.compactMap { limits.use(of: limit.kind, by: $0.rates) }
-            return uses.isEmpty ? nil : (limit, uses.reduce(0, +))
-        }
-        .max { $0.use / $0.limit.mean < $1.use / $1.limit.mean }
+        return limits.limits.compactMap { limit in use.amounts[limit.kind].map { (limit, $0) } }
+            .max { $0.use / $0.limit.mean < $1.use / $1.limit.mean }
     }
 }

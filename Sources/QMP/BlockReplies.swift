@@ -124,21 +124,35 @@ public struct QMPImage: Sendable, Equatable {
     }
 }
 
-/// Limits set on the drive itself (`query-block`'s `iops`, `bps`, …); 0: none. A throttle filter
-/// node does not show here.
+/// Limits set on the drive itself (`query-block`'s `iops`, `bps`, …); a throttle filter node does
+/// not show here.
 public struct QMPThrottling: Sendable, Equatable {
-    /// Requests per second.
-    public var iops: UInt64?
-    public var readIOPS: UInt64?
-    public var writeIOPS: UInt64?
+    /// One of the six limits.
+    public struct Limit: Sendable, Equatable {
+        /// Requests or bytes per second in the long run; 0: no limit.
+        public var mean: UInt64
+        /// The same in bursts; `nil` without bursts.
+        public var burst: UInt64?
+        /// Seconds that a burst may last; `nil` where QEMU does not tell, which then means 1.
+        public var burstLength: UInt64?
+
+        init?(_ value: JSONValue, _ name: String) {
+            guard let mean = value[name]?.uint64 else { return nil }
+            self.mean = mean
+            burst = value[name + "_max"]?.uint64
+            burstLength = value[name + "_max_length"]?.uint64
+        }
+    }
+    /// Requests per second; `nil` if QEMU does not tell, as of the five below.
+    public var iops: Limit?
+    public var readIOPS: Limit?
+    public var writeIOPS: Limit?
     /// Bytes per second.
-    public var bytes: UInt64?
-    public var readBytes: UInt64?
-    public var writeBytes: UInt64?
-    /// Requests per second in bursts.
-    public var maximumIOPS: UInt64?
-    /// Bytes per second in bursts.
-    public var maximumBytes: UInt64?
+    public var bytes: Limit?
+    public var readBytes: Limit?
+    public var writeBytes: Limit?
+    /// Bytes of which a request counts as one, larger ones as more; `nil`: all count as one.
+    public var requestSize: UInt64?
     /// Drives of one group share its limits.
     public var group: String?
 
@@ -146,21 +160,20 @@ public struct QMPThrottling: Sendable, Equatable {
     public init() {}
 
     init(_ value: JSONValue) {
-        iops = value["iops"]?.uint64
-        readIOPS = value["iops_rd"]?.uint64
-        writeIOPS = value["iops_wr"]?.uint64
-        bytes = value["bps"]?.uint64
-        readBytes = value["bps_rd"]?.uint64
-        writeBytes = value["bps_wr"]?.uint64
-        maximumIOPS = value["iops_max"]?.uint64
-        maximumBytes = value["bps_max"]?.uint64
+        iops = Limit(value, "iops")
+        readIOPS = Limit(value, "iops_rd")
+        writeIOPS = Limit(value, "iops_wr")
+        bytes = Limit(value, "bps")
+        readBytes = Limit(value, "bps_rd")
+        writeBytes = Limit(value, "bps_wr")
+        requestSize = value["iops_size"]?.uint64
         group = value["group"]?.text
     }
 
     /// Whether any limit is set; `nil` if QEMU tells none.
     public var isLimiting: Bool? {
         let limits = [iops, readIOPS, writeIOPS, bytes, readBytes, writeBytes].compactMap { $0 }
-        return limits.isEmpty ? nil : limits.contains { $0 > 0 }
+        return limits.isEmpty ? nil : limits.contains { $0.mean > 0 }
     }
 }
 

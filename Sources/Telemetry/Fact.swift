@@ -98,6 +98,16 @@ public struct FactSheet: Sendable, Equatable {
     /// Whether both are the very same; quick, and `false` says nothing.
     public func isIdentical(to other: FactSheet) -> Bool { storage === other.storage }
 
+    /// Whether something is known here that `other` does not know. Another value of the same is no
+    /// more: times and amounts change with every look.
+    public func knowsMore(than other: FactSheet) -> Bool {
+        guard !isIdentical(to: other) else { return false }
+        return facts.contains { fact in
+            guard let old = other[fact.name, fact.subject] else { return true }
+            return fact.value != nil && old.value == nil
+        }
+    }
+
     public static func == (left: FactSheet, right: FactSheet) -> Bool {
         left.storage === right.storage || left.storage.facts == right.storage.facts
     }

@@ -76,8 +76,8 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case energyPreference = "energy_preference"
     /// Number, percent: the lowest scaling_cur_freq of a busy CPU through cpuinfo_max_freq.
     case frequencyShare = "frequency_percent"
-    /// Number, percent of the time of all CPUs in idle states that take 50 µs and more to leave
-    /// (cpuidle/stateN/latency, time).
+    /// Number, percent of the time that the CPUs on which vCPUs and IOThreads of the VMs ran last
+    /// spent in idle states that take 50 µs and more to leave (cpuidle/stateN/latency, time).
     case deepIdleShare = "deep_idle_percent"
     /// Number: interrupts of storage devices per second on all CPUs, the share of the busiest CPU,
     /// percent, its number, and its time in interrupts (hard and soft), percent: /proc/interrupts,
@@ -93,6 +93,13 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     case nfsExports = "nfs_exports"
     /// Texts: the CPUs of each NUMA node, as `0 0-3,8-11` (/sys/devices/system/node/nodeN/cpulist).
     case nodeCPUs = "node_cpus"
+    /// Number, bytes: huge pages set aside, of all sizes, and what of them is taken or promised
+    /// (/sys/kernel/mm/hugepages/hugepages-*kB/nr_hugepages, free_hugepages, resv_hugepages).
+    case hugePagePool = "huge_page_pool_bytes"
+    case hugePagesTaken = "huge_pages_taken_bytes"
+    /// Number, percent: the lowest scaling_cur_freq of a busy CPU through base_frequency, its clock
+    /// without turbo (intel_pstate).
+    case baseFrequencyShare = "frequency_of_base_percent"
 
     // MARK: A disk of the host
 
@@ -248,6 +255,9 @@ public enum FactName: String, Sendable, Hashable, CaseIterable {
     /// Number, percent: vCPU time waiting for the big lock by `info sync-profile`, only where it
     /// was switched on with --set-sync-profile.
     case lockProfile = "bql_wait_percent"
+    /// Number, percent of the time the groups of the main loop, its own and those above, were
+    /// throttled: `cpuThrottled` of the main thread alone.
+    case mainLoopThrottled = "main_loop_throttled_percent"
 
     // MARK: An IOThread
 

@@ -84,7 +84,11 @@ public typealias Nanoseconds = UInt64
 /// Where samples come from.
 public struct Source: Sendable, Equatable {
     /// The kinds of source, as the JSON names them.
-    public enum Kind: String, Sendable, Codable { case qmp, demo, replay }
+    public enum Kind: String, Sendable, Codable {
+        case qmp, demo, replay
+        /// No VM, but the command line or domain XML that one would be started with.
+        case configuration
+    }
     public var kind: Kind
     /// The VM's or recording's name.
     public var name: String

@@ -87,7 +87,28 @@ struct DoctorCommand: ParsableCommand {
     private func examine() throws -> DoctorReport {
         if !replay.isEmpty { return try examineRecording() }
         if guest { return try examineInside() }
+        if let xml { return try examineConfiguration(try readDomain(xml), file: xml) }
+        if let cmdline {
+            return try examineConfiguration(try ConfiguredVM(commandLine: cmdline), file: nil)
+        }
         return try examineLive()
+    }
+
+    /// A VM that does not run yet.
+    private func examineConfiguration(_ vm: ConfiguredVM, file: String?) throws -> DoctorReport {
+        var doctor = try newDoctor()
+        let sample = vm.sample(wallClock: Clock.wall())
+        return DoctorReport(
+            patient: DoctorReport.patient(of: sample) + ", not started",
+            wallClock: sample.wallClock, watched: 0, examination: doctor.examine(sample),
+            facts: output.facts ? sample.facts : nil, file: file == "-" ? nil : file)
+    }
+
+    private func readDomain(_ path: String) throws -> ConfiguredVM {
+        let bytes = try readWholeFile(path == "-" ? "/dev/stdin" : path, limit: 4 << 20)
+        do { return try ConfiguredVM(domain: bytes) } catch {
+            throw Failure("\(path): \(error)".harmless())
+        }
     }
 
     private func examineInside() throws -> DoctorReport {
@@ -123,8 +144,8 @@ struct DoctorCommand: ParsableCommand {
         let end = start &+ Nanoseconds(watch * 1e9)
         var sample = source.sample()
         var examination = doctor.examine(sample)
-        var (deadline, settled) = (start, 0)
-        while deadline < end || settled < Settling.quietSamples {
+        var (deadline, quiet) = (start, 0)
+        while deadline < end || quiet < Settling.quietSamples {
             deadline = beat(
                 after: deadline, interval: Settling.interval(watch), now: Clock.monotonic())
             if let signal = rest(source: &source, until: deadline, signals) {
@@ -133,8 +154,13 @@ struct DoctorCommand: ParsableCommand {
             let before = sample.facts
             sample = source.sample()
             examination = doctor.examine(sample)
-            let isSettled = sample.facts.isIdentical(to: before) && !source.isLearning
-            settled = isSettled ? settled + 1 : 0
+            // Once it has settled it has: what is measured over seconds is news later on.
+            guard quiet < Settling.quietSamples else { continue }
+            if sample.facts.knowsMore(than: before) {
+                quiet = 0
+            } else if !source.isLearning {
+                quiet += 1
+            }
             if deadline > start &+ Settling.limit, deadline >= end { break }
         }
         return DoctorReport(

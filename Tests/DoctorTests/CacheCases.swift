@@ -107,6 +107,21 @@ extension RuleCase {
         RuleCase("cache-mode-assumed-default", "one", .flagged(.info, ["no aio"]), load: .busy) {
             $0.know(.lun("vd0"), [.cacheIsGiven: true, .aioIsGiven: false])
         },
+        RuleCase("cache-mode-assumed-default", "a null device", .notApplicable, load: .busy) {
+            $0.luns[0].graph = [BlockNode(name: "n", driver: "null-co")]
+            $0.know(.lun("vd0"), [.cacheIsGiven: false, .aioIsGiven: false])
+        },
+        RuleCase(
+            "cache-mode-assumed-default", "Ceph, without", .flagged(.info, ["no cache given"]),
+            load: .busy
+        ) {
+            $0.luns[0].graph = [BlockNode(name: "n", driver: "rbd")]
+            $0.know(.lun("vd0"), [.cacheIsGiven: false, .aioIsGiven: false])
+        },
+        RuleCase("cache-mode-assumed-default", "Ceph", .healthy, load: .busy) {
+            $0.luns[0].graph = [BlockNode(name: "n", driver: "rbd")]
+            $0.know(.lun("vd0"), [.cacheIsGiven: true, .aioIsGiven: false])
+        },
         RuleCase("cache-mode-assumed-default", "idle", .notApplicable) {
             $0.know(.lun("vd0"), [.cacheIsGiven: false, .aioIsGiven: false])
         },

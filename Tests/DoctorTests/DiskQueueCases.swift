@@ -74,9 +74,27 @@ extension RuleCase {
 
         RuleCase("host-iosched-stacked-path", "a plain disk", .notApplicable) { _ in },
         RuleCase(
-            "host-iosched-stacked-path", "a sorted path", .flagged(.advice, ["sdb", "mq-deadline"])
+            "host-iosched-stacked-path", "a sorted path",
+            .flagged(.info, ["sdb", "mq-deadline", "request-based"])
         ) {
             $0.multipath(below: "dm-0")
+            $0.host.disks[2].scheduler = "mq-deadline"
+            $0.know(.host, [.kernelRelease: "4.16.0"])
+        },
+        RuleCase(
+            "host-iosched-stacked-path", "before clones went past", .flagged(.advice, ["4.15.0"])
+        ) {
+            $0.multipath(below: "dm-0")
+            $0.host.disks[2].scheduler = "mq-deadline"
+            $0.know(.host, [.kernelRelease: "4.15.0-213-generic"])
+        },
+        RuleCase("host-iosched-stacked-path", "bio-based", .flagged(.advice, ["bio-based"])) {
+            $0.multipath(below: "dm-0", queues: nil)
+            $0.lack(.disk("dm-0"), .hardwareQueues, "it has no queues of its own")
+            $0.host.disks[2].scheduler = "mq-deadline"
+        },
+        RuleCase("host-iosched-stacked-path", "based on what?", .flagged(.info, ["queue_mode"])) {
+            $0.multipath(below: "dm-0", queues: nil)
             $0.host.disks[2].scheduler = "mq-deadline"
         },
         RuleCase("host-iosched-stacked-path", "unsorted paths", .healthy) {
@@ -84,7 +102,8 @@ extension RuleCase {
             $0.host.disks[0].scheduler = "mq-deadline"
         },
         RuleCase(
-            "host-iosched-stacked-path", "below a volume", .flagged(.advice, ["sda", "bfq"])
+            "host-iosched-stacked-path", "below a volume",
+            .flagged(.info, ["sda", "bfq", "dm-1 is"])
         ) {
             $0.multipath(below: "dm-1")
             $0.know(.disk("dm-0"), [.slaves: ["dm-1"], .mapperUUID: "LVM-abc"])
@@ -281,8 +300,9 @@ extension RuleCase {
 
 extension Snapshot {
     /// The LUN on dm-0, and the multipath device `name`, itself or below it, of sda and sdb.
-    fileprivate mutating func multipath(below name: String) {
+    fileprivate mutating func multipath(below name: String, queues: Int? = 1) {
         place(on: "dm-0")
+        if let queues { know(.disk(name), [.hardwareQueues: .count(queues)]) }
         know(.disk(name), [.slaves: ["sda", "sdb"], .mapperUUID: "mpath-3600a"])
         for path in ["sda", "sdb"] {
             var disk = HostDisk(name: path)

@@ -17,6 +17,26 @@ extension RuleCase {
             $0.know(.guest, [.guestClocksource: "kvm-clock"])
             $0.know(.vm, [.cpuInvariantTSC: true])
         },
+        RuleCase("guest-clocksource-slow", "a TSC that is not invariant", .healthy) {
+            $0.know(
+                .guest,
+                [
+                    .guestClocksource: "kvm-clock",
+                    .guestClocksources: ["kvm-clock", "tsc", "acpi_pm"],
+                ])
+            $0.know(.vm, [.cpuInvariantTSC: false])
+        },
+        RuleCase("guest-clocksource-slow", "nothing known of the CPU", .healthy) {
+            $0.know(
+                .guest,
+                [.guestClocksource: "kvm-clock", .guestClocksources: ["kvm-clock", "tsc"]])
+        },
+        RuleCase("guest-clocksource-slow", "a TSC that the kernel gave up", .healthy) {
+            $0.know(
+                .guest,
+                [.guestClocksource: "kvm-clock", .guestClocksources: ["kvm-clock", "acpi_pm"]])
+            $0.know(.vm, [.cpuInvariantTSC: true])
+        },
         RuleCase("guest-clocksource-slow", "HPET", .flagged(.warning, ["hpet", "acpi_pm"])) {
             $0.know(.guest, [.guestClocksource: "hpet", .guestClocksources: ["hpet", "acpi_pm"]])
         },

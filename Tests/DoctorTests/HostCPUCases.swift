@@ -10,7 +10,26 @@ extension RuleCase {
         },
         RuleCase("host-cpu-power", "quick clocks", .healthy) {
             $0.threads[1].cpuPercent = 80
-            $0.know(.host, [.frequencyGovernor: "schedutil", .frequencyShare: 81])
+            $0.know(.host, [.frequencyGovernor: "schedutil", .frequencyShare: 61])
+        },
+        RuleCase(
+            "host-cpu-power", "below the clock without turbo",
+            .flagged(.advice, ["80 % of its clock without turbo"])
+        ) {
+            $0.threads[1].cpuPercent = 80
+            $0.know(
+                .host,
+                [
+                    .frequencyGovernor: "schedutil", .frequencyShare: 90, .baseFrequencyShare: 80,
+                ])
+        },
+        RuleCase("host-cpu-power", "turbo of all cores", .healthy) {
+            $0.threads[1].cpuPercent = 80
+            $0.know(
+                .host,
+                [
+                    .frequencyGovernor: "powersave", .frequencyShare: 55, .baseFrequencyShare: 110,
+                ])
         },
         RuleCase("host-cpu-power", "little to do", .healthy) {
             $0.threads[1].cpuPercent = 49

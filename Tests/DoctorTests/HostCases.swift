@@ -165,10 +165,46 @@ extension RuleCase {
         RuleCase("host-memory-overcommit", "swaps is enough", .flagged(.warning, ["60"])) {
             $0.know(.host, [.swapRate: 60])
         },
+        RuleCase("host-memory-overcommit", "VMs on huge pages", .healthy) {
+            $0.memory(total: 512, available: 40, promised: 460)
+            $0.know(
+                .host,
+                [.hugePagePool: .count(464 << 30), .hugePagesTaken: .count(460 << 30)])
+        },
+        RuleCase(
+            "host-memory-overcommit", "too much beside huge pages",
+            .flagged(.warning, ["no huge pages", "48 GiB"])
+        ) {
+            $0.memory(total: 512, available: 4, promised: 506)
+            $0.know(
+                .host,
+                [.hugePagePool: .count(464 << 30), .hugePagesTaken: .count(460 << 30)])
+        },
+        RuleCase(
+            "host-memory-overcommit", "huge pages that nobody takes", .flagged(.warning, ["32 GiB"])
+        ) {
+            $0.memory(available: 3, promised: 32)
+            $0.know(.host, [.hugePagePool: .count(32 << 30)])
+        },
+        RuleCase("host-memory-overcommit", "all huge pages", .notChecked("huge pages")) {
+            $0.memory(available: 3, promised: 32)
+            $0.know(.host, [.hugePagePool: .count(64 << 30)])
+        },
+        RuleCase("host-memory-overcommit", "huge pages unread", .notChecked("huge_page_pool")) {
+            $0.know(
+                .host,
+                [
+                    .swapRate: 0, .memoryTotal: .count(64 << 30),
+                    .memoryAvailable: .count(1 << 30), .memoryPromised: .count(64 << 30),
+                ])
+        },
         RuleCase("host-memory-overcommit", "unread", .notChecked("memory_promised_bytes")) {
             $0.know(
                 .host,
-                [.swapRate: 0, .memoryTotal: .count(64 << 30), .memoryAvailable: .count(1 << 30)])
+                [
+                    .swapRate: 0, .memoryTotal: .count(64 << 30),
+                    .memoryAvailable: .count(1 << 30), .hugePagePool: 0,
+                ])
         },
 
         RuleCase("host-ksm-active", "off", .healthy) { $0.know(.host, [.ksmRun: 0]) },
@@ -223,6 +259,10 @@ extension RuleCase {
             $0.buffer(ram: 256, ratio: 20, limit: 50)
             $0.know(.lun("vd0"), [.isDirect: true])
         },
+        RuleCase("host-dirty-ratio", "Ceph by QEMU itself", .notApplicable) {
+            $0.buffer(ram: 256, ratio: 20, limit: 50)
+            $0.luns[0].graph = [BlockNode(name: "n", driver: "rbd")]
+        },
         RuleCase("host-dirty-ratio", "idle", .notApplicable) {
             $0.buffer(ram: 256, ratio: 20, limit: 50)
             $0.luns[0].rates.iops = 499
@@ -247,12 +287,15 @@ extension Snapshot {
         know(.host, [.kernelRelease: .text(kernel), .ioUringDisabled: .count(disabled)])
     }
 
-    /// A host with 64 GiB, in GiB and pages per second.
-    fileprivate mutating func memory(available: Int, promised: Int, swapped: Double = 0) {
+    /// A host without huge pages, in GiB and pages per second.
+    fileprivate mutating func memory(
+        total: Int = 64, available: Int, promised: Int, swapped: Double = 0
+    ) {
         know(
             .host,
             [
-                .memoryTotal: .count(64 << 30), .memoryAvailable: .count(available << 30),
+                .memoryTotal: .count(total << 30), .memoryAvailable: .count(available << 30),
+                .hugePagePool: 0, .hugePagesTaken: 0,
                 .memoryPromised: .count(promised << 30), .swapRate: .number(swapped),
                 .swapTotal: .count(8 << 30), .swapIsZram: false,
             ])

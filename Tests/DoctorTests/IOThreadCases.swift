@@ -75,6 +75,13 @@ extension RuleCase {
             $0.host.cpuPercent = 95
             $0.know(.host, [.cpuCount: 8])
         },
+        RuleCase("iothread-overshared", "the monitor's thread idle", .healthy) {
+            $0.crowdThread(4, iops: 1000, cpu: 60)
+            $0.addIdleThread(cpu: 1)
+            $0.threads[$0.threads.count - 1].name = "IO mon_iothread"
+            $0.host.cpuPercent = 95
+            $0.know(.host, [.cpuCount: 8])
+        },
         RuleCase("iothread-overshared", "one LUN", .notApplicable) { _ in },
         RuleCase("iothread-overshared", "host unknown", .notChecked("host.cpu_percent")) {
             $0.crowdThread(4, iops: 1000, cpu: 60)

@@ -62,6 +62,27 @@ extension RuleCase {
             $0.room(free: 50, promised: 60)
             $0.know(.lun("vd0"), [.fileGrowth: .number(Double(50 << 30) / 3700)])
         },
+        RuleCase("backing-nearly-full", "promised to others too", .flagged(.warning, ["12 GiB"])) {
+            $0.addSecondVM()
+            $0.room(free: 9, promised: 6, of: "guest1")
+            $0.room(free: 9, promised: 6, of: "guest2")
+        },
+        RuleCase("backing-nearly-full", "promised once for two images", .healthy) {
+            $0.luns.append($0.luns[0])
+            $0.luns[1].id = "vd1"
+            $0.room(free: 9, promised: 6, lun: "vd0")
+            $0.room(free: 9, promised: 6, lun: "vd1")
+        },
+        RuleCase("backing-nearly-full", "promised elsewhere", .healthy) {
+            $0.addSecondVM()
+            $0.room(free: 9, promised: 6, of: "guest1")
+            $0.room(free: 9, promised: 6, of: "guest2", mount: "/dev/sdb1")
+        },
+        RuleCase("backing-nearly-full", "two of one name", .healthy) {
+            $0.addSecondVM()
+            $0.room(free: 9, promised: 6, of: "guest1", mount: "tmpfs")
+            $0.room(free: 9, promised: 6, of: "guest2", mount: "tmpfs", size: 200)
+        },
         RuleCase("backing-nearly-full", "soon by others", .flagged(.critical, ["min"])) {
             $0.room(free: 50, promised: 60)
             $0.luns.append($0.luns[0])
@@ -69,7 +90,10 @@ extension RuleCase {
             $0.know(.lun("vd0"), [.mountSource: "/dev/sda1", .fileGrowth: 0])
             $0.know(
                 .lun("vd1"),
-                [.mountSource: "/dev/sda1", .fileGrowth: .number(Double(50 << 30) / 3000)])
+                [
+                    .mountSource: "/dev/sda1", .fileSystemSize: .count(100 << 30),
+                    .fileGrowth: .number(Double(50 << 30) / 3000),
+                ])
         },
         RuleCase("backing-nearly-full", "a device", .notApplicable) {
             $0.know(.lun("vd0"), [.isDevice: true])
@@ -130,6 +154,12 @@ extension RuleCase {
             $0.pieces(1000, spins: true)
             $0.know(.lun("vd0"), [.fileAllocated: .count(1000 * 255 * 1024)])
         },
+        RuleCase("image-fragmented", "a new image in one piece, spinning", .healthy) {
+            $0.pieces(1, spins: true, of: 196_608)
+        },
+        RuleCase("image-fragmented", "small ones, but few, spinning", .healthy) {
+            $0.pieces(999, spins: true, of: 999 * 4096)
+        },
         RuleCase("image-fragmented", "small ones, flash", .healthy) {
             $0.pieces(1000, spins: false)
             $0.know(.lun("vd0"), [.fileAllocated: .count(1000 * 255 * 1024)])
@@ -165,17 +195,30 @@ extension Snapshot {
             ])
     }
 
+    /// The same of one LUN of several, or one VM of several, in GiB.
+    fileprivate mutating func room(
+        free: Int, promised: Int, of vm: String? = nil, lun: String = "vd0",
+        mount: String = "/dev/sda1", size: Int = 100
+    ) {
+        let subject = Subject(vm: vm, .lun(lun))
+        know(subject, .isDevice, false)
+        know(subject, .mountSource, .text(mount))
+        know(subject, .fileSystemSize, .count(size << 30))
+        know(subject, .fileSystemFree, .count(free << 30))
+        know(subject, .fileSystemPromised, .count(promised << 30))
+    }
+
     fileprivate mutating func btrfs() {
         know(
             .lun("vd0"),
             [.isDevice: false, .fileSystem: "btrfs", .isNoCow: false, .isReadOnly: false])
     }
 
-    /// A file of 1 TiB in so many extents.
-    fileprivate mutating func pieces(_ count: Int, spins: Bool) {
+    /// A file of 1 TiB, or of `size` bytes, in so many extents.
+    fileprivate mutating func pieces(_ count: Int, spins: Bool, of size: Int = 1 << 40) {
         know(
             .lun("vd0"),
-            [.isDevice: false, .extents: .count(count), .fileAllocated: .count(1 << 40)])
+            [.isDevice: false, .extents: .count(count), .fileAllocated: .count(size)])
         host.disks[0].isRotational = spins
     }
 }

@@ -95,6 +95,10 @@ extension RuleCase {
             $0.vms[0].version = "2.0.2"
             $0.know(.lun("vd0"), [.xDataPlane: true])
         },
+        RuleCase("x-data-plane-legacy", "no VM yet", .flagged(.warning, ["2.1"])) {
+            $0.vms[0].version = ""
+            $0.know(.lun("vd0"), [.xDataPlane: true])
+        },
         RuleCase("x-data-plane-legacy", "an IDE disk", .notApplicable) {
             $0.luns[0].device = "ide-hd"
         },
@@ -284,12 +288,20 @@ extension RuleCase {
             $0.luns[0].rates.errors = 3
             $0.know(.lun("vd0"), [.failedOperations: 30, .invalidOperations: 0])
         },
-        RuleCase("lun-errors", "failed once", .flagged(.warning, ["30 requests failed"])) {
+        RuleCase("lun-errors", "failed once", .flagged(.info, ["30 requests failed"])) {
             $0.luns[0].rates.errors = 0
             $0.know(.lun("vd0"), [.failedOperations: 30, .invalidOperations: 0])
         },
-        RuleCase("lun-errors", "invalid", .flagged(.warning, ["1 were invalid"])) {
+        RuleCase("lun-errors", "invalid once", .flagged(.info, ["1 were invalid"])) {
             $0.know(.lun("vd0"), [.failedOperations: 0, .invalidOperations: 1])
+        },
+        RuleCase("lun-errors", "invalid", .flagged(.warning, ["2 requests a second are invalid"])) {
+            $0.luns[0].rates.errors = 2
+            $0.know(.lun("vd0"), [.failedOperations: 0, .invalidOperations: 7])
+        },
+        RuleCase("lun-errors", "failing, not counted yet", .flagged(.critical, ["fail"])) {
+            $0.luns[0].rates.errors = 2
+            $0.know(.lun("vd0"), [.failedOperations: 0, .invalidOperations: 0])
         },
         RuleCase("lun-errors", "discards only", .flagged(.info, ["5 discards"])) {
             $0.luns[0].rates.errors = 1

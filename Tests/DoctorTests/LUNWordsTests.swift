@@ -36,7 +36,9 @@ struct LUNWordsTests {
         sample.luns[0].rates.reads = 500
         sample.luns[0].rates.queueDepth = QueueDepth(now: 64, mean: 64)
         sample.know(.vm, [.domain: "my guest"])
-        #expect(try remedy(sample).live?.contains(#""id": "vd0", "bps": 0"#) == true)
+        #expect(
+            try remedy(sample).live?.contains(
+                #""id": "/machine/peripheral/vd0/virtio-backend", "iops": 0"#) == true)
         #expect(try remedy(sample).libvirt?.contains("blkdeviotune 'my guest' TARGET") == true)
         sample.luns[0].throttle = "iops-total=500 group=tg0"
         sample.luns[0].graph = [BlockNode(name: "t0", driver: "throttle")]

@@ -63,6 +63,24 @@ struct StandingTests {
         #expect(visit.see(2).findings.count == 1)
     }
 
+    /// A configuration is one sample without a time behind it: settings that rules of load object
+    /// to are told at once, and the load never comes.
+    @Test func aConfigurationIsJudgedByOneSample() {
+        var sample = Snapshot.ward
+        sample.interval = nil
+        sample.luns[0].rates.errors = 1.5
+        var doctor = Doctor(rules: [rule(.load)])
+        #expect(doctor.examine(sample).findings.isEmpty)
+        sample.source.kind = .configuration
+        doctor = Doctor(rules: [rule(.load)])
+        #expect(doctor.examine(sample).findings.map(\.severity) == [.advice])
+        sample.luns[0].rates.errors = 2
+        doctor = Doctor(rules: [rule(.load)])
+        let examination = doctor.examine(sample)
+        #expect(examination.findings.isEmpty)
+        #expect(examination.unchecked.map(\.reason) == ["needs a VM that runs"])
+    }
+
     @Test func twoQuietSecondsOfTenDoNotMatterThreeDo() {
         var visit = Visit(rule(.load))
         visit.see(2, times: 4)
@@ -123,6 +141,26 @@ struct StandingTests {
         #expect(visit.see(0).findings.isEmpty)
     }
 
+    @Test func whatCannotBeLookedAtAnyMoreHasNotCleared() {
+        for timing in [Rule.Timing.setting, .load] {
+            var visit = Visit(rule(timing))
+            visit.see(2, times: 10)
+            let blind = visit.see(nil, times: 60)
+            #expect(blind.findings.count == 1 && blind.cleared.isEmpty)
+            #expect(blind.findings.first?.evidence.contains("cannot be looked at") == true)
+            #expect(visit.see(0, times: 41).findings.isEmpty)
+        }
+    }
+
+    @Test func whatFlapsIsToldOnce() {
+        var visit = Visit(rule(.setting))
+        for _ in 0..<5 {
+            visit.see(2, times: 10)
+            visit.see(0, times: 10)
+        }
+        #expect(visit.see(0).cleared.count == 1)
+    }
+
     @Test func missingEvidenceIsNotHealthy() {
         var visit = Visit(rule(.setting))
         let found = visit.see(nil)
@@ -149,6 +187,17 @@ struct DoctorTests {
         let findings = visit.see(2).findings
         #expect(findings.map(\.rule) == ["cause", "a-symptom"])
         #expect(findings.map(\.cause) == [nil, "cause"])
+    }
+
+    @Test func aLUNsFaultExplainsItsVMs() {
+        let ofVM = Rule(
+            "slow", "t", about: .vm, [.critical], .setting, tier: .a, isForQEMU: false,
+            evidence: "e", condition: "c", effect: "f", remedy: Remedy(qemu: "q"),
+            causes: ["cause"]
+        ) { _ throws(NotChecked) in .flag(.critical, "seen") }
+        var visit = Visit(ofVM, rule(.setting, id: "cause"))
+        #expect(visit.see(2).findings.first { $0.rule == "slow" }?.cause == "cause")
+        #expect(visit.see(0, times: 11).findings.first { $0.rule == "slow" }?.cause == nil)
     }
 
     @Test func aLUNThatIsUnpluggedTakesItsFindingsAlong() {
@@ -219,7 +268,9 @@ struct DoctorTests {
         var visit = Visit(rule(.load))
         visit.see(2, times: 20)
         visit.second = 2
+        #expect(visit.see(2, times: 7).findings.isEmpty)
         #expect(visit.see(2).findings.count == 1)
+        #expect(visit.see(0, times: 31).findings.isEmpty)
     }
 
     @Test func theEmbeddedEngineIsNotJudgedByRulesOfQEMU() {

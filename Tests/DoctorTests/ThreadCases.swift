@@ -11,8 +11,28 @@ extension RuleCase {
         RuleCase("cgroup-limited", "throttled", .flagged(.warning, ["2 %", "200000 100000"])) {
             $0.know(.vm, [.cpuThrottled: 2, .cpuQuota: "200000 100000"])
         },
-        RuleCase("cgroup-limited", "stopped", .flagged(.critical, ["20 %"])) {
+        RuleCase("cgroup-limited", "an IOThread stands", .flagged(.critical, ["IO io0", "20 %"])) {
             $0.know(.vm, [.cpuThrottled: 20])
+            $0.know(.ioThread("io0"), [.cpuThrottled: 20])
+        },
+        RuleCase("cgroup-limited", "an IOThread waits", .flagged(.warning, ["30 %"])) {
+            $0.know(.vm, [.cpuThrottled: 30, .mainLoopThrottled: 25])
+            $0.know(.ioThread("io0"), [.cpuThrottled: 19])
+        },
+        RuleCase("cgroup-limited", "a vCPU's quota", .flagged(.warning, ["90 %"])) {
+            $0.know(.vm, [.cpuThrottled: 90, .mainLoopThrottled: 0])
+            $0.know(.ioThread("io0"), [.cpuThrottled: 0])
+        },
+        RuleCase("cgroup-limited", "an IOThread of no LUN", .flagged(.warning, ["90 %"])) {
+            $0.threads[2].luns = []
+            $0.know(.vm, [.cpuThrottled: 90])
+            $0.know(.ioThread("io0"), [.cpuThrottled: 90])
+        },
+        RuleCase(
+            "cgroup-limited", "the main loop stands", .flagged(.critical, ["main loop serves"])
+        ) {
+            $0.luns[0].isOnMainLoop = true
+            $0.know(.vm, [.cpuThrottled: 90, .mainLoopThrottled: 20])
         },
         RuleCase("cgroup-limited", "I/O", .flagged(.warning, ["vd0", "95 %", "wiops=1000"])) {
             $0.know(.vm, [.cpuThrottled: 0])
@@ -68,6 +88,20 @@ extension RuleCase {
         },
         RuleCase("pinning-overlap", "one core", .flagged(.advice, ["beside", "CPU 10"])) {
             $0.pin(vcpu: "2", thread: "10", wait: 2)
+        },
+        RuleCase("pinning-overlap", "all on one node", .healthy) {
+            $0.pin(vcpu: "0-7", thread: "0-7", wait: 2.5)
+            $0.addVCPUs(3, on: "0-7")
+        },
+        RuleCase(
+            "pinning-overlap", "as many as the node has CPUs", .flagged(.warning, ["CPU 0-3"])
+        ) {
+            $0.pin(vcpu: "0-3", thread: "0-3", wait: 2.5)
+            $0.addVCPUs(3, on: "0-3")
+        },
+        RuleCase("pinning-overlap", "one fewer", .healthy) {
+            $0.pin(vcpu: "0-3", thread: "0-3", wait: 2.5)
+            $0.addVCPUs(2, on: "0-3")
         },
         RuleCase("pinning-overlap", "it does not wait", .healthy) {
             $0.pin(vcpu: "2", thread: "2", wait: 1.9)
@@ -242,6 +276,16 @@ extension Snapshot {
         know(.ioThread("io0"), [.allowedCPUs: .text(thread)])
         self.wait(1, 0, cpu: 50)
         self.wait(2, wait, cpu: 50)
+    }
+
+    /// More busy vCPUs, with this list of CPUs each.
+    fileprivate mutating func addVCPUs(_ count: Int, on list: String) {
+        for number in 1...count {
+            var thread = ThreadActivity(tid: 200 + number, role: .vcpu, name: "CPU \(number)/KVM")
+            thread.cpuPercent = 50
+            threads.append(thread)
+        }
+        know(.vm, [.vcpuCPUs: .texts(Array(repeating: list, count: count + 1))])
     }
 
     fileprivate mutating func wait(forBigLock percent: Double) {

@@ -91,6 +91,10 @@ extension RuleCase {
                 "iops-total=500 iops-total-max=1000 iops-total-max-length=20", reads: 900, depth: 1)
         },
         RuleCase(
+            "throttle-ignored-old-dataplane", "its limits without their burst",
+            .flagged(.warning, ["900 IOPS"]), past: .steady(900, windows: 3)
+        ) { $0.throttle("iops-total=500", reads: 900, depth: 1) },
+        RuleCase(
             "throttle-ignored-old-dataplane", "more than its burst", .flagged(.warning, ["1100"]),
             past: .steady(1100, windows: 3)
         ) {
@@ -189,7 +193,7 @@ extension Past {
 }
 
 extension Snapshot {
-    fileprivate mutating func throttle(_ words: String, reads: Double, depth: Double) {
+    mutating func throttle(_ words: String, reads: Double, depth: Double) {
         luns[0].throttle = words
         luns[0].rates.iops = reads
         luns[0].rates.reads = reads

@@ -26,6 +26,16 @@ extension RuleCase {
             $0.vms[0].accelerator = .tcg
             $0.vms[0].name = "unit-Test-3"
         },
+        RuleCase("accel-not-kvm", "a latest VM", .flagged(.critical, ["pc-q35-7.2"])) {
+            $0.vms[0].accelerator = .tcg
+            $0.vms[0].name = "latest-db"
+            $0.know(.vm, [.machineType: "pc-q35-7.2"])
+            $0.know(.host, [.architecture: "x86_64"])
+        },
+        RuleCase("accel-not-kvm", "a numbered VM for tests", .flagged(.info, ["db_test2"])) {
+            $0.vms[0].accelerator = .tcg
+            $0.vms[0].name = "db_test2"
+        },
         RuleCase("accel-not-kvm", "qtest", .flagged(.info, ["qtest"])) {
             $0.vms[0].accelerator = .tcg
             $0.threads[1].name = "CPU 0/DUMMY"
@@ -299,6 +309,15 @@ extension RuleCase {
             second.id = "vd1"
             second.pciAddress = "0000:00:05.1"
             $0.luns.append(second)
+        },
+        RuleCase("lun-not-hotpluggable", "before the firmware", .notChecked("pci_address")) {
+            $0.luns.append($0.luns[0])
+            $0.luns[1].id = "vd1"
+            $0.know(.lun("vd0"), [.hotpluggable: true])
+            $0.know(.lun("vd1"), [.hotpluggable: true])
+        },
+        RuleCase("lun-not-hotpluggable", "alone, before the firmware", .healthy) {
+            $0.know(.lun("vd0"), [.hotpluggable: true])
         },
         RuleCase("lun-not-hotpluggable", "on pcie.0", .flagged(.info, ["vd0"])) {
             $0.know(.lun("vd0"), [.hotpluggable: false])

@@ -36,6 +36,8 @@ import Testing
         #expect(watch.value(.cpuQuota) == "50000 100000")
         #expect(watch.fact(.cpuQuota)?.source == vcpu + "/cpu.max")
         #expect(watch.value(.cpuThrottled, .ioThread("io0")) == 1)
+        // The main loop's own is not limited either.
+        #expect(watch.value(.mainLoopThrottled) == 1)
         #expect(watch.value(.cpuQuota, .ioThread("io0")) == "400000 100000")
         // Several CPUs that wait at once are no more than all the time.
         vm[vcpu + "/cpu.stat"] = "throttled_usec 99000000\n"

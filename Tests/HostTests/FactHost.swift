@@ -23,10 +23,14 @@ final class FactHost {
         set { host.proc[path] = newValue }
     }
 
-    /// Updates, `seconds` after boot; returns whether there was news.
-    @discardableResult func update(_ disks: [String] = [], at seconds: Double) -> Bool {
+    /// Updates, `seconds` after boot; returns whether there was news. VMs run on all CPUs unless
+    /// told otherwise.
+    @discardableResult func update(
+        _ disks: [String] = [], servingCPUs: Set<Int> = [0, 1, 2, 3], at seconds: Double
+    ) -> Bool {
         let now = Nanoseconds(seconds * 1e9)
-        guard let found = facts.update(disks: disks, now: now) else { return false }
+        let found = facts.update(disks: disks, servingCPUs: servingCPUs, now: now)
+        guard let found else { return false }
         sheet = FactSheet(found)
         return true
     }
@@ -102,6 +106,14 @@ final class FactHost {
         self["/proc/meminfo"] =
             "MemTotal: \(64 << 20) kB\nMemAvailable: \(available) kB\nSwapTotal: 1024 kB\n"
             + "SwapFree: 1000 kB\nDirty: \(dirty) kB\nWriteback: 4 kB\n"
+    }
+
+    /// A pool of huge pages of so many KiB each.
+    func setHugePages(_ size: Int, all: Int, free: Int, promised: Int) {
+        let directory = "/sys/kernel/mm/hugepages/hugepages-\(size)kB/"
+        for (file, count) in [("nr", all), ("free", free), ("resv", promised)] {
+            self["\(directory)\(file)_hugepages"] = "\(count)\n"
+        }
     }
 
     /// Ticks of each CPU beyond 1000 idle ones.

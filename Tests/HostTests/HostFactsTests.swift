@@ -237,6 +237,63 @@ import Testing
         #expect(server.reason(.frequencyShare) == "no CPU is busy")
     }
 
+    /// The sleep of CPUs on which no VM runs is nobody's loss.
+    @Test func onlyCPUsThatServeVMsMustNotSleep() {
+        let server = FactHost()
+        let rest = { (cpu: Int, seconds: Int) in
+            server["/sys/devices/system/cpu/cpu\(cpu)/cpuidle/state2/time"] =
+                "\(seconds * 1_000_000)\n"
+        }
+        for cpu in 0..<4 { rest(cpu, 0) }
+        server.update(servingCPUs: [1], at: 1)
+        for cpu in [0, 2, 3] { rest(cpu, 9) }
+        rest(1, 1)
+        server.update(servingCPUs: [1, 2], at: 11)
+        #expect(server.value(.deepIdleShare) == 50)
+        server.update(servingCPUs: [1], at: 21)
+        #expect(server.value(.deepIdleShare) == 0)
+        server.update(servingCPUs: [], at: 31)
+        #expect(
+            server.reason(.deepIdleShare) == "on which CPUs the VMs' threads run is not known")
+        // One that was switched off has no times.
+        server.update(servingCPUs: [9], at: 41)
+        #expect(server.reason(.deepIdleShare) == "needs a second reading")
+    }
+
+    @Test func theClockWithoutTurbo() {
+        let server = FactHost()
+        server.update(at: 1)
+        server.setTimes(user: [0, 1000, 1000, 0])
+        server.update(at: 11)
+        #expect(
+            server.reason(.baseFrequencyShare)
+                == "this cpufreq driver does not tell the clock without turbo")
+        for cpu in 0..<4 {
+            server["/sys/devices/system/cpu/cpu\(cpu)/cpufreq/base_frequency"] = "2000000\n"
+        }
+        server.setTimes(user: [0, 2000, 2000, 0])
+        server.update(at: 21)
+        #expect(server.value(.frequencyShare) == 37.5)
+        #expect(server.value(.baseFrequencyShare) == 75)
+    }
+
+    @Test func aPoolOfHugePagesOfEachSize() {
+        let server = FactHost()
+        server.host.setDirectory(
+            "/sys/kernel/mm/hugepages", ["hugepages-2048kB", "hugepages-1048576kB", "other"])
+        server.setHugePages(2048, all: 512, free: 512, promised: 256)
+        server.setHugePages(1_048_576, all: 10, free: 2, promised: 0)
+        server.update(at: 1)
+        #expect(server.value(.hugePagePool) == .count(11 << 30))
+        #expect(server.value(.hugePagesTaken) == .count(17 << 29))
+        server["/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages"] = nil
+        server.update(at: 11)
+        #expect(server.reason(.hugePagePool) == "hugepages-2048kB does not tell")
+        server.host.setDirectory("/sys/kernel/mm/hugepages", nil)
+        server.update(at: 21)
+        #expect(server.value(.hugePagePool) == 0 && server.value(.hugePagesTaken) == 0)
+    }
+
     @Test func countersThatWentDownHaveNoRate() {
         let server = FactHost()
         server.update(at: 1)

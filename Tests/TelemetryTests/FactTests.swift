@@ -34,6 +34,20 @@ struct FactTests {
         #expect(book.sheet().facts == [aio])
     }
 
+    @Test func moreIsKnownOnlyOfWhatWasNot() {
+        let missing = Fact(Subject(.host), .aioLimit, missing: "no such file", from: "/proc")
+        var other = aio
+        other.value = 1
+        let sheet = FactSheet([aio])
+        #expect(!sheet.knowsMore(than: sheet))
+        #expect(!sheet.knowsMore(than: FactSheet([other])))
+        #expect(!FactSheet([missing]).knowsMore(than: sheet))
+        #expect(!FactSheet().knowsMore(than: sheet))
+        #expect(sheet.knowsMore(than: FactSheet([missing])))
+        #expect(sheet.knowsMore(than: FactSheet([cache])))
+        #expect(FactSheet([missing]).knowsMore(than: FactSheet()))
+    }
+
     @Test(arguments: [
         (Subject(.host), "host"), (Subject(.disk("sda")), "disk:sda"), (Subject(.vm), "vm"),
         (Subject(vm: "g", .vm), "vm:g"), (Subject(vm: "g", .lun("vd0")), "lun:g/vd0"),

@@ -111,7 +111,8 @@ enum Rules {
         "Demo": ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel", "Synchronization"],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
         "Attach": [
-            "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "SystemPackage",
+            "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
+            "SystemPackage",
         ],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [

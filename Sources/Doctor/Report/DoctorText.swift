@@ -16,7 +16,7 @@ extension DoctorReport {
         put(cleared: examination.cleared, on: &page)
         putUnchecked(on: &page)
         page.line("")
-        page.line(summary)
+        page.field("", "", summary)
         return page.text
     }
 
@@ -51,7 +51,7 @@ extension DoctorReport {
         page.line("")
         page.line("CLEARED")
         for finding in cleared {
-            page.line("  \(finding.rule)  \(finding.title)  \(finding.scope)")
+            page.field("  ", "", "\(finding.rule)  \(finding.title)  \(finding.scope)")
         }
     }
 
@@ -86,7 +86,7 @@ private struct TextPage {
     /// What one rule found.
     mutating func put(_ findings: [Finding]) {
         guard let first = findings.first else { return }
-        line("  \(first.rule)  \(first.title)")
+        field("  ", "", "\(first.rule)  \(first.title)")
         if let cause = first.cause { field("    ", "because of", cause) }
         field("    ", "on", list(findings.map(\.scope), limit: 12))
         let evidence = Set(findings.map(\.evidence))

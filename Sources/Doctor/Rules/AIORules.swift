@@ -103,12 +103,13 @@ extension Rule {
             + "the event loop with it. With the kernels of RHEL 6 sparse files lost data this way. "
             + "[Red Hat article 41313; kernel bug 199727]",
         remedy: Remedy(
-            qemu: "fallocate -l SIZE IMAGE, or qemu-img create -o preallocation=full; or "
-                + "aio=io_uring, or aio=threads",
+            qemu: "-drive …,aio=io_uring (QEMU 5.0 and later), or aio=threads; new images: "
+                + "qemu-img create -o preallocation=full",
             libvirt: "<driver name='qemu' cache='none' io='io_uring'/>, or io='threads'",
-            live: "fallocate -l SIZE IMAGE allocates what is missing and leaves the data as "
-                + "they are",
-            verify: "stat -c '%b*512 of %s' IMAGE: both are the same"),
+            live: "none, but for a raw file on ext4 or XFS: where a tenth of the file system stays "
+                + "free, fallocate takes the missing blocks and leaves the data as they are",
+            verify: "the LUN's aio on the screen Topology; after fallocate stat -c '%b*512 of %s' "
+                + "IMAGE: both are the same"),
         deck: [11]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
@@ -130,10 +131,7 @@ extension Rule {
             }
         }
         let evidence = "aio=native on \(reason)"
-        var fix = Remedy()
-        if isRaw, let size = patient.knownNumber(.fileSize), let file = lun.file {
-            fix.live = "fallocate -l \(figures(size)) \(shellWord(file))"
-        }
+        let fix = isRaw ? patient.allocated(lun, on: kind) : nil
         if isRaw, let offset = patient.corruption(on: kind) {
             return .flag(.critical, evidence + "; " + offset, meanwhile: .critical, remedy: fix)
         }
@@ -185,6 +183,17 @@ extension Rule {
 }
 
 extension Patient {
+    /// How the missing blocks of a raw file are allocated at once; `nil` where the file system
+    /// cannot do that without writing them, or would be left with less than a tenth free.
+    fileprivate mutating func allocated(_ lun: LUN, on kind: String) -> Remedy? {
+        guard ["ext4", "xfs"].contains(kind), lun.file != nil,
+            let size = knownNumber(.fileSize), let taken = knownNumber(.fileAllocated),
+            let room = knownNumber(.fileSystemSize), let free = knownNumber(.fileSystemFree),
+            free - max(0, size - taken) >= room / 10
+        else { return nil }
+        return Remedy(live: "fallocate -l \(figures(size)) \(lun.imageWord)")
+    }
+
     /// Context switches of the threads that do I/O, for each request of the VM; `nil` where either
     /// is not known.
     fileprivate func switchesPerRequest() -> Double? {

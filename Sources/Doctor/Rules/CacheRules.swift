@@ -119,7 +119,8 @@ extension Rule {
         evidence: "the command line (-drive, -blockdev)",
         condition: "A busy LUN whose command line says neither or only one of how it is cached and "
             + "how its I/O is done.",
-        guards: "VMs of libvirt, which decides it on purpose; idle LUNs.",
+        guards: "VMs of libvirt, which decides it on purpose; idle LUNs; null devices. Storage "
+            + "that QEMU reaches over the network by itself has no aio=.",
         effect: "The default was writethrough for years, and is writeback with the thread pool "
             + "today: both are measured by accident. [KVM Forum 2013]",
         remedy: Remedy(
@@ -131,7 +132,14 @@ extension Rule {
         let lun = try patient.lun()
         guard patient.load.isBusy else { return .notApplicable }
         if patient.knownFlag(.isLibvirt, of: .vm) == true { return .notApplicable }
-        let (cache, aio) = (try patient.flag(.cacheIsGiven), try patient.flag(.aioIsGiven))
+        if lun.leafDriver?.hasPrefix("null-") == true { return .notApplicable }
+        let cache = try patient.flag(.cacheIsGiven)
+        // Only what QEMU hands to the kernel itself has an aio=.
+        var aio = true
+        if case .network? = try? patient.backing(of: lun) {
+        } else {
+            aio = try patient.flag(.aioIsGiven)
+        }
         guard !cache || !aio else { return .healthy }
         let missing = [cache ? nil : "cache", aio ? nil : "aio"].compactMap { $0 }
         return .flag(
@@ -284,7 +292,8 @@ extension Rule {
             remedy: Remedy(
                 qemu: lun.deviceOption(
                     property == "off" && isAsked ? "write-cache=on" : "config-wce=off"),
-                libvirt: "<qemu:override><qemu:device alias='\(lun.id)'><qemu:frontend>"
+                libvirt: "<qemu:override><qemu:device alias='\(lun.id.inCommand(else: "ALIAS"))'>"
+                    + "<qemu:frontend>"
                     + "<qemu:property name='config-wce' type='bool' value='false'/>"
                     + "</qemu:frontend></qemu:device></qemu:override>",
                 live: togglable == false

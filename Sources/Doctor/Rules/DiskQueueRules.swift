@@ -31,9 +31,9 @@ extension Rule {
             .advice, "add_random is 1, with \(figures(iops)) IOPS (limit 20000)",
             remedy: Remedy(
                 qemu: "udev: ACTION==\"add|change\", SUBSYSTEM==\"block\", "
-                    + "KERNEL==\"\(disk.name)\", ATTR{queue/add_random}=\"0\"",
-                live: "echo 0 > \(disk.directory)/queue/add_random",
-                verify: "cat \(disk.directory)/queue/add_random"))
+                    + "KERNEL==\"\(disk.plainName)\", ATTR{queue/add_random}=\"0\"",
+                live: "echo 0 > \(disk.shellDirectory)/queue/add_random",
+                verify: "cat \(disk.shellDirectory)/queue/add_random"))
     }
 
     static let interruptCoalescing = Rule(
@@ -95,8 +95,8 @@ extension Rule {
             qemu: "driver's limit: options qla2xxx ql2xmaxqdepth=128, options lpfc "
                 + "lpfc_lun_queue_depth=128 (/etc/modprobe.d), node.session.queue_depth = 128 "
                 + "(/etc/iscsi/iscsid.conf)",
-            live: "echo 256 > /sys/block/DISK/device/queue_depth; echo 1024 > "
-                + "/sys/block/DISK/queue/nr_requests",
+            live: "echo 256 > /sys/block/DISK/device/queue_depth; with a scheduler echo 1024 > "
+                + "/sys/block/DISK/queue/nr_requests, which with none is as the driver made it",
             verify: "aqu-sz in iostat -x 1 against the depth of the LUNs (screen Host)"),
         deck: [41]
     ) { patient throws(NotChecked) in
@@ -126,8 +126,7 @@ extension Rule {
             isLowered ? .advice : .warning, evidence,
             remedy: Remedy(
                 live: limit.isDevice
-                    ? "echo 256 > \(disk.directory)/device/queue_depth"
-                    : "echo 1024 > \(disk.directory)/queue/nr_requests"))
+                    ? "echo 256 > \(disk.shellDirectory)/device/queue_depth" : disk.deeperQueue))
     }
 
     static let queueKnobs = Rule(
@@ -172,9 +171,9 @@ extension Rule {
         return .flag(
             .info, found.map(\.text).joined(separator: "; "), meanwhile: accounts ? nil : .info,
             remedy: Remedy(
-                qemu: "udev: ACTION==\"add|change\", KERNEL==\"\(disk.name)\""
+                qemu: "udev: ACTION==\"add|change\", KERNEL==\"\(disk.plainName)\""
                     + found.map { ", ATTR{queue/\($0.knob)}=\"\($0.value)\"" }.joined(),
-                live: found.map { "echo \($0.value) > \(disk.directory)/queue/\($0.knob)" }
+                live: found.map { "echo \($0.value) > \(disk.shellDirectory)/queue/\($0.knob)" }
                     .joined(separator: "; ")))
     }
 }
@@ -184,14 +183,8 @@ extension Patient {
     /// those whose adapter counts the very same interrupts.
     fileprivate func adapterIOPS(_ disk: HostDisk) throws(NotChecked) -> Double {
         let own = try measured(disk.iops, "iops")
-        guard let fact = sample.facts[.adapterInterrupts, subject], let value = fact.value else {
-            return own
-        }
-        return sample.host.disks.filter { other in
-            let theirs = sample.facts[.adapterInterrupts, Subject(.disk(other.name))]
-            return other.name != disk.name && theirs?.value == value
-                && theirs?.source == fact.source
-        }.compactMap(\.iops).reduce(own, +)
+        let key = self.own[.adapterInterrupts].flatMap { SampleIndex.adapterKey($0) }
+        return key.flatMap { indexed.adapterIOPS[$0] } ?? own
     }
 
     fileprivate struct QueueLimit {

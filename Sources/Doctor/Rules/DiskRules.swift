@@ -44,7 +44,7 @@ extension Rule {
                     + "\(duration(microseconds: above)) and those of \(disk.name) "
                     + "\(duration(microseconds: below)): \(figures(above / below)) times as long "
                     + "(limit 4)",
-                remedy: Remedy(live: "echo 0 > \(disk.directory)/queue/wbt_lat_usec"))
+                remedy: Remedy(live: "echo 0 > \(disk.shellDirectory)/queue/wbt_lat_usec"))
         }
         return isAnyBuffered ? .healthy : .notApplicable
     }
@@ -105,9 +105,9 @@ extension Rule {
         }
         guard let reason = try patient.provenFlash(disk) else { return .healthy }
         let remedy = Remedy(
-            qemu: "udev: ACTION==\"add|change\", KERNEL==\"\(disk.name)\", "
+            qemu: "udev: ACTION==\"add|change\", KERNEL==\"\(disk.plainName)\", "
                 + "ATTR{queue/rotational}=\"0\"",
-            live: "echo 0 > \(disk.directory)/queue/rotational")
+            live: "echo 0 > \(disk.shellDirectory)/queue/rotational")
         return .flag(
             .advice, "queue/rotational is 1, but \(reason.text)",
             meanwhile: reason.isSetting ? .advice : nil, remedy: remedy)
@@ -168,8 +168,13 @@ extension Rule {
         effect: "Each aligned write of a guest becomes reading, changing and writing two blocks "
             + "of the disk; of a stripe, two stripes are touched.",
         remedy: Remedy(
-            qemu: "Make the partition anew, at 1 MiB: parted -a optimal DISK mkpart primary 1MiB "
-                + "100%; for LVM: pvcreate --dataalignment 1m",
+            qemu: "Its data cannot be shifted in place: making the partition or the volume group "
+                + "anew destroys them. Take another disk whose partition begins at 1 MiB, as all "
+                + "tools make them today, copy the LUN there (drive-mirror, or qemu-img convert "
+                + "with the VM off), look at the copy, and only then let go of the old one",
+            libvirt: "virsh blockcopy DOMAIN TARGET --dest NEW --blockdev --wait --pivot "
+                + "--transient-job, NEW being the aligned partition of another disk, at least as "
+                + "large; then <source dev='NEW'/>",
             verify: "parted DISK align-check optimal 1; cat /sys/block/DISK/alignment_offset")
     ) { patient throws(NotChecked) in
         let disk = try patient.disk()
@@ -183,7 +188,8 @@ extension Rule {
         }
         let optimal = patient.knownNumber(.optimalIO) ?? 0
         let isStripe = optimal > physical && optimal.truncatingRemainder(dividingBy: 16_384) == 0
-        for lun in patient.sample.luns where disk.luns.contains(lun.qualifiedID) {
+        let places = disk.luns.compactMap { patient.indexed.lunPlaces[$0] }.sorted()
+        for lun in places.map({ patient.sample.luns[$0] }) {
             let start = try patient.fact(
                 .partitionStart, about: Subject(vm: lun.vm, .lun(lun.id)))
             guard case .number(let sector) = start else { continue }
@@ -239,15 +245,25 @@ extension Rule {
             "/dev/\(loop) is below it, with dio \(isDirect ? 1 : 0)"
             + (file.map { ", in \($0)" } ?? "")
         var remedy = Remedy(live: isDirect ? "none: it takes a restart" : nil)
-        if !isDirect { remedy.live = "losetup --direct-io=on /dev/\(loop)" }
+        if !isDirect { remedy.live = "losetup --direct-io=on \(shellWord("/dev/" + loop))" }
         if let file, disk == loop {
+            let node = (lun.node ?? "").inCommand(else: "NODE")
             remedy.qemu =
-                "-blockdev driver=file,filename=\(file),node-name=\(lun.node ?? "NODE"),"
-                + "cache.direct=on,aio=native"
-            remedy.libvirt = "<disk type='file'> with <source file='\(file)'/>"
+                "-blockdev "
+                + shellWord(
+                    "driver=file,filename=\(file.replacing(",", with: ",,")),node-name=\(node),"
+                        + "cache.direct=on,aio=native")
+            remedy.libvirt = "<disk type='file'> with <source file='\(file.inAttribute)'/>"
         }
         guard patient.load.isBusy else { return .flag(.info, evidence, remedy: remedy) }
         return .flag(isDirect ? .advice : .warning, evidence, remedy: remedy)
+    }
+}
+
+extension String {
+    /// As the value of an XML attribute in single quotes.
+    fileprivate var inAttribute: String {
+        replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing("'", with: "&apos;")
     }
 }
 
@@ -281,19 +297,11 @@ extension Patient {
 
     /// What guests say of disks when all that they have lies on flash.
     fileprivate mutating func rotationalInGuest(_ disk: HostDisk) -> Verdict {
-        let spinning = Set(
-            sample.host.disks.filter { $0.isRotational != false }.flatMap(\.luns))
-        let machines = Set(luns(on: disk.name).map(\.lun.vm))
+        let misled = indexed.misledGuests
+        if misled.isEmpty { return .healthy }
+        let machines = Set((indexed.residents[disk.name] ?? []).map { sample.luns[$0.lun].vm })
         for vm in machines.sorted(by: { ($0 ?? "") < ($1 ?? "") }) {
-            let luns = sample.luns.filter { $0.vm == vm }
-            guard luns.allSatisfy({ $0.hostDisk != nil && !spinning.contains($0.qualifiedID) })
-            else { continue }
-            let disks = sample.facts.subjects.filter { subject in
-                guard case .guestDisk = subject.scope, subject.vm == vm else { return false }
-                return sample.facts[.guestRotational, subject]?.value == .flag(true)
-            }
-            guard !disks.isEmpty else { continue }
-            let names = disks.compactMap(\.scope.name).sorted()
+            guard let names = misled[vm], let name = names.first else { continue }
             cite("queue/rotational in the guest")
             return .flag(
                 .info, "\(disk.name) is flash, and the guest takes \(list(names)) for spinning",
@@ -301,18 +309,12 @@ extension Patient {
                 remedy: Remedy(
                     qemu: "in the guest, udev: ACTION==\"add|change\", KERNEL==\"vd*\", "
                         + "ATTR{queue/rotational}=\"0\"",
-                    live: "in the guest: echo 0 > /sys/block/\(names[0])/queue/rotational"))
+                    live: "in the guest: echo 0 > /sys/block/\(name.inCommand(else: "vda"))"
+                        + "/queue/rotational"))
         }
         return .healthy
     }
 
     /// Whether `disk` is a member of an md array that LUNs lie on.
-    fileprivate func isInRAID(_ disk: String) -> Bool {
-        sample.host.disks.contains { above in
-            guard above.name.hasPrefix("md"), !above.luns.isEmpty,
-                case .texts(let leaves)? = sample.facts[.leaves, Subject(.disk(above.name))]?.value
-            else { return false }
-            return leaves.contains(disk)
-        }
-    }
+    fileprivate func isInRAID(_ disk: String) -> Bool { indexed.raidMembers.contains(disk) }
 }

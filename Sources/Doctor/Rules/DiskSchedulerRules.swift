@@ -44,15 +44,20 @@ extension Rule {
 
     static let stackedScheduler = Rule(
         "host-iosched-stacked-path", "requests are sorted twice on their way down", about: .disk,
-        [.advice], .setting, tier: .b, isForQEMU: false,
-        evidence: "/sys/block/dm-N/dm/uuid and slaves, queue/scheduler of each path and of loop "
-            + "devices",
-        condition: "A path of a multipath device, or a loop device, has a scheduler other than "
-            + "none.",
-        guards: "A scheduler of the multipath device itself is fine: that is where it belongs.",
+        [.info, .advice], .setting, tier: .b, isForQEMU: false,
+        evidence: "/sys/block/dm-N/dm/uuid, slaves and mq, uname -r, queue/scheduler of each path "
+            + "and of loop devices",
+        condition: "A loop device has a scheduler other than none, or a path of a multipath device "
+            + "has one and the device is bio-based (queue_mode bio), or the kernel older than "
+            + "4.16.",
+        guards: "Info for a request-based multipath device, the default, from Linux 4.16 on: it "
+            + "hands its requests to the paths' drivers past their schedulers. It has hardware "
+            + "queues of its own (mq), and a bio-based one has none. Info too where that is not "
+            + "known. A scheduler of the multipath device itself is fine: that is where it "
+            + "belongs.",
         effect: "What device mapper, or the file system below a loop device, has put in order is "
             + "put in order again. openSUSE's udev rules set none for both. "
-            + "[60-io-scheduler.rules]",
+            + "[60-io-scheduler.rules; kernel commit 396eaf21ee17]",
         remedy: Remedy(
             qemu: "udev: ACTION==\"add|change\", SUBSYSTEM==\"block\", "
                 + "ENV{DM_MULTIPATH_DEVICE_PATH}==\"1\", ATTR{queue/scheduler}=\"none\"",
@@ -61,34 +66,40 @@ extension Rule {
         deck: [12, 41]
     ) { patient throws(NotChecked) in
         let disk = try patient.disk()
-        var lower: [String] = []
+        var lower: [(device: String?, name: String)] = []
         if disk.name.hasPrefix("loop") {
-            lower = [disk.name]
+            lower = [(nil, disk.name)]
         } else if disk.name.hasPrefix("dm-") || disk.name.hasPrefix("md") {
             lower = try patient.paths(below: disk.name)
         }
         guard !lower.isEmpty else { return .notApplicable }
-        var sorted: [String] = []
+        var sorted: [(device: String?, name: String)] = []
         var schedulers: Set<String> = []
-        for name in lower {
-            let below = patient.sample.host.disks.first { $0.name == name }
+        for (device, name) in lower {
+            let below = patient.indexed.disk(name)
             let scheduler = try patient.measured(below?.scheduler, "scheduler of \(name)")
             guard scheduler != "none" && scheduler != "noop" else { continue }
-            sorted.append(name)
+            sorted.append((device, name))
             schedulers.insert(scheduler)
         }
         guard !sorted.isEmpty else { return .healthy }
-        patient.cite("queue/scheduler of " + list(lower))
-        let loops = "udev: ACTION==\"add|change\", KERNEL==\"loop*\", "
+        patient.cite("queue/scheduler of " + list(lower.map(\.name)))
+        let names = sorted.map(\.name)
+        let evidence = "\(list(schedulers.sorted())) on \(list(names))"
+        let live = names.map { "echo none > \(HostDisk(name: $0).shellDirectory)/queue/scheduler" }
+            .joined(separator: "; ")
+        if disk.name.hasPrefix("loop") {
+            let udev = "udev: ACTION==\"add|change\", KERNEL==\"loop*\", "
+            return .flag(
+                .advice, evidence + ": want none",
+                remedy: Remedy(qemu: udev + "ATTR{queue/scheduler}=\"none\"", live: live))
+        }
+        let devices = Set(sorted.compactMap(\.device)).sorted()
+        let words = devices.map { patient.requeueing(by: $0) }
         return .flag(
-            .advice,
-            "\(list(schedulers.sorted())) on \(list(sorted))"
-                + (lower == [disk.name] ? "" : ", below \(disk.name)") + ": want none",
-            remedy: Remedy(
-                qemu: disk.name.hasPrefix("loop")
-                    ? loops + "ATTR{queue/scheduler}=\"none\"" : nil,
-                live: sorted.map { "echo none > /sys/block/\($0)/queue/scheduler" }
-                    .joined(separator: "; ")))
+            words.contains { $0.isTwice } ? .advice : .info,
+            evidence + ", below \(disk.name): " + words.map(\.text).joined(separator: "; "),
+            remedy: Remedy(live: live))
     }
 }
 
@@ -96,10 +107,10 @@ extension HostDisk {
     /// What makes the kernel use `scheduler` for it.
     fileprivate func remedy(scheduler: String) -> Remedy {
         Remedy(
-            qemu: "udev: ACTION==\"add|change\", KERNEL==\"\(name)\", "
+            qemu: "udev: ACTION==\"add|change\", KERNEL==\"\(plainName)\", "
                 + "ATTR{queue/scheduler}=\"\(scheduler)\"",
-            live: "echo \(scheduler) > \(directory)/queue/scheduler",
-            verify: "cat \(directory)/queue/scheduler")
+            live: "echo \(scheduler) > \(shellDirectory)/queue/scheduler",
+            verify: "cat \(shellDirectory)/queue/scheduler")
     }
 }
 
@@ -152,9 +163,29 @@ extension Patient {
         return disk.name.hasPrefix("sd") ? try text(.vendor) != "ATA" : false
     }
 
-    /// The paths of the multipath devices that `disk` is or is made of.
-    fileprivate mutating func paths(below disk: String) throws(NotChecked) -> [String] {
-        var paths: [String] = []
+    /// Whether what the multipath device `name` has put in order is put in order again by its
+    /// paths, and why.
+    fileprivate mutating func requeueing(by name: String) -> (isTwice: Bool, text: String) {
+        if let text = knownText(.kernelRelease, of: .host), let kernel = Release(text),
+            kernel < Release(4, 16)
+        {
+            return (true, "Linux \(text) sorts again in the paths: want none")
+        }
+        // Only what is request-based has queues of its own.
+        guard let queues = sample.facts[.hardwareQueues, Subject(.disk(name))] else {
+            return (false, "whether \(name) is request-based (queue_mode) is not known")
+        }
+        cite(queues.source)
+        return queues.value == nil
+            ? (true, "\(name) is bio-based, and its paths sort what it sends: want none")
+            : (false, "\(name) is request-based, and since Linux 4.16 goes past them")
+    }
+
+    /// The paths of the multipath devices that `disk` is or is made of, each with its device.
+    fileprivate mutating func paths(
+        below disk: String
+    ) throws(NotChecked) -> [(device: String?, name: String)] {
+        var paths: [(device: String?, name: String)] = []
         var seen: Set = [disk]
         var layer = [disk]
         // Device mapper stacks no deeper; facts of a recording may.
@@ -165,7 +196,7 @@ extension Patient {
                 let isMultipath =
                     name.hasPrefix("dm-")
                     ? try text(.mapperUUID, of: .disk(name)).hasPrefix("mpath-") : false
-                if isMultipath { paths += slaves }
+                if isMultipath { paths += slaves.map { (name, $0) } }
                 below += slaves.filter { seen.insert($0).inserted }
             }
             layer = below

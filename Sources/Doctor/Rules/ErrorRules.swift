@@ -51,7 +51,8 @@ extension Rule {
         evidence: "query-block io-status; query-blockstats, failed and invalid operations; "
             + "failed discards",
         condition: "Critical while requests fail, or with an io-status of failed or nospace; "
-            + "warning with failed or invalid requests since QEMU began.",
+            + "warning while the guest sends invalid ones, and none has failed; info with failed "
+            + "or invalid requests since QEMU began, and none now.",
         guards: "Discards that fail on a storage without them: info.",
         effect: "The guest sees I/O errors and remounts its file systems read-only, or QEMU stops "
             + "the VM, by werror and rerror. A full storage under a sparse image stops it with "
@@ -75,7 +76,11 @@ extension Rule {
         let isOnlyDiscards = discards > 0 && (failed ?? .infinity) <= discards && invalid == 0
         if failing > 0, !isOnlyDiscards {
             patient.cite("query-blockstats")
-            return .flag(.critical, "\(figures(failing)) requests a second fail (limit 0)")
+            // The rate counts both.
+            let isOnlyInvalid = failed == 0 && (invalid ?? 0) > 0
+            return isOnlyInvalid
+                ? .flag(.warning, "\(figures(failing)) requests a second are invalid (limit 0)")
+                : .flag(.critical, "\(figures(failing)) requests a second fail (limit 0)")
         }
         if patient.machine?.accelerator == .embedded {
             _ = try patient.need(lun.rates.errors, "errors")
@@ -89,9 +94,9 @@ extension Rule {
         }
         guard some > 0 || wrong > 0 else { return .healthy }
         return .flag(
-            .warning,
-            "\(figures(some)) requests failed and \(figures(wrong)) were invalid since QEMU began "
-                + "(limit 0)" + (lun.rates.errors == nil ? "" : ", none in the last interval"))
+            .info,
+            "\(figures(some)) requests failed and \(figures(wrong)) were invalid since QEMU began"
+                + (lun.rates.errors == nil ? "" : ", none in the last interval"))
     }
 
     static let blockSize = Rule(

@@ -14,18 +14,22 @@ extension Rule {
             + "available_clocksource in the guest; else qom-get kvmclock and invtsc of the first "
             + "CPU",
         condition: "hpet, acpi_pm, jiffies or pit: warning. Without a word from the guest: "
-            + "neither kvm-clock nor an invariant TSC is offered: warning. kvm-clock where TSC is "
-            + "there too: info.",
-        guards: "Windows, and guests with hv-time, which is its own clock.",
+            + "neither kvm-clock nor an invariant TSC is offered: warning. kvm-clock where the "
+            + "CPU has an invariant TSC (invtsc), and the guest offers tsc: info.",
+        guards: "Windows, and guests with hv-time, which is its own clock. That the guest lists "
+            + "tsc says nothing: Linux does so too where the TSC is not invariant, and kvm-clock "
+            + "is the right clock then.",
         effect: "Each reading of the HPET or the ACPI timer leaves the guest to QEMU, several "
             + "times a request. A guest on TSC was part of the tuning from 380,730 to 1,601,753 "
             + "IOPS [KVM Forum 2013]; Linux prefers an invariant TSC to kvm-clock. invtsc blocks "
             + "migration, unless tsc-frequency is fixed.",
         remedy: Remedy(
-            qemu: "-cpu host,migratable=no,+invtsc",
-            libvirt: "<feature policy='require' name='invtsc'/> in <cpu>, and <timer name='tsc' "
-                + "present='yes' mode='native'/> in <clock>",
-            live: "in the guest, where it is among available_clocksource: echo tsc > "
+            qemu: "-cpu host, which offers kvm-clock; or -cpu host,migratable=no,+invtsc for an "
+                + "invariant TSC, where nothing migrates",
+            libvirt: "<timer name='kvmclock' present='yes'/> in <clock>; or, where nothing "
+                + "migrates, <feature policy='require' name='invtsc'/> in <cpu> and "
+                + "<timer name='tsc' present='yes' mode='native'/> in <clock>",
+            live: "in the guest, where it is among available_clocksource: echo kvm-clock > "
                 + "/sys/devices/system/clocksource/clocksource0/current_clocksource",
             verify: "cat /sys/devices/system/clocksource/clocksource0/current_clocksource in the "
                 + "guest"),
@@ -46,17 +50,19 @@ extension Rule {
         }
         let offered = patient.knownTexts(.guestClocksources) ?? []
         if ["hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit"].contains(current) {
-            let better = ["tsc", "kvm-clock"].first { offered.contains($0) }
+            // A TSC that is not invariant may drift, or stop: kvm-clock makes up for that.
+            let clocks = hasTSC == true ? ["tsc", "kvm-clock"] : ["kvm-clock"]
+            let better = clocks.first { offered.contains($0) }
             let choice = offered.isEmpty ? "" : ", of \(list(offered, limit: 6))"
             return .flag(
                 .warning, "the guest's clocksource is \(current)\(choice)",
                 remedy: better.map(clockRemedy))
         }
-        guard current == "kvm-clock", offered.contains("tsc") || hasTSC == true else {
-            return .healthy
-        }
+        // A kernel that found the TSC unstable does not offer it.
+        guard current == "kvm-clock", hasTSC == true, offered.isEmpty || offered.contains("tsc")
+        else { return .healthy }
         return .flag(
-            .info, "the guest's clocksource is kvm-clock, and TSC is there",
+            .info, "the guest's clocksource is kvm-clock, and an invariant TSC is there",
             remedy: clockRemedy("tsc"))
     }
 
@@ -88,7 +94,9 @@ extension Rule {
         guard let disk = patient.subject.scope.name else { return .notApplicable }
         guard disk.hasPrefix("vd") else { return try foreignDisk(disk, &patient) }
         let scheduler = try patient.text(.guestScheduler)
-        let remedy = Remedy(live: "in the guest: echo none > /sys/block/\(disk)/queue/scheduler")
+        let remedy = Remedy(
+            live: "in the guest: echo none > /sys/block/\(disk.inCommand(else: "DISK"))"
+                + "/queue/scheduler")
         switch scheduler {
         case "bfq", "cfq", "kyber":
             return .flag(.advice, "\(disk) has \(scheduler)", remedy: remedy)
@@ -121,7 +129,8 @@ extension Rule {
             .info, "\(disk) is no disk of QEMU's, and has \(scheduler): nobody below schedules it",
             remedy: Remedy(
                 qemu: "in the guest, if it spins: ATTR{queue/scheduler}=\"mq-deadline\" in udev",
-                live: "in the guest: echo mq-deadline > /sys/block/\(disk)/queue/scheduler"))
+                live: "in the guest: echo mq-deadline > "
+                    + "/sys/block/\(disk.inCommand(else: "DISK"))/queue/scheduler"))
     }
 
     static let guestAddRandom = Rule(
@@ -152,7 +161,9 @@ extension Rule {
         return .flag(
             isNew ? .advice : .info,
             "\(disk) has add_random on at \(figures(iops)) IOPS, limit 20000",
-            remedy: Remedy(live: "in the guest: echo 0 > /sys/block/\(disk)/queue/add_random"))
+            remedy: Remedy(
+                live: "in the guest: echo 0 > /sys/block/\(disk.inCommand(else: "DISK"))"
+                    + "/queue/add_random"))
     }
 
     static let guestDelayAccounting = Rule(
@@ -208,7 +219,8 @@ extension Rule {
         remedy: Remedy(
             qemu: "in the guest's /etc/fstab: no nobarrier, barrier=0, sync, dirsync or discard; "
                 + "systemctl enable --now fstrim.timer",
-            live: "in the guest: mount -o remount,barrier,async,nodiscard MOUNTPOINT",
+            live: "in the guest: mount -o remount with the opposite of what hurts, as "
+                + "remount,async MOUNTPOINT, or mount anew where there is none",
             verify: "cat /proc/mounts in the guest")
     ) { patient throws(NotChecked) in
         let mounts = try patient.texts(.guestMounts).map(GuestMount.init).filter(\.isOnDisk)
@@ -216,21 +228,24 @@ extension Rule {
         guard mounts.contains(where: { !$0.options.isEmpty }) else {
             throw NotChecked(reason: "the guest's agent does not tell mount options")
         }
-        func places(_ options: Set<String>) -> [String] {
-            mounts.filter { !$0.options.isDisjoint(with: options) }.map(\.place)
+        func mounted(_ options: Set<String>) -> [GuestMount] {
+            mounts.filter { !$0.options.isDisjoint(with: options) }
         }
-        let unguarded = places(["nobarrier", "barrier=0"])
+        let unguarded = mounted(["nobarrier", "barrier=0"])
         if !unguarded.isEmpty {
             return withoutBarriers(unguarded, &patient)
         }
-        let discarding = places(["discard"])
+        let discarding = mounted(["discard"])
         let discards = patient.luns.compactMap(\.rates.discards)
         let rate = discards.reduce(0, +)
         if !discarding.isEmpty, patient.reaches(rate, 1000) {
             return .flag(
-                .advice, "discard at \(list(discarding)), \(figures(rate)) discards/s, limit 1000")
+                .advice,
+                "discard at \(list(discarding.map(\.place))), \(figures(rate)) discards/s, "
+                    + "limit 1000",
+                remedy: discarding[0].remounted(without: ["discard"]))
         }
-        let synchronous = places(["sync", "dirsync"])
+        let synchronous = mounted(["sync", "dirsync"])
         guard !synchronous.isEmpty else {
             if !discarding.isEmpty, discards.isEmpty { throw patient.missing("discards_per_s") }
             return .healthy
@@ -238,18 +253,24 @@ extension Rule {
         let iops = patient.load.machineIOPS ?? 0
         return .flag(
             patient.reaches(iops, 500) ? .advice : .info,
-            "sync or dirsync at \(list(synchronous)), the VM does \(figures(iops)) IOPS")
+            "sync or dirsync at \(list(synchronous.map(\.place))), the VM does \(figures(iops)) "
+                + "IOPS",
+            remedy: synchronous[0].remounted(without: ["sync", "dirsync"]))
     }
 
-    private static func withoutBarriers(_ places: [String], _ patient: inout Patient) -> Verdict {
+    private static func withoutBarriers(
+        _ mounts: [GuestMount], _ patient: inout Patient
+    ) -> Verdict {
         var cached: [String] = []
         for lun in patient.luns
         where patient.knownFlag(.isWriteback, of: .lun(lun.id)) == true {
             cached.append(lun.id)
         }
-        let text = "no write barriers at \(list(places))"
-        guard !cached.isEmpty else { return .flag(.advice, text) }
-        return .flag(.critical, text + ", and \(list(cached)) have a write cache")
+        let text = "no write barriers at \(list(mounts.map(\.place)))"
+        let remedy = mounts[0].remounted(without: ["nobarrier", "barrier=0"])
+        guard !cached.isEmpty else { return .flag(.advice, text, remedy: remedy) }
+        return .flag(
+            .critical, text + ", and \(list(cached)) have a write cache", remedy: remedy)
     }
 }
 
@@ -270,5 +291,29 @@ private struct GuestMount {
 
     var isOnDisk: Bool {
         ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "jfs", "reiserfs"].contains(type)
+    }
+
+    /// How it is freed of those of its options that are among `flagged`, and of no others: an
+    /// option that a file system does not know has the whole command fail.
+    func remounted(without flagged: Set<String>) -> Remedy {
+        // XFS knows barrier for as long as it knows nobarrier, up to Linux 4.18, and leaves
+        // discards as they are in a remount.
+        let opposites = [
+            ("nobarrier", "barrier"), ("barrier=0", "barrier=1"), ("sync", "async"),
+            ("discard", type == "xfs" ? nil : "nodiscard"), ("dirsync", nil),
+        ].filter { flagged.contains($0.0) && options.contains($0.0) }
+        let turned = opposites.compactMap(\.1)
+        let left = opposites.filter { $0.1 == nil }.map(\.0)
+        // What the kernel wrote with escapes is not the name.
+        let point = place.isEmpty || place.contains("\\") ? "MOUNTPOINT" : shellWord(place)
+        var steps: [String] = []
+        if !turned.isEmpty {
+            steps.append("mount -o remount,\(turned.joined(separator: ",")) \(point)")
+        }
+        if !left.isEmpty {
+            steps.append(
+                "umount \(point) and mount it anew without \(left.joined(separator: ","))")
+        }
+        return Remedy(live: "in the guest: " + steps.joined(separator: "; "))
     }
 }

@@ -7,16 +7,18 @@ extension Rule {
     static let memoryOvercommit = Rule(
         "host-memory-overcommit", "more RAM promised to VMs than the host has, or it swaps",
         about: .host, [.advice, .warning, .critical], .trend, tier: .a, isForQEMU: false,
-        evidence: "-m of all QEMU processes, /proc/meminfo (MemTotal, MemAvailable), /proc/vmstat "
-            + "(pswpin, pswpout), /proc/swaps, /proc/pressure/memory",
+        evidence: "-m of all QEMU processes, /proc/meminfo (MemTotal, MemAvailable), "
+            + "/sys/kernel/mm/hugepages/*/nr_hugepages, free_hugepages and resv_hugepages, "
+            + "/proc/vmstat (pswpin, pswpout), /proc/swaps, /proc/pressure/memory",
         condition: "The RAM promised to VMs, and 5 % each for QEMU, is over 90 % of the host's "
-            + "while less than 10 % is available, or 50 pages a second are swapped. Critical if "
-            + "either is so and 100 pages a second are swapped, or swap lies on the disk of a busy "
-            + "LUN and is used, or tasks wait for memory for over 5 % of the time (PSI some "
-            + "avg10).",
+            + "while less than 10 % is available, both without the pool of huge pages and what of "
+            + "it is taken; or 50 pages a second are swapped. Critical if either is so and 100 "
+            + "pages a second are swapped, or swap lies on the disk of a busy LUN and is used, or "
+            + "tasks wait for memory for over 5 % of the time (PSI some avg10).",
         guards: "With a balloon that took memory back, what the VMs have resident counts instead "
-            + "of what they were promised. Files in the page cache are available memory. Swap in "
-            + "zram only: advice, as long as no task waits for it.",
+            + "of what they were promised. Huge pages set aside are never swapped, and "
+            + "MemAvailable leaves them out, used or not. Files in the page cache are available "
+            + "memory. Swap in zram only: advice, as long as no task waits for it.",
         effect: "Memory over-committed costs far more than CPUs over-committed: vCPUs and "
             + "IOThreads stand still in the midst of a request until a page is back. [KVM Forum "
             + "2013]",
@@ -104,7 +106,9 @@ extension Rule {
         condition: "A busy LUN goes through the page cache, and dirty memory may grow beyond "
             + "4 GiB, or dirty_ratio is 20 or more with 64 GiB of RAM and more. Warning if Dirty "
             + "is over 1 GiB and a flush takes over 100 ms.",
-        guards: "LUNs with cache=none or directsync.",
+        guards:
+            "LUNs with cache=none or directsync, and storage that QEMU reaches over the network "
+            + "by itself.",
         effect: "A flush of the guest waits until what was gathered is on the disk: gigabytes "
             + "are seconds.",
         remedy: Remedy(
@@ -151,18 +155,24 @@ extension Patient {
     }
 
     fileprivate mutating func hostMemory() throws(NotChecked) -> HostMemory {
-        let total = try number(.memoryTotal)
+        // Huge pages are out of the game: nobody else can have them, and VMs on them need no other
+        // memory.
+        let pool = try number(.hugePagePool)
+        let total = try number(.memoryTotal) - pool
         let available = try number(.memoryAvailable)
-        guard total > 0 else { throw NotChecked(reason: "MemTotal is 0") }
+        guard total > 0 else { throw NotChecked(reason: "MemTotal is all huge pages, or 0") }
         let isBallooned = isBallooned()
+        // What is resident has no huge pages in it.
         let promised =
             isBallooned
-            ? try number(.memoryOfVMs) : try number(.memoryPromised) * 1.05
+            ? try number(.memoryOfVMs)
+            : max(0, try number(.memoryPromised) - (try number(.hugePagesTaken))) * 1.05
         let (share, rest) = (promised / total * 100, available / total * 100)
+        let kind = pool > 0 ? " that are no huge pages" : ""
         let text =
             "VMs " + (isBallooned ? "have " : "may take ") + "\(bytes(promised)) of "
-            + "\(bytes(total)) (\(percent(share)), limit 90 %), \(percent(rest)) are available "
-            + "(limit 10 %)"
+            + "\(bytes(total))\(kind) (\(percent(share)), limit 90 %), \(percent(rest)) are "
+            + "available (limit 10 %)"
         return HostMemory(
             isShort: reaches(share, 90) && staysWithin(rest, 10), text: text)
     }
@@ -198,6 +208,8 @@ extension Patient {
         var found: [LUN] = []
         var problem: NotChecked?
         for lun in sample.luns where isBusy(lun) {
+            // What QEMU reaches by itself, or nowhere, has no page in the cache.
+            if case .network? = try? backing(of: lun) { continue }
             do throws(NotChecked) {
                 if try !isDirect(lun) { found.append(lun) }
             } catch { problem = error }

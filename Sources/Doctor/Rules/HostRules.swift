@@ -81,8 +81,8 @@ extension Rule {
             + "that are not ATA.",
         effect: "With 2 QEMU does not start (\"Unable to use io_uring: failed to init linux "
             + "io_uring ring\"): a running VM survives no restart, and no migration to this host. "
-            + "[measured with QEMU 7.2] Early versions hang, or run out of locked memory. "
-            + "[Launchpad 1912224]",
+            + "[measured with QEMU 7.2] Early versions hang, or run out of locked memory, which "
+            + "rings counted as up to Linux 5.11.",
         remedy: Remedy(
             qemu: "aio=native with cache=none (-blockdev: \"aio\":\"native\" and "
                 + "\"cache\":{\"direct\":true}); or kernel.io_uring_disabled = 0 in "

@@ -20,9 +20,7 @@ extension Rule {
             + "small requests a second (a starting value, to be measured); before QEMU 9.0 that "
             + "was the most one LUN could have. On a multi-queue SSD a single I/O thread lost up "
             + "to 74 % [Kim 2015].",
-        remedy: mappedQueues(
-            4, drive: "DRIVE",
-            besides: "one more -object iothread,id=io1, and iothread=io1 for half of the LUNs"),
+        remedy: relieved(.example, 4, drive: "DRIVE"),
         deck: [31], causes: ["accel-not-kvm", "vm-paused"]
     ) { patient throws(NotChecked) in
         let thread = try patient.thread()
@@ -30,9 +28,22 @@ extension Rule {
         guard let backlog = try patient.backlog(of: thread) else { return .healthy }
         // For how long it has been so is not known here; where it stands, for some while.
         let isWorst = patient.isStanding && backlog.cpu >= 98
+        let lun = patient.luns(of: thread).first
+        let remedy = relieved(
+            patient.ioThreadNames.extended([thread.ioThreadID]), max(4, lun?.queueCount ?? 4),
+            drive: lun?.drive ?? "DRIVE")
         return isWorst
-            ? .flag(.critical, backlog.text + "; critical from 98 % on")
-            : .flag(.warning, backlog.text)
+            ? .flag(.critical, backlog.text + "; critical from 98 % on", remedy: remedy)
+            : .flag(.warning, backlog.text, remedy: remedy)
+    }
+
+    /// Half of the LUNs on another thread, or the queues of one on several.
+    private static func relieved(_ threads: IOThreadSet, _ queues: Int, drive: String) -> Remedy {
+        let new = threads.added.last ?? "io1"
+        return mappedQueues(
+            queues, drive: drive, threads,
+            besides: "one more -object iothread,id=\(new), and iothread=\(new) for half of the LUNs"
+        )
     }
 
     static let ioThreadOvershared = Rule(
@@ -49,8 +60,9 @@ extension Rule {
             + "LUNs a thread. [KVM Forum 2013]",
         remedy: Remedy(
             qemu: "-object iothread,id=io1, and iothread=io1 for half of the LUNs",
-            libvirt: "<iothreads>2</iothreads>, and <driver iothread='2'/> in half of the disks",
-            live: "virsh iothreadadd DOMAIN 2 (existing disks move at the next start)",
+            libvirt: "<iothreads>N</iothreads>, one more than there are, and <driver "
+                + "iothread='N'/> in half of the disks",
+            live: "virsh iothreadadd DOMAIN N (existing disks move at the next start)",
             verify: "the CPU of both threads on the screen IOThreads"),
         deck: [31], causes: ["accel-not-kvm"]
     ) { patient throws(NotChecked) in
@@ -68,26 +80,51 @@ extension Rule {
         guard let room = try roomBesides(thread, &patient) else { return .healthy }
         let text =
             "\(busy) busy LUNs, \(hot) of them hot, on \(thread.name), which uses \(percent(cpu)) "
-            + "of a core, while \(room); limits 4 and 2"
-        let remedy = Remedy(
-            live:
-                "virsh iothreadadd \(patient.domain) 2 (existing disks move at the next start)"
-        )
+            + "of a core, while \(room.text); limits 4 and 2"
+        let remedy = room.idle.map(shared(with:)) ?? anotherThread(patient)
         let backlog = try? patient.backlog(of: thread)
         return .flag(backlog == nil ? .advice : .warning, text, remedy: remedy)
     }
 
-    /// Who could serve some of the LUNs of `thread`; `nil` if nobody.
+    /// Half of the LUNs on a thread that there is.
+    private static func shared(with idle: ThreadActivity) -> Remedy {
+        let number = IOThreadNames.number(of: idle.ioThreadID).map { String($0) } ?? "N"
+        return Remedy(
+            qemu: "iothread=\(idle.commandID) for half of the LUNs",
+            libvirt: "<driver iothread='\(number)'/> in half of the disks",
+            live: "none: a disk moves to another thread at the next start")
+    }
+
+    /// Half of the LUNs on a new thread.
+    private static func anotherThread(_ patient: Patient) -> Remedy {
+        let names = patient.ioThreadNames
+        let (id, number) = (names.free(1)[0], names.freeNumbers(1)[0])
+        return Remedy(
+            qemu: "-object iothread,id=\(id), and iothread=\(id) for half of the LUNs",
+            libvirt:
+                "<iothreads>\(names.ids.count + 1)</iothreads>, and <driver iothread='\(number)'/> "
+                + "in half of the disks",
+            live: patient.live(
+                virsh: "virsh iothreadadd \(patient.domain) \(number)",
+                qmp: qmp("object-add", ["qom-type": "\"iothread\"", "id": jsonWord(id)]))
+                + " (existing disks move at the next start)")
+    }
+
+    /// Who could serve some of the LUNs of `thread`: another thread, or a new one; `nil` if nobody.
     private static func roomBesides(
         _ thread: ThreadActivity, _ patient: inout Patient
-    ) throws(NotChecked) -> String? {
-        let others = patient.threads.filter { $0.role == .iothread && $0.tid != thread.tid }
+    ) throws(NotChecked) -> (text: String, idle: ThreadActivity?)? {
+        // The monitor's own thread is not there for disks.
+        let others = patient.threads.filter {
+            $0.role == .iothread && $0.tid != thread.tid && $0.ioThreadID != "mon_iothread"
+        }
         if let idle = others.first(where: { ($0.cpuPercent ?? 100) < 20 }) {
-            return "\(idle.name) uses \(percent(idle.cpuPercent ?? 0)) (limit 20 %)"
+            return ("\(idle.name) uses \(percent(idle.cpuPercent ?? 0)) (limit 20 %)", idle)
         }
         let used = try patient.need(patient.sample.host.cpuPercent, "host.cpu_percent")
         let cores = try patient.number(.cpuCount, of: .host) * (100 - used) / 100
-        return cores >= 1 ? "\(figures(cores)) cores of the host are idle (limit 1)" : nil
+        return cores >= 1
+            ? ("\(figures(cores)) cores of the host are idle (limit 1)", nil) : nil
     }
 
     static let ioThreadUnused = Rule(
@@ -105,7 +142,7 @@ extension Rule {
             + "[IBM Z, I/O thread guidance]",
         remedy: Remedy(
             qemu: "-device virtio-blk-pci,drive=DRIVE,iothread=io0",
-            libvirt: "<driver iothread='1'/> in the disk",
+            libvirt: "<driver iothread='N'/> in the disk",
             verify: "the screen IOThreads names its LUNs")
     ) { patient throws(NotChecked) in
         let defined = try patient.texts(.ioThreads).filter { $0 != "mon_iothread" }
@@ -123,7 +160,13 @@ extension Rule {
             let text = idle + ", while the main loop serves \(list(forgotten.map(\.id)))"
             let id = thread.inCommand(else: "io0")
             let device = lun.isVirtioBlock ? lun.virtioDevice : "-device virtio-scsi-pci"
-            return .flag(.warning, text, remedy: Remedy(qemu: "\(device),iothread=\(id)"))
+            let number = IOThreadNames.number(of: thread).map { String($0) } ?? "N"
+            return .flag(
+                .warning, text,
+                remedy: Remedy(
+                    qemu: "\(device),iothread=\(id)",
+                    libvirt: "<driver iothread='\(number)'/> in the "
+                        + (lun.isVirtioBlock ? "disk" : "controller")))
         }
         if unused.count > 2 { return .flag(.info, idle + ", limit 2") }
         guard let cpus = patient.knownNumber(.cpuCount, of: .host) else { return .healthy }
@@ -150,7 +193,7 @@ extension Rule {
         effect: "Without a mapping several queues help the guest's side alone. From one thread to "
             + "two is nearly always a gain, more cost CPU [KVM on s390, 2024]. Cannot be changed "
             + "while the VM runs.",
-        remedy: mappedQueues(4, drive: "DRIVE"), deck: [31],
+        remedy: mappedQueues(4, drive: "DRIVE", .example), deck: [31],
         causes: ["accel-not-kvm", "dataplane-off"]
     ) { patient throws(NotChecked) in
         try mapping(&patient)
@@ -171,7 +214,10 @@ extension Rule {
         guard let busiest = servers.first, let least = servers.last else {
             throw NotChecked(reason: "cpu_percent: the threads that serve it are not known")
         }
-        let remedy = isSCSI ? mappedAdapter(queues) : mappedQueues(queues, drive: lun.drive)
+        let own = (lun.eventLoops ?? []).filter { !$0.isEmpty }
+        let all = patient.ioThreadNames.extended(own)
+        let remedy =
+            isSCSI ? mappedAdapter(queues, all) : mappedQueues(queues, drive: lun.drive, all)
         if lun.ioThread?.contains(",") ?? false {
             guard servers.count > 1, patient.reaches(busiest.cpu, 70),
                 busiest.cpu >= 3 * least.cpu
@@ -214,31 +260,31 @@ extension Rule {
         "both threads use CPU on the screen IOThreads (never by HMP info qtree: it has aborted "
         + "QEMU with mapped queues)"
 
-    /// A LUN of virtio-blk on two threads. `other` is what may be done instead.
+    /// A LUN of virtio-blk on several threads. `other` is what may be done instead.
     private static func mappedQueues(
-        _ queues: Int, drive: String, besides other: String? = nil
+        _ queues: Int, drive: String, _ threads: IOThreadSet, besides other: String? = nil
     ) -> Remedy {
         let device =
             #"-device '{"driver":"virtio-blk-pci","drive":"\#(drive)","num-queues":\#(queues),"#
-            + #""iothread-vq-mapping":[{"iothread":"io0"},{"iothread":"io1"}]}'"#
-        let objects = "-object iothread,id=io0 -object iothread,id=io1 "
+            + #""iothread-vq-mapping":\#(threads.mapping)}'"#
         return Remedy(
-            qemu: (other.map { $0 + "; or with QEMU 9.0 " } ?? "") + objects + device,
-            libvirt: "<iothreads>2</iothreads>; in the disk, with libvirt 10.0, <driver "
-                + "queues='\(queues)'><iothreads><iothread id='1'/><iothread id='2'/></iothreads>"
-                + "</driver>",
+            qemu: (other.map { $0 + "; or with QEMU 9.0 " } ?? "") + threads.objects + device,
+            libvirt: "<iothreads>\(threads.total)</iothreads>, all that the VM is to have; in the "
+                + "disk, with libvirt 10.0, <driver queues='\(queues)'><iothreads>"
+                + "\(threads.elements)</iothreads></driver>",
             verify: mappingVerified)
     }
 
-    /// A virtio-scsi adapter on two threads.
-    private static func mappedAdapter(_ queues: Int) -> Remedy {
+    /// A virtio-scsi adapter on several threads.
+    private static func mappedAdapter(_ queues: Int, _ threads: IOThreadSet) -> Remedy {
         Remedy(
-            qemu: "-object iothread,id=io0 -object iothread,id=io1 "
+            qemu: threads.objects
                 + #"-device '{"driver":"virtio-scsi-pci","num_queues":\#(queues),"#
-                + #""iothread-vq-mapping":[{"iothread":"io0"},{"iothread":"io1"}]}'"#,
-            libvirt: "<controller type='scsi' model='virtio-scsi'><driver queues='\(queues)'>"
-                + "<iothreads><iothread id='1'/><iothread id='2'/></iothreads></driver>"
-                + "</controller>, where libvirt knows it",
+                + #""iothread-vq-mapping":\#(threads.mapping)}'"#,
+            libvirt: "<iothreads>\(threads.total)</iothreads>, all that the VM is to have; "
+                + "<controller type='scsi' model='virtio-scsi'><driver queues='\(queues)'>"
+                + "<iothreads>\(threads.elements)</iothreads></driver></controller>, where "
+                + "libvirt knows it",
             verify: mappingVerified)
     }
 }

@@ -52,8 +52,9 @@ extension Rule {
         [.warning, .critical], .trend, tier: .a,
         evidence: "statvfs of the image's file system, sizes and blocks of the images on it, their "
             + "growth",
-        condition: "Less room is left than the images on it may still take, and less than 10 %; "
-            + "critical below 3 %, or where it is full within an hour at the present growth.",
+        condition: "Less room is left than the images of all VMs watched may still take on it, "
+            + "and less than 10 %; critical below 3 %, or where it is full within an hour at the "
+            + "present growth.",
         guards: "Fully allocated images, and devices of their own. An LVM thin pool cannot be seen "
             + "from here, and is not checked.",
         effect: "A write that finds no room stops the VM (werror=enospc, the default) or fails in "
@@ -62,8 +63,9 @@ extension Rule {
             qemu: "grow the file system or move images away: lvextend -r -L +100G /dev/VG/LV",
             libvirt: "virsh domblkinfo DOMAIN TARGET shows who takes the room; virsh blockcopy "
                 + "DOMAIN TARGET --dest /elsewhere/IMAGE --transient-job --pivot moves an image",
-            live: "an alarm for the next time: {\"execute\": \"block-set-write-threshold\", "
-                + "\"arguments\": {\"node-name\": \"NODE\", \"write-threshold\": BYTES}}",
+            live: "an alarm for the next time: virsh domblkthreshold DOMAIN TARGET BYTES; without "
+                + "libvirt {\"execute\": \"block-set-write-threshold\", \"arguments\": "
+                + "{\"node-name\": \"NODE\", \"write-threshold\": BYTES}}",
             verify: "df -h of the image's directory")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
@@ -78,22 +80,21 @@ extension Rule {
                     + "(lvs -o lv_name,pool_lv,data_percent)")
         case .file: break
         }
-        let promised = try patient.number(.fileSystemPromised)
-        guard promised > 0 else { return .healthy }
+        guard try patient.number(.fileSystemPromised) > 0 else { return .healthy }
         let free = try patient.number(.fileSystemFree)
         let size = try patient.number(.fileSystemSize)
-        guard size > 0, free < promised else { return .healthy }
+        let demand = patient.demandOnFileSystem()
+        guard size > 0, free < demand.promised else { return .healthy }
         let share = free / size * 100
         var evidence =
-            "\(bytes(free)) (\(percent(share))) are left, and images may take \(bytes(promised)) "
-            + "more; limits 10 and 3 %"
+            "\(bytes(free)) (\(percent(share))) are left, and images may take "
+            + "\(bytes(demand.promised)) more; limits 10 and 3 %"
         var isSoonFull = false
-        let growth = patient.growthOfFileSystem()
-        if growth > 0 {
-            isSoonFull = patient.staysWithin(free / growth, 3600)
+        if demand.growth > 0 {
+            let time = free / demand.growth
+            isSoonFull = patient.staysWithin(time, 3600)
             evidence +=
-                "; at \(bytes(growth))/s it is full in \(figures(free / growth / 60)) min "
-                + "(limit 60)"
+                "; at \(bytes(demand.growth))/s it is full in \(figures(time / 60)) min (limit 60)"
         }
         if patient.staysWithin(share, 3) { return .flag(.critical, evidence, meanwhile: .critical) }
         if isSoonFull {
@@ -150,8 +151,9 @@ extension Rule {
         "image-fragmented", "the image's file is in very many pieces", about: .lun,
         [.info, .advice], .trend, tier: .c,
         evidence: "extents of the file (FIEMAP), its blocks (st_blocks), queue/rotational",
-        condition: "50,000 extents, or a mean extent below 256 KiB on a spinning disk.",
-        guards: "Info below 200,000 extents where nothing spins.",
+        condition: "50,000 extents, or 1000 on a spinning disk with a mean below 256 KiB.",
+        guards: "Info below 200,000 extents where nothing spins. A small image in one piece has "
+            + "small pieces too.",
         effect: "Each piece costs a spinning disk a seek, and any host memory and time to map it: "
             + "mirrors and backups of such images were reported to freeze guests. "
             + "[Launchpad 1912224]",
@@ -169,7 +171,7 @@ extension Rule {
         let allocated = try patient.number(.fileAllocated)
         guard extents > 0 else { return .healthy }
         let mean = allocated / extents
-        guard extents >= 50_000 || mean < 262_144 else { return .healthy }
+        guard extents >= 50_000 || (extents >= 1000 && mean < 262_144) else { return .healthy }
         guard let spins = patient.disk(under: lun)?.isRotational else {
             throw NotChecked(reason: "whether the disk under it spins is not known")
         }
@@ -178,7 +180,8 @@ extension Rule {
         return .flag(
             severity,
             "\(figures(extents)) extents of \(bytes(mean)) each on a disk that "
-                + (spins ? "spins" : "does not spin") + " (limits 50,000, and 256 KiB if it spins)",
+                + (spins ? "spins" : "does not spin")
+                + " (limits 50,000, and 1000 below 256 KiB if it spins)",
             meanwhile: severity)
     }
 }
@@ -193,17 +196,57 @@ extension Patient {
         return (try? isPreallocated()) ?? false
     }
 
-    /// Bytes per second that all images on the patient's file system grow.
-    fileprivate mutating func growthOfFileSystem() -> Double {
-        guard let source = knownText(.mountSource) else { return knownNumber(.fileGrowth) ?? 0 }
-        var growth = 0.0
-        for lun in sample.luns {
-            let subject = Subject(vm: lun.vm, .lun(lun.id))
-            guard sample.facts[.mountSource, subject]?.value == .text(source),
-                case .number(let own)? = sample.facts[.fileGrowth, subject]?.value
-            else { continue }
-            growth += own
+    /// What the images of all VMs watched ask of the patient's file system; its own VM's alone
+    /// where it is not known which that is.
+    fileprivate mutating func demandOnFileSystem() -> FileSystemDemand {
+        guard let source = knownText(.mountSource), let size = knownNumber(.fileSystemSize) else {
+            return FileSystemDemand(
+                promised: knownNumber(.fileSystemPromised) ?? 0,
+                growth: knownNumber(.fileGrowth) ?? 0)
         }
-        return growth
+        return indexed.fileSystems[FileSystemDemand.Place(source: source, size: size)]
+            ?? FileSystemDemand()
+    }
+}
+
+/// What images ask of a file system.
+struct FileSystemDemand {
+    /// Bytes that they may still take.
+    var promised = 0.0
+    /// Bytes per second that they grow.
+    var growth = 0.0
+
+    /// A file system: what is mounted, and its bytes, as several that have no device, such as
+    /// tmpfs, share a name.
+    struct Place: Hashable {
+        var source: String
+        var size: Double
+    }
+
+    /// Of each file system that images of `sample` lie on, those of all VMs together.
+    static func all(in sample: Snapshot) -> [Place: FileSystemDemand] {
+        var demands: [Place: FileSystemDemand] = [:]
+        var promises: [Place: [String?: Double]] = [:]
+        for lun in sample.luns {
+            let facts = sample.facts.about(Subject(vm: lun.vm, .lun(lun.id)))
+            guard case .text(let source)? = facts[.mountSource]?.value,
+                let size = facts[.fileSystemSize]?.number
+            else { continue }
+            let place = Place(source: source, size: size)
+            demands[place, default: FileSystemDemand()].growth += facts[.fileGrowth]?.number ?? 0
+            // A VM says of each of its images what all of them may take.
+            let own = max(
+                promises[place]?[lun.vm] ?? 0, facts[.fileSystemPromised]?.number ?? 0)
+            promises[place, default: [:]][lun.vm] = own
+        }
+        for (place, own) in promises { demands[place]?.promised = own.values.reduce(0, +) }
+        return demands
+    }
+}
+
+extension Fact {
+    fileprivate var number: Double? {
+        guard case .number(let number)? = value else { return nil }
+        return number
     }
 }

@@ -12,10 +12,10 @@ extension Rule {
         [.info, .advice, .warning, .critical], .load, tier: .a,
         evidence: "iothread property of the device (qom-get, or the command line), "
             + "query-blockstats, CPU of the main loop (/proc/PID/task/PID/schedstat)",
-        condition: "A virtio-blk or virtio-scsi LUN without iothread= or a mapping: info; where it "
-            + "is busy, advice from 5000 IOPS of the VM on, warning from 30,000 or with the main "
-            + "loop at 60 % of a core, critical from 120,000 through the main loop, where the "
-            + "normal path ends.",
+        condition: "A virtio-blk or virtio-scsi LUN without iothread= or a mapping: info, and "
+            + "advice for a VM that does not run yet; where it is busy, advice from 5000 IOPS of "
+            + "the VM on, warning from 30,000 or with the main loop at 60 % of a core, critical "
+            + "from 120,000 through the main loop, where the normal path ends.",
         guards: "vhost-user LUNs, which QEMU does not serve; record and replay, which needs the "
             + "main loop. Idle LUNs, such as a boot disk, stay at info.",
         effect: "One thread under the Big QEMU Lock serves all such LUNs, the monitor and the "
@@ -23,9 +23,9 @@ extension Rule {
             + "thread for each LUN, 1,601,753 tuned. [KVM Forum 2013]",
         remedy: Remedy(
             qemu: "-object iothread,id=io0 -device virtio-blk-pci,drive=DRIVE,iothread=io0",
-            libvirt:
-                "<iothreads>1</iothreads> and <driver iothread='1'/> in the disk; virtio-scsi: "
-                + "<driver iothread='1'/> in the controller",
+            libvirt: "<iothreads>N</iothreads>, one more than there are, and <driver "
+                + "iothread='N'/> in the disk; virtio-scsi: <driver iothread='N'/> in the "
+                + "controller",
             verify: "the IOThread's CPU rises and the main loop's falls (screen IOThreads)"),
         deck: [30, 31]
     ) { patient throws(NotChecked) in
@@ -37,14 +37,15 @@ extension Rule {
         }
         guard try patient.need(lun.isOnMainLoop, "io_thread") else { return .healthy }
         patient.cite("iothread property of \(lun.id)")
-        let remedy = Remedy(qemu: patient.ioThreadOptions(for: lun))
+        let remedy = patient.ownIOThread(for: lun)
         guard let iops = patient.load.machineIOPS, patient.load.isBusy else {
-            return .flag(.info, "no iothread=; the LUN is idle", meanwhile: .info, remedy: remedy)
+            return patient.load.isPlanned
+                ? .flag(.advice, "no iothread=", meanwhile: .advice, remedy: remedy)
+                : .flag(.info, "no iothread=; the LUN is idle", meanwhile: .info, remedy: remedy)
         }
         patient.cite("query-blockstats")
         let cpu = patient.threads.first { $0.role == .main }?.cpuPercent
-        let here = patient.luns.filter { $0.isOnMainLoop == true }.compactMap(\.rates.iops)
-            .reduce(0, +)
+        let here = patient.indexed.mainLoopIOPS[lun.vm] ?? 0
         let evidence =
             "no iothread=; the VM does \(figures(iops)) IOPS, its main loop carries "
             + "\(figures(here)) and uses \(cpu.map(percent) ?? "an unknown share") of a core"
@@ -63,7 +64,9 @@ extension Rule {
         "x-data-plane-legacy", "uses x-data-plane, which newer versions refuse", about: .lun,
         [.info, .warning], .setting, tier: .c,
         evidence: "the command line (x-data-plane=on)",
-        condition: "x-data-plane=on; info before QEMU 2.1, where there is nothing better.",
+        condition:
+            "x-data-plane=on; info with a QEMU known to be older than 2.1, where there is nothing "
+            + "better.",
         effect: "It was an experiment, without migration, hot unplug, block jobs and throttling, "
             + "and iothread= took its place in QEMU 2.1. Later versions do not know it: the VM "
             + "does not start after an upgrade (\"Property 'virtio-blk-pci.x-data-plane' not "
@@ -71,21 +74,28 @@ extension Rule {
         remedy: Remedy(
             qemu: "-object iothread,id=io0 -device virtio-blk-pci,drive=DRIVE,iothread=io0 instead "
                 + "of x-data-plane=on",
-            libvirt: "<iothreads>1</iothreads> and <driver iothread='1'/> in the disk; remove "
-                + "x-data-plane from <qemu:commandline>",
+            libvirt: "<iothreads>N</iothreads>, one more than there are, and <driver "
+                + "iothread='N'/> in the disk; remove x-data-plane from <qemu:commandline>",
             verify: "qom-get of the device's iothread names it"),
         deck: [32]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
         guard lun.isVirtioBlock else { return .notApplicable }
         guard try patient.flag(.xDataPlane) else { return .healthy }
-        let version = try patient.version()
+        let remedy = patient.ownIOThread(for: lun, besides: "; no x-data-plane")
+        // A command line that is not started yet does not say who will read it.
+        guard let version = try? patient.version() else {
+            return .flag(
+                .warning,
+                "x-data-plane=on, which QEMU 2.1 and later do not need, and newer ones "
+                    + "do not know", remedy: remedy)
+        }
         let isOld = version < Release(2, 1)
         return .flag(
             isOld ? .info : .warning,
             "x-data-plane=on with QEMU \(version.major).\(version.minor)"
                 + (isOld ? ", which has nothing better: mind its limits" : ", limit 2.1"),
-            remedy: Remedy(qemu: patient.ioThreadOptions(for: lun)))
+            remedy: remedy)
     }
 
     static let oldDataPlane = Rule(
@@ -137,7 +147,7 @@ extension Rule {
     }
 
     static let emulatedController = Rule(
-        "emulated-disk-controller", "busy on an emulated disk controller", about: .lun,
+        "emulated-disk-controller", "on an emulated disk controller", about: .lun,
         [.info, .advice, .warning], .load, tier: .a,
         evidence: "type of the device and of its adapter (qom-get), query-block ro, "
             + "query-blockstats",
@@ -169,10 +179,13 @@ extension Rule {
         }
         if lun.device.hasPrefix("nvme"), patient.knownFlag(.ioeventfd) == true { return .healthy }
         guard try !patient.flag(.isReadOnly) else { return .notApplicable }
-        let remedy = Remedy(qemu: "-device virtio-blk-pci,id=\(lun.id),drive=\(lun.drive)")
+        let remedy = Remedy(
+            qemu: "-device virtio-blk-pci,id=\(lun.id.inCommand(else: "ID")),drive=\(lun.drive)")
         guard patient.load.isBusy else {
             return .flag(
-                .info, "\(lun.device) on \(controller), idle", meanwhile: .info, remedy: remedy)
+                patient.load.tempered(.advice),
+                "\(lun.device) on \(controller)" + (patient.load.isPlanned ? "" : ", idle"),
+                meanwhile: patient.load.tempered(.advice), remedy: remedy)
         }
         patient.cite("query-blockstats")
         let evidence =
@@ -215,8 +228,8 @@ extension Rule {
         _ = try patient.need(lun.rates.iops, "iops")
         let adapter = try patient.text(.adapterID)
         patient.cite("query-blockstats")
-        let sharers = patient.luns.filter { patient.text(.adapterID, ofLUN: $0.id) == adapter }
-        let iops = sharers.compactMap(\.rates.iops).reduce(0, +)
+        let name = SampleIndex.Name(vm: lun.vm, name: adapter)
+        let (count, iops) = patient.indexed.adapters[name] ?? (0, 0)
         guard patient.reaches(iops, 80_000) else { return .healthy }
         let isOnMainLoop = try patient.need(lun.isOnMainLoop, "io_thread")
         if (lun.eventLoops?.count ?? 0) > 1 { return .healthy }
@@ -224,7 +237,7 @@ extension Rule {
         guard isOnMainLoop || version < Release(10, 0) else { return .healthy }
         return .flag(
             .info,
-            "\(sharers.count) LUNs of \(adapter) do \(figures(iops)) IOPS (limit 80,000) through "
+            "\(count) LUNs of \(adapter) do \(figures(iops)) IOPS (limit 80,000) through "
                 + (isOnMainLoop ? "the main loop" : "IOThread \(lun.ioThread ?? "?")")
                 + ", QEMU \(version.major).\(version.minor)")
     }
@@ -255,12 +268,19 @@ extension Rule {
 }
 
 extension Patient {
-    /// The command line with an IOThread for `lun`, or for its adapter.
-    fileprivate func ioThreadOptions(for lun: LUN) -> String {
-        guard lun.isSCSI else {
-            return "-object iothread,id=io0 " + lun.deviceOption("iothread=io0")
+    /// A new IOThread for `lun`, or for its adapter. `more` is what else is to be done in
+    /// libvirt's XML.
+    fileprivate func ownIOThread(for lun: LUN, besides more: String = "") -> Remedy {
+        let names = ioThreadNames
+        let (id, number) = (names.free(1)[0], names.freeNumbers(1)[0])
+        var device = lun.deviceOption("iothread=\(id)")
+        if lun.isSCSI {
+            let adapter = (text(.adapterID, ofLUN: lun.id) ?? "").inCommand(else: "ADAPTER")
+            device = "-device virtio-scsi-pci,id=\(adapter),iothread=\(id)"
         }
-        let id = text(.adapterID, ofLUN: lun.id) ?? "ADAPTER"
-        return "-object iothread,id=io0 -device virtio-scsi-pci,id=\(id),iothread=io0"
+        return Remedy(
+            qemu: "-object iothread,id=\(id) " + device,
+            libvirt: "<iothreads>\(names.ids.count + 1)</iothreads> and <driver "
+                + "iothread='\(number)'/> in the \(lun.isSCSI ? "controller" : "disk")\(more)")
     }
 }

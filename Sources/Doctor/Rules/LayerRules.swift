@@ -14,8 +14,9 @@ extension Rule {
         effect: "The data plane, and not the storage, is what there is to tune.",
         remedy: Remedy(
             qemu: "-object iothread,id=io0 -device virtio-blk-pci,drive=DRIVE,iothread=io0",
-            libvirt: "<iothreads>1</iothreads>, <driver iothread='1'/> in the disk",
-            live: "virsh iothreadpin DOMAIN 1 CPUS; what the findings about its thread say",
+            libvirt: "<iothreads>N</iothreads>, one more than there are, <driver iothread='N'/> "
+                + "in the disk",
+            live: "virsh iothreadpin DOMAIN N CPUS; what the findings about its thread say",
             verify: "the LUN's latency nears r_await and w_await of the disk"),
         causes: ["vm-paused", "throttle-saturated", "accel-not-kvm", "dataplane-off"]
     ) { patient throws(NotChecked) in
@@ -38,8 +39,10 @@ extension Rule {
             "\(duration(microseconds: seen)) for the guest, \(duration(microseconds: below)) on "
             + "\(disk.name): \(percent(share)) (limit 60 %), \(duration(microseconds: above)) "
             + "(limit 100 µs), are spent above it"
-        let live = "virsh iothreadpin \(patient.domain) 1 CPUS; what the findings about its "
-        return .flag(.warning, text, remedy: Remedy(live: live + "thread say"))
+        let thread = lun.eventLoops?.first.flatMap { IOThreadNames.number(of: $0) }
+        let pin = thread.map { "virsh iothreadpin \(patient.domain) \($0) CPUS; " } ?? ""
+        return .flag(
+            .warning, text, remedy: Remedy(live: pin + "what the findings about its thread say"))
     }
 
     static let sizeFragmented = Rule(
@@ -120,8 +123,13 @@ extension Rule {
         effect: "What covers a block in part has it read, changed and written back, and what lies "
             + "across two blocks does so twice. [Red Hat article 41313]",
         remedy: Remedy(
-            live: "in the guest: parted -a optimal DEVICE mkpart NAME 1MiB 100%, and file systems "
-                + "of 4 KiB blocks (mkfs.ext4 -b 4096)",
+            qemu: "with the VM off: virt-resize --align-first always OLD NEW, which copies all to "
+                + "a new image (made before, a little larger), and -drive file=NEW",
+            libvirt: "with the VM off: virt-resize --align-first always OLD NEW, which copies all "
+                + "to a new image (made before, a little larger), and <source file='NEW'/>",
+            live: "no partition can be moved under its data. Plug a new disk, partition it in the "
+                + "guest from 1 MiB on, give it file systems of 4 KiB blocks, copy the data over, "
+                + "and let it take the old disk's place",
             verify: "cat /sys/block/vda/vda1/start in the guest: a multiple of 8")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
@@ -139,13 +147,19 @@ extension Rule {
         if patient.load.isBusy {
             _ = try patient.need(lun.hostDisk, "host_disk")
             if let disk { _ = try patient.number(.physicalBlock, of: disk) }
-            if let text = try partialBlocks(lun, &patient) { return .flag(.advice, text) }
+            if let text = try partialBlocks(lun, &patient) {
+                return .flag(.advice, text, remedy: wholeBlocks)
+            }
         }
         guard partitions.isEmpty else {
             throw NotChecked(reason: "\(list(partitions)); on which LUN is not known")
         }
         return patient.load.isBusy ? .healthy : .notApplicable
     }
+
+    private static let wholeBlocks = Remedy(
+        live: "in the guest: see where partitions begin (/sys/block/vda/vda1/start, a multiple of "
+            + "8), and what blocks file systems and databases write; new ones get 4 KiB")
 
     /// Signs that blocks are written in part; `nil` without.
     private static func partialBlocks(
@@ -364,7 +378,7 @@ extension Patient {
             return "its file is sparse"
         }
         if lun.isRaw == false { return "its image grows" }
-        let disk = sample.host.disks.first { $0.name == lun.hostDisk }
+        let disk = disk(under: lun)
         return disk?.isRotational == false ? "\(disk?.name ?? "") is flash" : nil
     }
 }

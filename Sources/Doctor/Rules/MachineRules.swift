@@ -177,6 +177,9 @@ extension Rule {
         for lun in luns {
             if let address = lun.pciAddress, let dot = address.lastIndex(of: ".") {
                 slots[address[..<dot], default: []].append(lun.id)
+            } else if luns.count > 1, !lun.isOffPCI {
+                // Behind a bridge only the guest's firmware numbers the buses.
+                missing = NotChecked(reason: "pci_address: \(lun.id) has none yet (query-pci)")
             }
             do throws(NotChecked) {
                 if !(try patient.flag(.hotpluggable, of: .lun(lun.id))) { fixed.append(lun.id) }

@@ -64,13 +64,13 @@ extension Rule {
         guard let mount = try patient.nfsMount() else { return .notApplicable }
         let rate = try patient.number(.nfsRate)
         guard patient.reaches(rate, 100) else { return .notApplicable }
-        let luns = patient.lunsOnMount()
+        let rates = try patient.ratesOnMount()
         patient.cite("query-blockstats")
         var isJudged = false
         let isBuffered = patient.knownFlag(.isDirect) != true
-        let reads = isBuffered ? nil : luns.meanBytes(\.readBytes, \.reads)
+        let reads = isBuffered ? nil : rates.meanRead
         let directions: [(word: String, guest: Double?, fact: FactName, option: String)] = [
-            ("WRITE", luns.meanBytes(\.writeBytes, \.writes), .nfsWriteSize, "wsize"),
+            ("WRITE", rates.meanWrite, .nfsWriteSize, "wsize"),
             ("READ", reads, .nfsReadSize, "rsize"),
         ]
         for direction in directions {
@@ -315,10 +315,11 @@ extension Patient {
         return NFSMount(source: knownText(.mountSource, of: scope) ?? "", options: options)
     }
 
-    /// The LUNs of the VM that lie on the same mount as the one looked at.
-    fileprivate mutating func lunsOnMount() -> [LUN] {
-        guard let own = knownText(.mountSource) else { return (try? [lun()]) ?? [] }
-        return luns.filter { knownText(.mountSource, of: .lun($0.id)) == own }
+    /// What the LUNs of the VM that lie on the same mount as the one looked at do together.
+    fileprivate mutating func ratesOnMount() throws(NotChecked) -> BlockRates {
+        let lun = try lun()
+        guard let own = knownText(.mountSource) else { return lun.rates }
+        return indexed.mountRates[SampleIndex.Name(vm: lun.vm, name: own)] ?? lun.rates
     }
 
     /// Whether `lun`, of whatever VM, lies on a mount of this host's own exports.
@@ -331,13 +332,13 @@ extension Patient {
     }
 }
 
-extension [LUN] {
-    /// The mean size of a request of all of them; `nil` without any.
-    fileprivate func meanBytes(
-        _ bytes: KeyPath<BlockRates, Double?>, _ requests: KeyPath<BlockRates, Double?>
-    ) -> Double? {
-        let moved = compactMap { $0.rates[keyPath: bytes] }.reduce(0, +)
-        let count = compactMap { $0.rates[keyPath: requests] }.reduce(0, +)
-        return count > 0 ? moved / count : nil
+extension BlockRates {
+    /// The mean size of a read, of a write; `nil` without any.
+    fileprivate var meanRead: Double? { Self.mean(readBytes, of: reads) }
+    fileprivate var meanWrite: Double? { Self.mean(writeBytes, of: writes) }
+
+    private static func mean(_ bytes: Double?, of count: Double?) -> Double? {
+        guard let count, count > 0 else { return nil }
+        return (bytes ?? 0) / count
     }
 }

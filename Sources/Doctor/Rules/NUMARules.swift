@@ -44,7 +44,7 @@ extension Rule {
         guard !seen.isEmpty else { return .healthy }
         let home = places.device?.node ?? places.vcpus ?? ramNode
         return .flag(
-            .warning, seen.joined(separator: "; "), remedy: places.remedy(node: home))
+            .warning, seen.joined(separator: "; "), remedy: places.remedy(node: home, patient))
     }
 
     /// On which node who is.
@@ -53,6 +53,7 @@ extension Rule {
         var device: (name: String, node: Int)?
         /// The busiest IOThread.
         var thread: (name: String, node: Int)?
+        var busiest: ThreadActivity?
         let nodes: [Int: String]
 
         init(_ patient: inout Patient) throws(NotChecked) {
@@ -72,6 +73,7 @@ extension Rule {
             let busiest = patient.threads.filter {
                 $0.role == .iothread && ($0.cpuPercent ?? 0) >= 5
             }.max { ($0.cpuPercent ?? 0) < ($1.cpuPercent ?? 0) }
+            self.busiest = busiest
             if let busiest, let node = busiest.lastCPU.flatMap({ nodeOf[$0] }) {
                 thread = (busiest.name, node)
             }
@@ -123,13 +125,24 @@ extension Rule {
             return Double(memory) <= total / Double(max(nodes.count, 1))
         }
 
-        func remedy(node: Int) -> Remedy {
-            let list = nodes[node] ?? "CPUS"
+        func remedy(node: Int, _ patient: Patient) -> Remedy {
+            // A list that can be read has only digits, commas and dashes.
+            let list = nodes[node].flatMap { cpus(in: $0) == nil ? nil : $0 } ?? "CPUS"
+            let pid = patient.machine?.pid.map(String.init) ?? "PID"
+            var (pin, live) = ("", "migratepages \(pid) all \(node)")
+            if let busiest {
+                let number = busiest.libvirtNumber
+                pin = " and <iothreadpin iothread='\(number)' cpuset='\(list)'/>"
+                live =
+                    patient.isLibvirtVM
+                    ? "virsh iothreadpin \(patient.domain) \(number) \(list) --live; " + live
+                    : "taskset -pc \(list) \(busiest.tid); " + live
+            }
             return Remedy(
                 qemu: "numactl --cpunodebind=\(node) --membind=\(node) qemu-system-x86_64 …",
                 libvirt: "<numatune><memory mode='strict' nodeset='\(node)'/></numatune>, "
-                    + "<vcpupin> and <iothreadpin iothread='1' cpuset='\(list)'/>",
-                live: "virsh iothreadpin DOMAIN 1 \(list) --live; migratepages PID all \(node)")
+                    + "<vcpupin>" + pin,
+                live: live)
         }
     }
 }

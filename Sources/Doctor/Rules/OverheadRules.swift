@@ -6,11 +6,13 @@ extension Rule {
         [.advice, .warning], .load, tier: .a,
         evidence: "Cpus_allowed_list of vCPUs and IOThreads, topology/thread_siblings_list, run "
             + "delay and migrations of the threads (schedstat, sched)",
-        condition: "An IOThread may run on CPUs of pinned, busy vCPUs only, and waits 2 % of the "
-            + "time: warning; advice where it is the other hyperthread of their cores. Or nobody "
-            + "is pinned, and a busy thread moves 200 times a second at 20,000 IOPS: advice.",
-        guards: "Threads below 20 % of a CPU are not busy. Hosts of up to 4 CPUs, where there is "
-            + "no room to pin, do not have the last one.",
+        condition: "An IOThread may run on CPUs of pinned, busy vCPUs only, of which there are as "
+            + "many as such CPUs or each has two at most, and waits 2 % of the time: warning; "
+            + "advice where it is the other hyperthread of their cores. Or nobody is pinned, and a "
+            + "busy thread moves 200 times a second at 20,000 IOPS: advice.",
+        guards: "Threads below 20 % of a CPU are not busy. A VM confined to a node with more CPUs "
+            + "than busy vCPUs: its IOThread finds one that is free. Hosts of up to 4 CPUs, where "
+            + "there is no room to pin, do not have the last one.",
         effect: "Whoever submits is pushed off its CPU by what it submitted to, and caches are "
             + "cold after each move.",
         remedy: Remedy(
@@ -49,6 +51,8 @@ extension Rule {
             }
             isAnyPinned = isAnyPinned || Double(mask.count) < all
             guard !taken.isEmpty, mask.isSubset(of: cores) else { continue }
+            let isTight = busy.allSatisfy { vcpus[$0].count <= 2 }
+            guard isTight || busy.count >= mask.count else { continue }
             let wait = try patient.need(thread.runDelayPercent, "run_delay_percent")
             guard patient.reaches(wait, 2) else { continue }
             shares.append((thread, mask.isSubset(of: taken), list, wait))
@@ -63,7 +67,12 @@ extension Rule {
                     ? "where busy vCPUs are pinned" : "beside busy vCPUs on their cores")
                 + ", and waits \(percent(worst.wait)) of the time, limit 2 %",
             remedy: Remedy(
-                qemu: "taskset -pc CPU \(worst.thread.tid), to a CPU of a core without vCPUs"))
+                qemu: "taskset -pc CPU \(worst.thread.tid), to a CPU of a core without vCPUs",
+                libvirt: "<iothreadpin iothread='\(worst.thread.libvirtNumber)' cpuset='CPU'/>, a "
+                    + "CPU of a core without vCPUs",
+                live: patient.isLibvirtVM
+                    ? "virsh iothreadpin \(patient.domain) \(worst.thread.libvirtNumber) CPU --live"
+                    : "taskset -pc CPU \(worst.thread.tid)"))
     }
 
     /// Which vCPUs are busy and pinned. Facts and threads are in the order of the vCPUs; where they

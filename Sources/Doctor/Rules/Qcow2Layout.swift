@@ -32,7 +32,7 @@ extension Rule {
                 .critical, "the image is marked corrupt",
                 remedy: Remedy(
                     qemu: "save a copy, then with the VM off: qemu-img check -r all "
-                        + shellWord(lun.file ?? "IMAGE")))
+                        + lun.imageWord))
         }
         if patient.knownFlag(.isReadOnly) == true { return .notApplicable }
         if patient.knownText(.encryption) == "aes" {
@@ -92,7 +92,7 @@ extension Patient {
 
     private mutating func clusters(of lun: LUN) throws(NotChecked) -> LayoutCost? {
         let size = try number(.clusterSize)
-        let image = shellWord(lun.file ?? "IMAGE")
+        let image = lun.imageWord
         if size < 65_536 {
             return LayoutCost(
                 severity: .advice, text: "clusters of \(bytes(size)) (limit 64 KiB)",
@@ -126,7 +126,7 @@ extension Patient {
             text: "write-through, growing by \(bytes(growth))/s, without lazy refcounts",
             remedy: Remedy(
                 qemu: "with the VM off: qemu-img amend -o compat=1.1,lazy_refcounts=on "
-                    + shellWord(lun.file ?? "IMAGE")))
+                    + lun.imageWord))
     }
 
     private mutating func compat(of lun: LUN) throws(NotChecked) -> LayoutCost? {
@@ -135,7 +135,7 @@ extension Patient {
             severity: .info, text: "compat 0.10",
             remedy: Remedy(
                 qemu: "with the VM off: qemu-img amend -o compat=1.1 "
-                    + shellWord(lun.file ?? "IMAGE")))
+                    + lun.imageWord))
     }
 
     private mutating func snapshots(of lun: LUN) throws(NotChecked) -> LayoutCost? {
@@ -145,7 +145,7 @@ extension Patient {
             severity: .info, text: "\(figures(count)) internal snapshots (limit 3)",
             remedy: Remedy(
                 qemu: "with the VM off: qemu-img snapshot -d NAME "
-                    + shellWord(lun.file ?? "IMAGE") + "; keep them as overlays instead"))
+                    + lun.imageWord + "; keep them as overlays instead"))
     }
 
     private mutating func luks(of lun: LUN) throws(NotChecked) -> LayoutCost? {

@@ -91,7 +91,7 @@ extension Rule {
             + "\(bytes(cache / entry * cluster)) of \(bytes(virtual))"
         let mebibytes = figures((needed / 1_048_576).rounded(.up))
         let remedy = Remedy(
-            qemu: "-drive file=\(shellWord(lun.file ?? "IMAGE")),format=qcow2,"
+            qemu: "-drive file=\(lun.imageOption),format=qcow2,"
                 + "l2-cache-size=\(mebibytes)M",
             libvirt: "<driver name='qemu' type='qcow2'><metadata_cache><max_size unit='bytes'>"
                 + "\(figures((needed / 1_048_576).rounded(.up) * 1_048_576))</max_size>"
@@ -119,11 +119,11 @@ extension Rule {
         effect: "A read of a cluster that the top does not have asks each layer in turn, and each "
             + "layer has its own tables to cache, descriptors and room for mistakes.",
         remedy: Remedy(
-            qemu: "with the VM off: qemu-img rebase -b \"\" IMAGE",
-            libvirt: "virsh blockpull DOMAIN TARGET --wait, or virsh blockcommit DOMAIN TARGET "
-                + "--active --pivot",
-            live: "{\"execute\": \"block-stream\", \"arguments\": {\"job-id\": \"flatten\", "
-                + "\"device\": \"NODE\"}}",
+            qemu: "with the VM off: qemu-img rebase -b \"\" IMAGE, which copies all that the chain "
+                + "has into IMAGE: mind the room, and that others may use the files below",
+            libvirt: "virsh blockpull DOMAIN TARGET --wait; with --base FILE it keeps that file, "
+                + "and what is below it, as the backing file",
+            live: "virsh blockpull, or without libvirt the QMP command block-stream",
             verify: "backing_file_depth of query-block is 0"),
         deck: [7]
     ) { patient throws(NotChecked) in
@@ -136,11 +136,22 @@ extension Rule {
         return .flag(
             patient.load.tempered(severity),
             "\(figures(depth)) backing files (limits 4, 10 and 30)",
-            remedy: Remedy(
-                libvirt: "virsh blockpull \(patient.domain) \(lun.libvirtTarget) --wait",
-                live: qmp(
-                    "block-stream",
-                    ["job-id": "\"flatten\"", "device": jsonWord(lun.node ?? "NODE")])))
+            remedy: flattened(lun, patient))
+    }
+
+    /// Everything pulled into the top image. A commit would write into the lowest one, which other
+    /// VMs may have as theirs.
+    private static func flattened(_ lun: LUN, _ patient: Patient) -> Remedy {
+        let pull = "virsh blockpull \(patient.domain) \(lun.libvirtTarget) --wait"
+        let stream = qmp(
+            "block-stream",
+            [
+                "job-id": jsonWord("flatten-" + lun.id.inCommand(else: "LUN")),
+                "device": jsonWord(lun.node ?? "NODE"),
+            ])
+        return Remedy(
+            qemu: "with the VM off: qemu-img rebase -b \"\" \(lun.imageWord)", libvirt: pull,
+            live: patient.live(virsh: pull, qmp: stream))
     }
 
     static let allocatingWrites = Rule(

@@ -11,11 +11,13 @@ extension Rule {
         [.warning, .critical], .load, tier: .a,
         evidence: "cpu.max and cpu.stat throttled_usec, io.max and io.stat of the process's "
             + "cgroup and those above (v1: cpu.stat, blkio.throttle)",
-        condition: "I/O of a LUN's disk at 95 % of a limit, or throttled 2 % of the time: "
-            + "warning. Throttled 20 % of the time: critical, as IOThreads stand still with the "
-            + "rest of the group.",
-        guards: "LUNs whose disk has no limit. A planned limit is reached as much as one "
-            + "forgotten. Writes through the page cache may be counted on another group.",
+        condition:
+            "I/O of a LUN's disk at 95 % of a limit, or any group of the VM throttled 2 % of "
+            + "the time: warning. Critical if an IOThread's group or one above it is throttled "
+            + "20 % of the time, or the main loop's where that serves LUNs.",
+        guards: "LUNs whose disk has no limit. vCPUs that are held to a share of a CPU: never more "
+            + "than a warning, as whoever set the quota means it. A planned limit is reached as "
+            + "much as one forgotten. Writes through the page cache may be counted on another group.",
         effect: "It looks like a slow device: what is over the quota waits for the next period of "
             + "100 ms, which makes spikes of 50 to 100 ms.",
         remedy: Remedy(
@@ -39,11 +41,19 @@ extension Rule {
             let quota = patient.knownText(.cpuQuota).map { " (\($0))" } ?? ""
             seen.append(
                 "the CPU quota\(quota) is reached: throttled \(percent(throttled)) of the time, "
-                    + "limits 2 and 20 %")
-            if patient.reaches(throttled, 20) { severity = .critical }
+                    + "limit 2 %")
+            if let server = patient.stoppedServer() {
+                seen.append(server)
+                severity = .critical
+            }
         }
         guard seen.isEmpty else {
-            return .flag(severity, "limit reached: " + list(seen, limit: 3))
+            let domain = patient.domain
+            return .flag(
+                severity, "limit reached: " + list(seen, limit: 4),
+                remedy: Remedy(
+                    live: "virsh schedinfo \(domain) --set iothread_quota=-1 emulator_quota=-1 "
+                        + "vcpu_quota=-1"))
         }
         _ = try patient.number(.cpuThrottled)
         return .healthy
@@ -63,7 +73,7 @@ extension Rule {
             qemu: "fewer vCPUs on the host's CPUs; keep them apart: taskset -pc CPUS TID",
             libvirt: "<vcpupin vcpu='0' cpuset='2'/>, <iothreadpin iothread='1' cpuset='8'/>, "
                 + "<emulatorpin cpuset='9'/>",
-            live: "virsh iothreadpin DOMAIN 1 8 --live; chrt -f -p 1 TID with care: it starves "
+            live: "virsh iothreadpin DOMAIN N CPU --live; chrt -f -p 1 TID with care: it starves "
                 + "others",
             verify: "column of run delay on the Threads screen"),
         causes: ["cgroup-limited"]
@@ -188,6 +198,29 @@ extension Rule {
         }
         if !isCounted { throw patient.missing("locks") }
         return (0, nil)
+    }
+}
+
+extension Patient {
+    /// The thread that serves LUNs and is throttled most, from 20 % of the time on; `nil` if none
+    /// is known to be.
+    fileprivate mutating func stoppedServer() -> String? {
+        var servers: [(name: String, share: Double)] = []
+        for thread in threads where thread.role == .iothread && !thread.luns.isEmpty {
+            let scope = Scope.ioThread(thread.ioThreadID)
+            guard let share = knownNumber(.cpuThrottled, of: scope) else { continue }
+            servers.append((thread.name, share))
+        }
+        if luns.contains(where: { $0.isOnMainLoop == true }),
+            let share = knownNumber(.mainLoopThrottled)
+        {
+            servers.append(("the main loop", share))
+        }
+        guard let worst = servers.max(by: { $0.share < $1.share }), reaches(worst.share, 20) else {
+            return nil
+        }
+        return "\(worst.name) serves LUNs, and is throttled \(percent(worst.share)) of the time, "
+            + "limit 20 %"
     }
 }
 

@@ -22,9 +22,8 @@ extension Rule {
                 + "-object throttle-group,id=GROUP,x-iops-total=N",
             libvirt: "<iotune><total_iops_sec>N</total_iops_sec></iotune> in the disk, or virsh "
                 + "blkdeviotune DOMAIN TARGET --total-iops-sec N --live --config",
-            live: "{\"execute\": \"block_set_io_throttle\", \"arguments\": {\"id\": \"DEVICE\", "
-                + "\"bps\": 0, \"bps_rd\": 0, \"bps_wr\": 0, \"iops\": 0, \"iops_rd\": 0, "
-                + "\"iops_wr\": 0}}",
+            live: "virsh blkdeviotune with --live; without libvirt the QMP command "
+                + "block_set_io_throttle, or qom-set of limits where the LUN has a throttle node",
             verify: "the rate passes the old limit and the latency falls towards the disk's")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
@@ -41,7 +40,8 @@ extension Rule {
             limit.words(use, sharedBy: limits.group) + "; " + wait
             + (isWanted ? ": by design?" : "")
         return .flag(
-            isWanted ? .advice : .warning, evidence, remedy: patient.unlimited(lun, limits))
+            isWanted ? .advice : .warning, evidence, remedy: patient.set(limits, on: lun, to: .none)
+        )
     }
 
     static let throttleIgnored = Rule(
@@ -57,9 +57,8 @@ extension Rule {
         remedy: Remedy(
             qemu: "QEMU 2.1 or later with iothread= instead of x-data-plane=on",
             libvirt: "<iotune><total_iops_sec>N</total_iops_sec></iotune> in the disk",
-            live: "{\"execute\": \"block_set_io_throttle\", \"arguments\": {\"id\": \"DEVICE\", "
-                + "\"bps\": 0, \"bps_rd\": 0, \"bps_wr\": 0, \"iops\": N, \"iops_rd\": 0, "
-                + "\"iops_wr\": 0}}",
+            live: "set the limits once more: virsh blkdeviotune with --live; without libvirt the "
+                + "QMP command block_set_io_throttle",
             verify: "the rate stays at the limit (screen LUNs)"),
         deck: [33]
     ) { patient throws(NotChecked) in
@@ -83,7 +82,8 @@ extension Rule {
                 .warning,
                 "\(limit.kind.rawValue) is limited to \(limit.amount(limit.mean)), and the LUN did "
                     + "\(limit.amount(use)) for more than 30 s "
-                    + "(allowed with bursts, times 1.2: \(limit.amount(most)))")
+                    + "(allowed with bursts, times 1.2: \(limit.amount(most)))",
+                remedy: patient.set(limits, on: lun, to: .themselves))
         }
         return .healthy
     }
@@ -105,9 +105,8 @@ extension Rule {
             libvirt: "<blkiotune><device><path>/dev/sdX</path><read_iops_sec>N</read_iops_sec>"
                 + "<write_iops_sec>N</write_iops_sec></device></blkiotune> instead of <iotune>",
             live: "first keep evidence (gdb -p PID -batch -ex 'thread apply all bt'); then lift "
-                + "the limits: {\"execute\": \"block_set_io_throttle\", \"arguments\": {\"id\": "
-                + "\"DEVICE\", \"bps\": 0, \"bps_rd\": 0, \"bps_wr\": 0, \"iops\": 0, "
-                + "\"iops_rd\": 0, \"iops_wr\": 0}}",
+                + "the limits: virsh blkdeviotune with --live; without libvirt the QMP command "
+                + "block_set_io_throttle",
             verify: "requests complete again (screen LUNs)")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
@@ -134,7 +133,7 @@ extension Rule {
             .critical,
             "\(figures(inFlight)) requests in flight, none completed for more than 15 s, none on "
                 + "\(lun.hostDisk ?? "the disk"); limits: \(words)",
-            remedy: patient.unlimited(lun, limits))
+            remedy: patient.set(limits, on: lun, to: .none))
     }
 }
 
@@ -171,29 +170,114 @@ extension Patient {
         return nil
     }
 
-    /// How the limits of this very LUN are lifted.
-    fileprivate func unlimited(_ lun: LUN, _ limits: ThrottleLimits) -> Remedy {
-        let live: String
+    /// How the limits of this very LUN are lifted, or set once more.
+    fileprivate func set(
+        _ limits: ThrottleLimits, on lun: LUN, to goal: ThrottleLimits.Goal
+    ) -> Remedy {
+        let virsh =
+            "virsh blkdeviotune \(domain) \(lun.libvirtTarget) "
+            + limits.options(for: goal).joined(separator: " ") + " --live"
+        let command: String
         if lun.graph.contains(where: { $0.driver == "throttle" }), let group = limits.group {
-            let zeroes = limits.limits.map { "\"\($0.kind.rawValue)\": 0" }
-            live = qmp(
+            command = qmp(
                 "qom-set",
                 [
                     "path": jsonWord("/objects/" + group), "property": "\"limits\"",
-                    "value": "{" + zeroes.joined(separator: ", ") + "}",
+                    "value": jsonObject(limits.ofGroup(for: goal)),
                 ])
         } else {
-            live = qmp(
+            command = qmp(
                 "block_set_io_throttle",
-                [
-                    "id": jsonWord(lun.id), "bps": "0", "bps_rd": "0", "bps_wr": "0",
-                    "iops": "0", "iops_rd": "0", "iops_wr": "0",
-                ])
+                [("id", jsonWord(lun.qdev))] + limits.ofDevice(for: goal))
         }
-        return Remedy(
-            libvirt: "virsh blkdeviotune \(domain) \(lun.libvirtTarget) --total-iops-sec 0 "
-                + "--total-bytes-sec 0 --read-iops-sec 0 --write-iops-sec 0 --read-bytes-sec 0 "
-                + "--write-bytes-sec 0 --live",
-            live: live)
+        return Remedy(libvirt: virsh, live: live(virsh: virsh, qmp: command))
+    }
+}
+
+// MARK: Limits as commands take them
+
+extension ThrottleLimits {
+    /// What limits are set to.
+    enum Goal { case none, themselves }
+
+    /// Members of a throttle group's `limits`. What is not named there stays as it is, and QEMU
+    /// takes neither a burst nor a size of requests without a limit that it belongs to.
+    func ofGroup(for goal: Goal) -> [(String, String)] {
+        var members: [(String, String)] = []
+        let isKept = goal == .themselves
+        // Of a group that has not told its limits all are lifted.
+        let isUnknown = limits.isEmpty
+        let known = isUnknown ? Kind.allCases.map { Limit(kind: $0, mean: 0) } : limits
+        for limit in known {
+            let name = limit.kind.rawValue
+            if limit.burst > 0 || isUnknown {
+                members.append((name + "-max", figures(isKept ? limit.burst : 0)))
+                members.append((name + "-max-length", figures(isKept ? limit.burstLength : 1)))
+            }
+            members.append((name, figures(isKept ? limit.mean : 0)))
+        }
+        if requestSize > 0 || isUnknown {
+            members.append(("iops-size", figures(isKept ? requestSize : 0)))
+        }
+        return members
+    }
+
+    /// Arguments of `block_set_io_throttle`, which wants all six and takes what else is missing
+    /// for none.
+    func ofDevice(for goal: Goal) -> [(String, String)] {
+        let kept = goal == .themselves ? limits : []
+        var members = Kind.allCases.map { kind in
+            (kind.qmpName, figures(kept.first { $0.kind == kind }?.mean ?? 0))
+        }
+        for limit in kept where limit.burst > 0 {
+            members.append((limit.kind.qmpName + "_max", figures(limit.burst)))
+            members.append((limit.kind.qmpName + "_max_length", figures(limit.burstLength)))
+        }
+        if !kept.isEmpty, requestSize > 0 { members.append(("iops_size", figures(requestSize))) }
+        return members
+    }
+
+    /// Options of `virsh blkdeviotune`. Of a limit that it is to drop it wants the burst dropped
+    /// too.
+    func options(for goal: Goal) -> [String] {
+        let isKept = goal == .themselves
+        var options: [String] = []
+        for kind in Kind.allCases {
+            let limit = limits.first { $0.kind == kind }
+            guard limit != nil || !isKept else { continue }
+            let name = "--" + kind.libvirtName
+            options.append("\(name) \(figures(isKept ? limit?.mean ?? 0 : 0))")
+            guard let limit, limit.burst > 0 else { continue }
+            options.append("\(name)-max \(figures(isKept ? limit.burst : 0))")
+            options.append("\(name)-max-length \(figures(isKept ? limit.burstLength : 0))")
+        }
+        if requestSize > 0 {
+            options.append("--size-iops-sec \(figures(isKept ? requestSize : 0))")
+        }
+        return options
+    }
+}
+
+extension ThrottleLimits.Kind {
+    fileprivate var qmpName: String {
+        switch self {
+        case .iops: "iops"
+        case .readIOPS: "iops_rd"
+        case .writeIOPS: "iops_wr"
+        case .bytes: "bps"
+        case .readBytes: "bps_rd"
+        case .writeBytes: "bps_wr"
+        }
+    }
+
+    fileprivate var libvirtName: String {
+        switch self {
+        case .iops: "total-iops-sec"
+        case .readIOPS: "read-iops-sec"
+        case .writeIOPS: "write-iops-sec"
+        case .bytes: "total-bytes-sec"
+        case .readBytes: "read-bytes-sec"
+        case .writeBytes: "write-bytes-sec"
+        }
     }
 }

@@ -46,10 +46,14 @@ extension Rule {
         _ place: String, _ patient: Patient, _ thread: ThreadActivity
     ) -> Remedy? {
         let luns = patient.luns(of: thread)
-        if ["get_tag", "get_request", "rq_qos", "wbt"].contains(where: place.contains) {
-            let disk = luns.lazy.compactMap(\.hostDisk).first ?? ""
-            let name = disk.inCommand(else: "DISK")
-            return Remedy(live: "echo 1024 > /sys/block/\(name)/queue/nr_requests")
+        let name = luns.lazy.compactMap(\.hostDisk).first
+        let disk = name.map { patient.indexed.disk($0) ?? HostDisk(name: $0) }
+        if ["rq_qos", "wbt"].contains(where: place.contains) {
+            let directory = disk?.shellDirectory ?? "/sys/block/DISK"
+            return Remedy(live: "echo 0 > \(directory)/queue/wbt_lat_usec")
+        }
+        if ["get_tag", "get_request"].contains(where: place.contains) {
+            return Remedy(live: (disk ?? HostDisk(name: "DISK")).deeperQueue)
         }
         if place.hasPrefix("nfs") {
             return Remedy(live: "none: set aio=io_uring or aio=threads, and start the VM anew")

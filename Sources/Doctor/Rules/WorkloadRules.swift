@@ -192,7 +192,7 @@ extension Rule {
             _ = try patient.need(rates.iops, "iops")
             return .notApplicable
         }
-        let disk = patient.sample.host.disks.first { $0.name == lun.hostDisk }
+        let disk = patient.disk(under: lun)
         let floor = disk?.isRotational == true ? 500_000.0 : 50_000
         var isJudged = false
         for (what, rate, latency) in tails {

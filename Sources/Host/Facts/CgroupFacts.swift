@@ -61,6 +61,8 @@ struct CgroupFacts: Sendable {
 
     /// By subject: the VM's are those of all its threads.
     private var cpuChains: [(subject: Subject, chain: Chain)] = []
+    /// Those of the main loop.
+    private var mainChain: Chain = []
     /// Why there are none.
     private var cpuProblem: Absence?
     private var ioChain: Result<Chain, Absence> = .failure(.turn)
@@ -74,6 +76,7 @@ struct CgroupFacts: Sendable {
     /// Finds the groups of `threads`.
     mutating func locate(_ threads: [WatchedThread], through reader: inout ProcessReader) {
         cpuChains = []
+        mainChain = []
         cpuProblem = nil
         do throws(Absence) {
             let table = try reader.read("/proc/self/mountinfo") { try MountTable($0) }
@@ -107,6 +110,7 @@ struct CgroupFacts: Sendable {
             if let id = thread.ioThreadID { cpuChains.append((Subject(.ioThread(id)), chain)) }
         }
         cpuChains.insert((Subject(.vm), Array(all.prefix(Self.groupLimit))), at: 0)
+        mainChain = own
     }
 
     // MARK: Reading them
@@ -117,7 +121,7 @@ struct CgroupFacts: Sendable {
     ) {
         let source = reader.path("cgroup")
         if let cpuProblem {
-            facts = [.cpuThrottled, .cpuQuota].map {
+            facts = [.cpuThrottled, .cpuQuota, .mainLoopThrottled].map {
                 Fact(Subject(.vm), $0, missing: cpuProblem.reason, from: source)
             }
         } else {
@@ -149,7 +153,13 @@ struct CgroupFacts: Sendable {
             }
         }
         groups = read
+        let main = cpuFacts(Subject(.vm), mainChain, source).filter { $0.name == .cpuThrottled }
         return cpuChains.flatMap { cpuFacts($0.subject, $0.chain, source) }
+            + main.map { fact in
+                var fact = fact
+                fact.name = .mainLoopThrottled
+                return fact
+            }
     }
 
     /// `nil` for a group that the controller is not switched on for.

@@ -30,9 +30,10 @@ extension FactName {
     fileprivate var noise: (share: Double, least: Double)? {
         switch self {
         case .memoryAvailable, .swapFree, .dirtyMemory, .writebackMemory, .memoryOfVMs,
-            .dirtyLimit:
+            .dirtyLimit, .hugePagesTaken:
             (0.01, 16_777_216)
-        case .memoryPressure, .ioPressure, .ksmCPU, .frequencyShare, .deepIdleShare,
+        case .memoryPressure, .ioPressure, .ksmCPU, .frequencyShare, .baseFrequencyShare,
+            .deepIdleShare,
             .busiestInterruptShare, .busiestInterruptTime, .flushTime:
             (0, 1)
         case .storageInterruptRate, .adapterInterrupts: (0.05, 50)

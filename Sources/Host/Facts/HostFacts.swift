@@ -5,6 +5,14 @@ public import Telemetry
 /// process. What a QEMU's command line means is not this room's to know.
 public typealias MemoryPromise = @Sendable (_ arguments: [String]) -> UInt64?
 
+extension Sequence<ThreadActivity> {
+    /// The CPUs on which threads that bring requests on their way ran last, as far as is known:
+    /// vCPUs, IOThreads, and threads of the engine's devices.
+    public var servingCPUs: Set<Int> {
+        Set(filter { [.vcpu, .iothread, .device].contains($0.role) }.compactMap(\.lastCPU))
+    }
+}
+
 /// What the doctor goes by of a host and its disks: settings, limits and what moves slowly, read
 /// from /proc and /sys.
 ///
@@ -64,14 +72,17 @@ public struct HostFacts: Sendable {
     ///
     /// A rate is there after two readings. What a kernel or a machine does not have is a fact
     /// without value, with the reason. A number stays as it was told while it moves by no more than
-    /// its noise, some percent.
-    public mutating func update(disks: [String], now: Nanoseconds) -> [Fact]? {
+    /// its noise, some percent. `servingCPUs` are those on which vCPUs and IOThreads of VMs ran
+    /// last: only of their sleep anything is told.
+    public mutating func update(
+        disks: [String], servingCPUs: Set<Int> = [], now: Nanoseconds
+    ) -> [Fact]? {
         let isOther = disks != asked
         let areSettingsDue = isOther || Self.isDue(settingsAt, every: Self.settingsPeriod, now)
         if areSettingsDue { readSettings(of: disks, now: now) }
         let hasDisks = readDisks()
         let isLoadDue = Self.isDue(loadAt, every: Self.loadPeriod, now)
-        if isLoadDue { readLoad(now: now) }
+        if isLoadDue { readLoad(servingCPUs: servingCPUs, now: now) }
         let hasRound = vms?.go(on: &reader) ?? false
         guard areSettingsDue || hasDisks || isLoadDue || hasRound else { return nil }
         return news.news(in: settings + load + (vms?.facts ?? []) + diskFacts())
@@ -127,16 +138,17 @@ public struct HostFacts: Sendable {
 
     // MARK: What moves
 
-    private mutating func readLoad(now: Nanoseconds) {
+    private mutating func readLoad(servingCPUs: Set<Int>, now: Nanoseconds) {
         loadAt = now
         processorLoad.readTimes(&reader, now: now)
         let numbers = disks.values.reduce(into: Set()) { $0.formUnion($1.interrupts) }
         interrupts.read(&reader, adapters: numbers, now: now)
         load = memory.read(&reader, now: now)
-        load.append(processorLoad.frequency(&reader))
+        load += processorLoad.frequency(&reader)
         load.append(
             processorLoad.deepIdle(
-                &reader, cpus: processors.sample, states: processors.deepStates, now: now))
+                &reader, cpus: processors.sample, serving: servingCPUs,
+                states: processors.deepStates, now: now))
         load += interrupts.facts(interruptShares: processorLoad.interruptShares)
         diskLoad = flushes.read(&reader, disks: names, now: now)
         diskLoad += names.compactMap { disks[$0] }.map(adapterInterrupts)

@@ -1,5 +1,6 @@
 internal import Kernel
 internal import ProcFS
+internal import SystemPackage
 internal import Telemetry
 
 /// What moves of the host's memory, of its Linux AIO and of an NFS server: levels, and rates
@@ -14,6 +15,7 @@ struct MemoryLoad: Sendable {
     /// Reads them all: some ten small files.
     mutating func read(_ reader: inout FactReader, now: Nanoseconds) -> [Fact] {
         var facts = memory(&reader)
+        facts += hugePages(&reader)
         facts += virtualMemory(&reader, now: now)
         facts.append(pressure(.memoryPressure, "memory", &reader))
         facts.append(pressure(.ioPressure, "io", &reader))
@@ -46,6 +48,45 @@ struct MemoryLoad: Sendable {
             let reason = reader.reason(for: error)
             return names.map { Fact(Self.host, $0.0, missing: reason, from: path) }
         }
+    }
+
+    /// Of all sizes: that of /proc/meminfo is but the default one's. A page that is promised to a
+    /// mapping is free still, and for nobody else.
+    private func hugePages(_ reader: inout FactReader) -> [Fact] {
+        let path = "/sys/kernel/mm/hugepages"
+        func missing(_ reason: String) -> [Fact] {
+            [.hugePagePool, .hugePagesTaken].map {
+                Fact(Self.host, $0, missing: reason, from: path)
+            }
+        }
+        let names: [String]
+        do { names = try reader.files.list(path) } catch {
+            // A kernel without huge pages has no such directory, and no pool.
+            guard error.errno == .noSuchFileOrDirectory else {
+                return missing(reader.reason(for: error))
+            }
+            names = []
+        }
+        let sizes = names.compactMap { name -> (name: String, bytes: Double)? in
+            guard name.hasPrefix("hugepages-"), name.hasSuffix("kB") else { return nil }
+            return Double(name.dropFirst(10).dropLast(2)).map { (name, $0 * 1024) }
+        }
+        var (pool, taken) = (0.0, 0.0)
+        for size in sizes {
+            let directory = "\(path)/\(size.name)/"
+            guard let all = reader.number(directory + "nr_hugepages"),
+                let free = reader.number(directory + "free_hugepages"),
+                let promised = reader.number(directory + "resv_hugepages")
+            else { return missing("\(size.name) does not tell") }
+            pool += Double(all) * size.bytes
+            taken += max(0, Double(all) - Double(free) + Double(promised)) * size.bytes
+        }
+        return [
+            Fact(Self.host, .hugePagePool, .number(pool), from: "\(path)/*/nr_hugepages"),
+            Fact(
+                Self.host, .hugePagesTaken, .number(taken),
+                from: "\(path)/*/nr_hugepages, free_hugepages, resv_hugepages"),
+        ]
     }
 
     private mutating func virtualMemory(_ reader: inout FactReader, now: Nanoseconds) -> [Fact] {

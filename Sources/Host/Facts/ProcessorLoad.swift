@@ -39,41 +39,56 @@ struct ProcessorLoad: Sendable {
         }
     }
 
-    /// The frequency of the slowest of the busy CPUs.
-    func frequency(_ reader: inout FactReader) -> Fact {
-        let path = "\(Self.directory)cpu*/cpufreq/scaling_cur_freq, cpuinfo_max_freq"
+    /// The frequency of the slowest of the busy CPUs, of the highest that one core can have, and of
+    /// the one it keeps without turbo.
+    func frequency(_ reader: inout FactReader) -> [Fact] {
+        [
+            frequency(
+                .frequencyShare, of: "cpuinfo_max_freq", &reader,
+                absence: "this cpufreq driver does not tell frequencies"),
+            frequency(
+                .baseFrequencyShare, of: "base_frequency", &reader,
+                absence: "this cpufreq driver does not tell the clock without turbo"),
+        ]
+    }
+
+    private func frequency(
+        _ name: FactName, of file: String, _ reader: inout FactReader, absence: String
+    ) -> Fact {
+        let path = "\(Self.directory)cpu*/cpufreq/scaling_cur_freq, \(file)"
         let busy = busyShares.filter { $0.value >= Self.busyLimit }
             .sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map(\.key)
         guard let first = busy.first ?? times?.cpus.keys.min(),
             reader.hasDirectory("\(Self.directory)cpu\(first)/cpufreq")
         else {
             return Fact(
-                Self.host, .frequencyShare,
+                Self.host, name,
                 missing: "the kernel does not set frequencies here: firmware or a hypervisor does",
                 from: path)
         }
         guard !busyShares.isEmpty else {
-            return Fact(Self.host, .frequencyShare, missing: secondReading, from: path)
+            return Fact(Self.host, name, missing: secondReading, from: path)
         }
         var lowest: Double?
         for cpu in busy.prefix(Self.frequencyLimit) {
             let directory = "\(Self.directory)cpu\(cpu)/cpufreq/"
             guard let now = reader.number(directory + "scaling_cur_freq"),
-                let most = reader.number(directory + "cpuinfo_max_freq"), now > 0, most > 0
+                let most = reader.number(directory + file), now > 0, most > 0
             else { continue }
             lowest = min(lowest ?? .infinity, Double(now) / Double(most) * 100)
         }
         guard let lowest else {
-            let reason =
-                busy.isEmpty ? "no CPU is busy" : "this cpufreq driver does not tell frequencies"
-            return Fact(Self.host, .frequencyShare, missing: reason, from: path)
+            let reason = busy.isEmpty ? "no CPU is busy" : absence
+            return Fact(Self.host, name, missing: reason, from: path)
         }
-        return Fact(Self.host, .frequencyShare, .number(lowest.roundedToTenths), from: path)
+        return Fact(Self.host, name, .number(lowest.roundedToTenths), from: path)
     }
 
-    /// The share of the time of `cpus` in the states `states` of `cpuidle`.
+    /// The share of the time that those of `cpus` which serve VMs spent in the states `states` of
+    /// `cpuidle`. All of `cpus` are read, as others may serve at the next reading.
     mutating func deepIdle(
-        _ reader: inout FactReader, cpus: [Int], states: [String]?, now: Nanoseconds
+        _ reader: inout FactReader, cpus: [Int], serving: Set<Int>, states: [String]?,
+        now: Nanoseconds
     ) -> Fact {
         let path = "\(Self.directory)cpu*/cpuidle/state*/latency, time"
         let before = sleep
@@ -85,7 +100,7 @@ struct ProcessorLoad: Sendable {
         }
         guard !states.isEmpty else { return Fact(Self.host, .deepIdleShare, 0, from: path) }
         var microseconds: [Int: UInt64] = [:]
-        for cpu in cpus {
+        for cpu in Set(cpus).union(serving.sorted().prefix(ProcessorFacts.sampleLimit)) {
             let times = states.compactMap {
                 reader.number("\(Self.directory)cpu\(cpu)/cpuidle/\($0)/time")
             }
@@ -93,10 +108,15 @@ struct ProcessorLoad: Sendable {
             microseconds[cpu] = times.reduce(0) { $0 &+ UInt64(clamping: $1) }
         }
         sleep = (now, microseconds)
+        guard !serving.isEmpty else {
+            return Fact(
+                Self.host, .deepIdleShare,
+                missing: "on which CPUs the VMs' threads run is not known", from: path)
+        }
         guard let before, let interval = RateInterval(from: before.at, to: now) else {
             return Fact(Self.host, .deepIdleShare, missing: secondReading, from: path)
         }
-        let shares = microseconds.compactMap { cpu, new in
+        let shares = microseconds.filter { serving.contains($0.key) }.compactMap { cpu, new in
             before.microseconds[cpu].flatMap { interval.rate($0, new) }
                 .map { min($0 / 1e6, 1) * 100 }
         }

@@ -5,7 +5,7 @@ public import Telemetry
 /// from it. One damaged chunk costs one sample at most, and reading any takes two chunks.
 public struct SnapshotEncoder: ~Copyable {
     /// Samples from one key to the next.
-    public static let keyInterval = 60
+    public static let keyInterval = 120
     /// Zstd is tried where lists of rows take at least so many bytes.
     private static let worthCompressing = 128
 
