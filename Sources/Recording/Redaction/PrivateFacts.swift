@@ -120,8 +120,8 @@ extension NameBook {
     /// The word for a VM. Rules ask less of one that calls itself a test.
     mutating func vm(_ name: String) -> String {
         if let known = known(name) { return known }
-        let parts = name.lowercased().utf8.split { !$0.isLetterOrDigit }
-        return word(name, parts.contains { $0.elementsEqual("test".utf8) } ? "test-vm" : "vm")
+        let parts = name.lowercased().split { !$0.isLetter }
+        return word(name, parts.contains("test") ? "test-vm" : "vm")
     }
 
     /// QEMU's monitor may have an IOThread of its own, whose name tells that.
@@ -147,7 +147,7 @@ extension NameBook {
 
     // MARK: Mounts
 
-    /// `host-1:/export-2`: whether two are the same, and whether it is this host, can still be told.
+    /// `host-1:/export-2`: whether two are the same can still be told, and whether it is this host.
     private mutating func mountSource(_ source: String) -> String {
         if Self.vocabulary.contains(source) || ["tmpfs", "overlay"].contains(source) {
             return source

@@ -18,14 +18,13 @@ enum PublicOptions {
     private static let parameters: Set<String> = [
         "delayacct", "nodelayacct", "clocksource", "tsc", "notsc", "no-kvmclock", "nox2apic",
         "x2apic_phys", "noapic", "nolapic", "elevator", "isolcpus", "nohz", "nohz_full",
-        "rcu_nocbs", "quiet", "ro", "rw",
+        "rcu_nocbs", "quiet", "ro", "rw", "nr_cpus", "maxcpus", "numa", "psi", "cgroup_disable",
+        "cgroup_no_v1", "systemd.unified_cgroup_hierarchy",
         "irqaffinity", "threadirqs", "preempt", "mitigations", "nopti", "pti", "spectre_v2",
         "spec_store_bypass_disable", "l1tf", "mds", "tsx", "tsx_async_abort", "nosmt", "idle",
         "cpuidle_haltpoll", "haltpoll", "intel_pstate", "amd_pstate", "intel_iommu", "amd_iommu",
         "iommu", "hugepages", "hugepagesz", "default_hugepagesz", "transparent_hugepage",
         "numa_balancing", "pcie_aspm", "nmi_watchdog", "nowatchdog", "skew_tick",
-        "nr_cpus", "maxcpus", "numa", "psi", "cgroup_disable", "cgroup_no_v1",
-        "systemd.unified_cgroup_hierarchy",
     ]
     private static let modules: Set<String> = [
         "virtio_blk", "virtio_pci", "virtio_scsi", "nvme", "nvme_core", "scsi_mod", "dm_mod",
