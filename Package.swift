@@ -192,7 +192,7 @@ let package = Package(
             name: "RecordingTests",
             dependencies: [
                 "Recording", "Libraries", "Kernel", "Telemetry", "Screens", "Grid", "Demo",
-                "DataPlane", .product(name: "SystemPackage", package: "swift-system"),
+                "DataPlane", "Doctor", .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Corpus"], swiftSettings: swift),
         .testTarget(
