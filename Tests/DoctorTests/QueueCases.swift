@@ -80,6 +80,16 @@ extension RuleCase {
             $0.luns[0].queues = 1
             $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 250)
         },
+        RuleCase("queue-ring-full", "nearly by the mean", .flagged(.advice, ["13 of 16", "80 %"])) {
+            $0.luns[0].queues = 1
+            $0.luns[0].queueSize = 16
+            $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 13)
+        },
+        RuleCase("queue-ring-full", "room by the mean", .healthy) {
+            $0.luns[0].queues = 1
+            $0.luns[0].queueSize = 16
+            $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 12)
+        },
         RuleCase("queue-ring-full", "one queue could not", .healthy) {
             $0.luns[0].rates.queueDepth = QueueDepth(now: nil, mean: 242)
         },

@@ -234,6 +234,6 @@ extension Patient {
                 return "\(thread.name) uses \(percent(cpu)) of a core (limit 90 %)"
             }
         }
-        return (try? fullQueue(of: lun)) ?? nil
+        return ((try? fullQueue(of: lun)) ?? nil)?.text
     }
 }
