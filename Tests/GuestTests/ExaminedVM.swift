@@ -192,6 +192,13 @@ enum Host {
         return text.map { "Y1".contains($0.prefix(1)) } ?? false
     }
 
+    /// Why io_uring is not to be had, `nil` if it is. Kernels before 6.6 cannot forbid it.
+    static let whyNoIOUring: String? = {
+        let text = try? String(
+            contentsOfFile: "/proc/sys/kernel/io_uring_disabled", encoding: .utf8)
+        return text.map { $0.hasPrefix("0") } ?? true ? nil : "io_uring is forbidden"
+    }()
+
     /// Bytes of a physical block of the disk that a file lies on; `nil` if it lies on none.
     static func physicalBlock(under path: String) -> Int? {
         var status = stat()

@@ -26,9 +26,9 @@ struct Misconfiguration: Sendable {
     var what: String
     var base = Base.file
     /// Whether it is about KVM.
-    var needsKVM = false
+    private let needsKVM: Bool
     /// Why it cannot be made here, `nil` if it can.
-    var whyNot: String?
+    private let whyNot: String?
     /// Seconds it must last.
     var watch = 11
     /// What is said besides what is said of the base: "severity rule scope".
@@ -74,7 +74,8 @@ struct Misconfiguration: Sendable {
 
     var expected: Set<String> { Set(flags).union(follows.keys) }
 
-    var isPossible: Bool { whyNot == nil && (!needsKVM || Host.whyNoKVM == nil) }
+    /// Why it is left out here, `nil` if it is not.
+    var whyLeftOut: String? { whyNot ?? (needsKVM ? Host.whyNoKVM : nil) }
 }
 
 /// A VM that runs and a doctor who looks at it.

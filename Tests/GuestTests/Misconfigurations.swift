@@ -252,7 +252,9 @@ extension Misconfiguration {
 
     /// Other ways to be right, of which nothing may be said while nothing is at work.
     private static let sound: [Misconfiguration] = [
-        Misconfiguration("io_uring") { $0.nodes[0]["file.aio"] = "io_uring" },
+        Misconfiguration("io_uring", unless: Host.whyNoIOUring) {
+            $0.nodes[0]["file.aio"] = "io_uring"
+        },
         Misconfiguration("write-through") { $0.devices[0]["write-cache"] = "off" },
         Misconfiguration("zeroes looked for") { $0.nodes[0]["detect-zeroes"] = "unmap" },
         Misconfiguration("discards ignored") {
