@@ -53,7 +53,7 @@ public struct Doctor: Sendable {
         let isChanged = seen != roster
         roster = seen
         if isChanged { forgetTheGone(at: sample.monotonic) }
-        var due = timings(of: sample, isChanged: isChanged)
+        let due = timings(of: sample, isChanged: isChanged)
         facts = sample.facts
         var mean: Ward?
         if due.contains(.trend) {
@@ -61,9 +61,6 @@ public struct Doctor: Sendable {
             closeWindow(means)
             mean = Ward(means)
         }
-        // The first reading has no rates to judge. A configuration never has any, and settings that
-        // matter under load are settings all the same.
-        if sample.interval == nil, !sample.isConfiguration { due.remove(.load) }
         let ward = Ward(sample)
         for entry in roster.entries { examine(entry, ward, mean, due) }
         let now = sample.monotonic
@@ -81,7 +78,10 @@ public struct Doctor: Sendable {
             due.insert(.setting)
             settingsAt = now
         }
-        if isPast(loadsAt, by: Self.loadPause, now) {
+        // The first reading has no rates to judge. A configuration never has any, and settings that
+        // matter under load are settings all the same.
+        let isMeasured = sample.interval != nil || sample.isConfiguration
+        if isMeasured, isPast(loadsAt, by: Self.loadPause, now) {
             due.insert(.load)
             loadsAt = now
         }
@@ -117,9 +117,12 @@ public struct Doctor: Sendable {
         let patient = Patient(
             ward, subject, index: entry.index, load: load.load(of: subject, entry.index),
             past: past[subject] ?? Past())
-        for (index, rule) in rules.enumerated()
-        where due.contains(rule.timing) && !(rule.isForQEMU && entry.isEmbedded) {
-            guard !silences.silence(rule.id, word) else { continue }
+        for (index, rule) in rules.enumerated() {
+            guard !(rule.isForQEMU && entry.isEmbedded), !silences.silence(rule.id, word) else {
+                chart.entries[index].outcome = .notApplicable
+                continue
+            }
+            guard due.contains(rule.timing) else { continue }
             let shown =
                 rule.timing == .trend ? mean.map { patient.moved(to: $0) } ?? patient : patient
             examine(shown, by: rule, &chart.entries[index])
@@ -259,12 +262,13 @@ public struct Doctor: Sendable {
             zip(book.rules(about: subject.scope.kind), chart.entries).compactMap { rule, entry in
                 switch entry.outcome {
                 case .unchecked(let reason): (rule.id, subject.word, reason)
-                case .healthy where entry.isWaiting, .flagged where entry.isWaiting:
+                case .notJudged,
+                    .healthy where entry.isWaiting, .flagged where entry.isWaiting:
                     (
                         rule.id, subject.word,
                         isConfiguration ? "needs a VM that runs" : rule.timing.waiting
                     )
-                case .notJudged, .notApplicable, .healthy, .flagged: nil
+                case .notApplicable, .healthy, .flagged: nil
                 }
             }
         }

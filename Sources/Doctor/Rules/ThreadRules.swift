@@ -17,7 +17,8 @@ extension Rule {
             + "20 % of the time, or the main loop's where that serves LUNs.",
         guards: "LUNs whose disk has no limit. vCPUs that are held to a share of a CPU: never more "
             + "than a warning, as whoever set the quota means it. A planned limit is reached as "
-            + "much as one forgotten. Writes through the page cache may be counted on another group.",
+            + "much as one forgotten. Writes through the page cache may be counted on another "
+            + "group.",
         effect: "It looks like a slow device: what is over the quota waits for the next period of "
             + "100 ms, which makes spikes of 50 to 100 ms.",
         remedy: Remedy(
