@@ -68,7 +68,8 @@ extension GuestTests {
             return known
         }
 
-        /// Starts the VMs, and a doctor at each. One that cannot be is no reason to leave the others.
+        /// Starts the VMs, and a doctor at each. One that cannot be is no reason to leave the
+        /// others.
         private func begin(
             _ faults: some Sequence<Misconfiguration>
         ) -> [(Misconfiguration, Consultation)] {
