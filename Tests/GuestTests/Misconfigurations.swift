@@ -30,7 +30,9 @@ extension Misconfiguration {
             $0.namesThreads = false
         },
         Misconfiguration("too few descriptors", "warning process-limits-low vm") {
-            $0.wrapper = ["prlimit", "--nofile=30:30"]
+            // KVM takes one for each vCPU, and some for itself.
+            let most = $0.isKVM ? 30 : 24
+            $0.wrapper = ["prlimit", "--nofile=\(most):\(most)"]
         },
     ]
 
