@@ -21,8 +21,10 @@ struct ConfigurationOptions: ParsableArguments {
         do {
             text = String(decoding: try readWholeFile(path, limit: 1 << 20), as: UTF8.self)
         } catch {
-            if config == nil, error.errno == .noSuchFileOrDirectory { return Preferences() }
-            throw Failure(error)
+            guard config == nil else { throw Failure(error) }
+            // The home of another user, as with sudo, is no reason to do nothing.
+            if error.errno != .noSuchFileOrDirectory { printError("\(error)".harmless()) }
+            return Preferences()
         }
         do {
             let preferences = try Preferences(toml: text)

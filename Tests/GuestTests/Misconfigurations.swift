@@ -327,7 +327,7 @@ extension Misconfiguration {
 
     static let atWork: [Misconfiguration] = [
         Misconfiguration(
-            "reads that fail", on: .firmware, "warning lun-errors \(lun)", change: failReads
+            "reads that fail", on: .firmware, "info lun-errors \(lun)", change: failReads
         ).acting { _, qmp in
             try qmp.event("BLOCK_IO_ERROR")
             return nil

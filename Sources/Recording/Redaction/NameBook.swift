@@ -156,8 +156,8 @@ struct PathInText {
             end = path.endIndex
         } else if run.hasPrefix("/proc/") || run.hasPrefix("/sys/") {
             // As a process sees files.
-            guard let root = ["/root/", "/cwd/"].lazy.compactMap({ run.firstRange(of: $0) }).first
-            else { return nil }
+            let links = ["root", "cwd"].lazy.compactMap { run.firstRange(of: "/\($0)/") }
+            guard let root = links.first else { return nil }
             shown = run[..<root.upperBound] + "…"
             end = run.endIndex
         } else if KernelName.isDevice(run) {
