@@ -14,8 +14,11 @@ public struct AttachConfiguration: Sendable {
     public var agents: [String] = []
     /// Seconds between samples as the user wants them.
     public var interval = 1.0
-    /// Whether QEMU is told to count latencies in histograms: the one thing that changes the VM.
+    /// Whether QEMU is told to count latencies in histograms. Changes the VM, as only this and
+    /// `setsLockProfile` do.
     public var setsHistograms = false
+    /// Whether QEMU is told to profile its locks.
+    public var setsLockProfile = false
     /// Whether tracepoints stay open though no screen shows them.
     public var keepsTracepoints = false
     /// Whether there is no time to spare the VM: all that it is made of is asked for within

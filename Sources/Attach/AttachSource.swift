@@ -111,8 +111,8 @@ public struct AttachSource {
     }
 
     /// Takes back what was changed in the VMs, if anything was, and closes the connections. Returns
-    /// what could not be taken back within two seconds, a line for each VM, and what to do about
-    /// it.
+    /// what could not be taken back within two seconds, a line for each thing, and what to do
+    /// about it.
     public mutating func finish() -> [String] {
         let limit = Clock.monotonic() + 2_000_000_000
         while watches.contains(where: \.isUndoing), Clock.monotonic() < limit {
@@ -124,7 +124,7 @@ public struct AttachSource {
             watches[index].link?.close()
             watches[index].guest?.close()
         }
-        return watches.compactMap(\.leftovers)
+        return watches.flatMap(\.leftovers)
     }
 
     private var name: String {

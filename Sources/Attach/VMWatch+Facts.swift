@@ -3,10 +3,12 @@ import Telemetry
 
 extension VMWatch {
     /// Facts of QMP, of the command line and of the connection itself, all of them; `nil`: they are
-    /// those of the last call. Subjects have no VM, and those about vblktop are `.tool`.
+    /// those of the last call. Subjects have no VM, and those about vblktop are `.tool`; the locks
+    /// are told with those.
     mutating func facts(at now: Nanoseconds) -> [Fact]? {
         effort.measure(at: now)
-        let tool = toolFacts(at: now)
+        let locks = lockProfile.fact(isConnected: readySince != nil && !isStale)
+        let tool = toolFacts(at: now) + [locks].compactMap { $0 }
         let model = model.facts(at: now)
         guard model != nil || tool != toldOfTool else { return nil }
         if let model { toldOfModel = model }

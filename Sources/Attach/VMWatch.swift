@@ -27,6 +27,7 @@ struct VMWatch: Sendable {
     /// Whether the counters are so old that they are not shown.
     var isStale = false
     var histograms: HistogramKeeper
+    var lockProfile: LockProfileKeeper
     var probes: ProbeSession
     /// `ProcessWatch.generation` of the threads the probes are open on.
     var probedGeneration: Int?
@@ -59,6 +60,7 @@ struct VMWatch: Sendable {
         guest = agent.map { GuestFacts(path: $0) }
         cadence = Cadence(wanted: configuration.sampleInterval)
         histograms = HistogramKeeper(isOn: configuration.setsHistograms)
+        lockProfile = LockProfileKeeper(isWanted: configuration.setsLockProfile)
         effort = QuestionEffort(isInHaste: configuration.isInHaste)
         probes = ProbeSession(definitions: configuration.probes)
         probes.enableTracepoints(configuration.keepsTracepoints)
@@ -92,6 +94,7 @@ struct VMWatch: Sendable {
             for change in histograms.due(model.disks) {
                 _ = link?.change(change, at: now, within: Self.answerLimit)
             }
+            for line in lockProfile.due(at: now) { ask(.monitorText(line), at: now) }
         }
         step(now: now)
     }

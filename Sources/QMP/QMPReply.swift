@@ -32,6 +32,9 @@ public enum QMPReply: Sendable, Equatable {
     case stats([QMPStats])
     /// Lines of text, ended by `\n`.
     case monitorText(String)
+    /// Whether QEMU profiles its locks.
+    case lockProfileState(isOn: Bool)
+    case lockProfile(QMPLockProfile)
     /// A change was made.
     case changed
 
@@ -45,9 +48,9 @@ public enum QMPReply: Sendable, Equatable {
         case .qomGet:
             guard let copy = QMPValue(value) else { return nil }
             self = .qomValue(copy)
-        case .monitorText:
+        case .monitorText(let line):
             guard let text = value.lines else { return nil }
-            self = .monitorText(String(text.unicodeScalars.filter { $0 != "\r" }))
+            self.init(text: String(text.unicodeScalars.filter { $0 != "\r" }), to: line)
         default:
             guard value.isArray else { return nil }
             self.init(array: value, to: query)
@@ -70,6 +73,18 @@ public enum QMPReply: Sendable, Equatable {
         case .virtioStatus: self = .virtioStatus(QMPVirtioStatus(value))
         case .virtioQueueStatus: self = .virtioQueueStatus(QMPVirtioQueue(value))
         default: return nil
+        }
+    }
+
+    private init?(text: String, to line: HarmlessText) {
+        switch line {
+        case .lockProfileState:
+            guard let isOn = QMPLockProfile.isOn(text) else { return nil }
+            self = .lockProfileState(isOn: isOn)
+        case .lockProfile:
+            guard let profile = QMPLockProfile(text) else { return nil }
+            self = .lockProfile(profile)
+        case .memoryMap, .hostAddress, .block, .ramBlocks: self = .monitorText(text)
         }
     }
 

@@ -74,7 +74,7 @@ public struct QMPSession: Sendable {
         call(.query(query), at: now, within: within)
     }
 
-    /// Makes the one change there is; only ever called because the user asked for it by an option.
+    /// Makes a change; only ever called because the user asked for it by an option.
     public mutating func change(
         _ change: QMPChange, at now: Nanoseconds, within: Nanoseconds
     ) -> QMPRequest {
@@ -239,12 +239,16 @@ extension QMPSession {
         guard let value = root["return"] else {
             throw .malformed(reason: "an answer without a return value")
         }
-        let reply: QMPReply? =
-            switch call.request.call {
-            case .query(let query): QMPReply(value, to: query)
-            case .change: .changed
+        switch call.request.call {
+        case .query(let query):
+            let reply = QMPReply(value, to: query)
+            return reply.map { .reply(call.request, $0) } ?? .unreadable(call.request)
+        case .change(let change):
+            guard let complaint = change.complaint(in: value) else {
+                return .reply(call.request, .changed)
             }
-        return reply.map { .reply(call.request, $0) } ?? .unreadable(call.request)
+            return .refused(call.request, class: "GenericError", description: complaint)
+        }
     }
 
     /// What errors name: QEMU's own complaint about a call has no id.

@@ -162,7 +162,7 @@ struct RecordedReplyTests {
         #expect(kind == "DeviceNotFound" && words == "Device '/machine/nothing' not found")
     }
 
-    @Test func theOneChange() throws {
+    @Test func changes() throws {
         var conversation = try Conversation()
         let changes: [QMPChange] = [
             .setLatencyHistograms(device: vd0, boundaries: [10_000, 100_000, 1_000_000]),

@@ -77,7 +77,8 @@ private struct Conversation {
         .namedBlockNodes, .blockGraph, .pci, .memorySize, .migration, .blockJobs,
         .qomGet(path: "p", property: "q"), .qomList(path: "p"), .virtio, .virtioStatus(path: "p"),
         .virtioQueueStatus(path: "p", queue: 0), .stats(.vcpu, names: []), .monitorText(.block),
-        .machines, .memoryBackends, .balloon, .ramBlocks,
+        .machines, .memoryBackends, .balloon, .ramBlocks, .monitorText(.lockProfileState),
+        .monitorText(.lockProfile),
     ]
 
     init(isReady: Bool) {
@@ -86,8 +87,10 @@ private struct Conversation {
             require(session.state == .ready, "not ready")
         }
         for query in Self.queries { waiting.insert(session.ask(query, at: 1, within: 9)) }
-        let change = QMPChange.setLatencyHistograms(device: "d", boundaries: [1, 2])
-        waiting.insert(session.change(change, at: 1, within: 9))
+        let changes: [QMPChange] = [
+            .setLatencyHistograms(device: "d", boundaries: [1, 2]), .profileLocks(true),
+        ]
+        for change in changes { waiting.insert(session.change(change, at: 1, within: 9)) }
         require(session.takeOutput().isEmpty != isReady, "calls and readiness")
     }
 
@@ -139,6 +142,8 @@ private struct Conversation {
                 require(
                     histogram.bins.count == histogram.boundaries.count + 1, "bins do not fit")
             }
+        case .lockProfile(let profile):
+            require(profile.sites.allSatisfy { $0.waited >= 0 }, "less than no time")
         default: break
         }
     }
