@@ -18,6 +18,8 @@ public struct SnapshotEncoder: ~Copyable {
     /// Samples since the key, itself included.
     private var age = 0
     private var copy: Chunk?
+    /// The facts that were compared with the key's last.
+    private var packed: (sheet: FactSheet, bytes: [UInt8]?)?
 
     /// An encoder that begins with a key. Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
@@ -31,7 +33,8 @@ public struct SnapshotEncoder: ~Copyable {
         // A first sample has no rates, and nothing to compare those after it with.
         let isBare = key?.snapshot.interval == nil && snapshot.interval != nil
         if let key, age < Self.keyInterval, !isBare {
-            var parts = SnapshotPartWriter(context, key: key)
+            var parts = SnapshotPartWriter(
+                context, key: key, facts: packedFacts(snapshot.facts, key: key.snapshot.facts))
             try parts.write()
             // Rows that differ from the key's for long are cheaper in a new one.
             if rowByteCount + parts.rowBytes <= keyByteCount {
@@ -43,7 +46,9 @@ public struct SnapshotEncoder: ~Copyable {
                 return flush() + [chunk]
             }
         }
-        var parts = SnapshotPartWriter(context, key: nil)
+        packed = nil
+        var parts = SnapshotPartWriter(
+            context, key: nil, facts: FactList.encode(snapshot.facts, key: FactSheet()))
         try parts.write()
         let before = flush()
         name = SnapshotKey(
@@ -57,6 +62,16 @@ public struct SnapshotEncoder: ~Copyable {
         let chunk = try pack(.key(name), parts.writer.bytes, snapshot, isCompressed: true)
         copy = chunk.keyCopy()
         return before + [chunk]
+    }
+
+    /// What `sheet` has that the `key`'s has not. Samples one after the other mostly share a sheet,
+    /// and it is compared once.
+    private mutating func packedFacts(_ sheet: FactSheet, key: FactSheet) -> [UInt8]? {
+        if sheet.isIdentical(to: key) { return nil }
+        if let packed, packed.sheet.isIdentical(to: sheet) { return packed.bytes }
+        let bytes = FactList.encode(sheet, key: key)
+        packed = (sheet, bytes)
+        return bytes
     }
 
     /// What is left to be written before the file is closed: the copy of a key that no sample

@@ -35,10 +35,13 @@ struct SnapshotPartWriter {
     private(set) var rowBytes = 0
     private let sample: SnapshotContext
     private let key: SnapshotContext?
+    /// The sample's facts, packed; `nil` where they are the key's.
+    private let facts: [UInt8]?
 
-    init(_ sample: SnapshotContext, key: SnapshotContext?) {
+    init(_ sample: SnapshotContext, key: SnapshotContext?, facts: [UInt8]?) {
         self.sample = sample
         self.key = key
+        self.facts = facts
     }
 
     mutating func write() throws(RecordingError) {
@@ -64,18 +67,11 @@ struct SnapshotPartWriter {
         try table(SnapshotPart.notices, sample.notices, key?.notices)
         try table(SnapshotPart.sources, sample.sources, key?.sources)
         try table(SnapshotPart.unavailable, sample.unavailable, key?.unavailable)
-        facts()
-        frame()
-    }
-
-    private mutating func facts() {
-        let facts = sample.snapshot.facts
-        if let key, key.snapshot.facts.isIdentical(to: facts) { return }
-        guard let bytes = FactList.encode(facts, key: key?.snapshot.facts ?? FactSheet()) else {
-            return
+        if let facts {
+            rowBytes += facts.count
+            put(SnapshotPart.facts, facts)
         }
-        rowBytes += bytes.count
-        put(SnapshotPart.facts, bytes)
+        frame()
     }
 
     private mutating func put(_ id: UInt64, _ bytes: [UInt8]) {
