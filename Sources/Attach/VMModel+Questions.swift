@@ -6,20 +6,6 @@ extension VMModel {
     /// machine's, then those of its disks, the busiest first. A disk that was plugged in later is
     /// by then the only one with questions left.
     mutating func nextDetails(_ count: Int) -> [QMPQuery] {
-        // To find out that nothing is left takes as long as to find the last of thousands.
-        guard detailsRest == 0 else {
-            detailsRest -= 1
-            return []
-        }
-        let queries = detailsLeft(count)
-        if queries.isEmpty, count > 0 { detailsRest = Self.detailsPause }
-        return queries
-    }
-
-    /// Calls that are answered with nothing after one that found nothing.
-    private static let detailsPause = 4
-
-    private mutating func detailsLeft(_ count: Int) -> [QMPQuery] {
         var queries: [QMPQuery] = []
         for query in detailsOfMachine where queries.count < count {
             if agenda.isFirst(query) { queries.append(query) }
@@ -37,7 +23,7 @@ extension VMModel {
     var hasQuestions: Bool {
         // Which question is the first of its kind is noted as it is given out.
         var other = self
-        return agenda.isWaiting || !other.detailsLeft(1).isEmpty
+        return agenda.isWaiting || !other.nextDetails(1).isEmpty
     }
 
     private var detailsOfMachine: [QMPQuery] {

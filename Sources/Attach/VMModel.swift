@@ -25,8 +25,6 @@ struct VMModel: Sendable {
     private(set) var lastStats: Nanoseconds?
     /// Questions still to ask, the urgent ones first.
     var agenda = Agenda()
-    /// How many more times nobody looks for details that are still to be asked for.
-    var detailsRest = 0
     /// What was said of the VM as a whole.
     var machine = MachineState()
     /// What was said of single objects.

@@ -46,6 +46,9 @@ struct VMWatch: Sendable {
     /// The facts told last: the model's, and those about the connection.
     var toldOfModel: [Fact] = []
     var toldOfTool: [Fact]?
+    /// How many more samples nobody looks for what is still to be asked once.
+    private var detailsRest = 0
+    private static let detailsPause = 4
     /// Addresses of a VM known by its process that were not tried yet.
     private var untried: [QMPAddress] = []
     private var nextSearch: Nanoseconds = 0
@@ -108,8 +111,21 @@ struct VMWatch: Sendable {
         for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
         let count = effort.allowance(at: now)
         let urgent = model.agenda.next(count)
-        for query in urgent + model.nextDetails(count - urgent.count) { ask(query, at: now) }
+        for query in urgent + nextDetails(count - urgent.count) { ask(query, at: now) }
         link?.send()
+    }
+
+    /// To find out that nothing is left takes as long as to find the last of thousands: after that
+    /// nobody looks for some samples.
+    private mutating func nextDetails(_ count: Int) -> [QMPQuery] {
+        guard count > 0 else { return [] }
+        guard detailsRest == 0 else {
+            detailsRest -= 1
+            return []
+        }
+        let queries = model.nextDetails(count)
+        if queries.isEmpty { detailsRest = Self.detailsPause }
+        return queries
     }
 
     /// Whether it has more to tell of what it is made of than it has been asked for yet, or an
