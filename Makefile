@@ -21,11 +21,12 @@ SWIFT_FILES := Sources Tests Package.swift
 STRICT := VBLKTOP_STRICT=1
 CHECKED := --explicit-target-dependency-import-check error
 
-BUILD_PACKAGES := libncursesw5-dev libaio-dev libzstd-dev zlib1g-dev libsqlite3-dev
+BUILD_PACKAGES := libncursesw5-dev libaio-dev libzstd-dev zlib1g-dev libsqlite3-dev \
+    libexpat1-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make qemu-system-x86 qemu-utils sysstat \
-    linux-perf blktrace babeltrace2 protobuf-compiler python3
+    linux-perf blktrace babeltrace2 protobuf-compiler python3 qemu-guest-agent
 
-.PHONY: help deps deps-test build demo test guest unit bench fuzz lint format sanitize golden install clean
+.PHONY: help deps deps-test build demo test guest unit bench fuzz lint format sanitize golden rules install clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -99,6 +100,9 @@ golden: ## record the golden frames anew; read the diff before committing it
 	VBLKTOP_RECORD_GOLDENS=1 $(SWIFT) test --filter ScreensTests || true
 	git --no-pager diff --stat -- Tests/ScreensTests/Goldens
 	$(SWIFT) test --filter ScreensTests
+
+rules: ## write docs/rules anew from the rules' declarations
+	VBLKTOP_RECORD_RULES=1 $(SWIFT) test --filter RulePageTests
 
 install: ## install what `make build` built below PREFIX=/usr/local, under DESTDIR=
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/vblktop/themes' \

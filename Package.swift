@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
         .library(
             name: "VblktopRecording", targets: ["Telemetry", "Recording", "Demo", "Analysis"]),
+        .library(name: "VblktopDoctor", targets: ["Telemetry", "Doctor"]),
         // The virtual machines that tests and benchmarks watch.
         .library(name: "GuestHarness", targets: ["GuestHarness"]),
     ],
@@ -47,6 +48,7 @@ let package = Package(
             name: "CLibraries",
             linkerSettings: [
                 .linkedLibrary("zstd"), .linkedLibrary("z"), .linkedLibrary("sqlite3"),
+                .linkedLibrary("expat"),
             ]),
 
         // Pure rooms: no clock, no descriptor, no thread.
@@ -64,6 +66,10 @@ let package = Package(
             ],
             swiftSettings: swift),
 
+        .target(
+            name: "Doctor",
+            dependencies: ["Telemetry", .product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: swift),
         .target(name: "Analysis", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Exchange", dependencies: ["Telemetry"], swiftSettings: swift),
 
@@ -108,7 +114,7 @@ let package = Package(
         .target(
             name: "Attach",
             dependencies: [
-                "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes",
+                "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
@@ -121,6 +127,7 @@ let package = Package(
             dependencies: [
                 "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
                 "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
+                "Doctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -174,16 +181,18 @@ let package = Package(
         .testTarget(
             name: "AttachTests",
             dependencies: [
-                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry",
+                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry", "GuestHarness",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: swift),
+            exclude: ["Configurations"], swiftSettings: swift),
+        .testTarget(
+            name: "DoctorTests", dependencies: ["Doctor", "Telemetry"], swiftSettings: swift),
         .testTarget(name: "LibrariesTests", dependencies: ["Libraries"], swiftSettings: swift),
         .testTarget(
             name: "RecordingTests",
             dependencies: [
                 "Recording", "Libraries", "Kernel", "Telemetry", "Screens", "Grid", "Demo",
-                "DataPlane", .product(name: "SystemPackage", package: "swift-system"),
+                "DataPlane", "Doctor", .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Corpus"], swiftSettings: swift),
         .testTarget(

@@ -6,6 +6,8 @@ struct Agenda: Sendable {
     private var waiting: [QMPQuery] = []
     /// Asked, and not asked again unless the answer may have changed.
     private var asked: Set<QMPQuery> = []
+    /// Paths of the disks that were there last.
+    private var knownPaths: Set<String> = []
     /// Commands this QEMU does not have.
     private(set) var unknownCommands: Set<String> = []
 
@@ -16,6 +18,7 @@ struct Agenda: Sendable {
     ]
     private static let topology: [QMPQuery] = [
         .block, .blockGraph, .namedBlockNodes, .ioThreads, .cpus, .pci,
+        .qomList(path: "/machine/peripheral"), .qomList(path: "/machine/peripheral-anon"),
     ]
 
     /// Asks `query` unless it waits already.
@@ -29,6 +32,14 @@ struct Agenda: Sendable {
         asked.remove(query)
         if !waiting.contains(query) { ask(query) }
     }
+
+    /// Whether `query` was never asked, which it counts as from now on.
+    mutating func isFirst(_ query: QMPQuery) -> Bool {
+        !unknownCommands.contains(query.command) && asked.insert(query).inserted
+    }
+
+    /// What was said of the object at `path` says nothing any more.
+    mutating func forget(path: String) { asked = asked.filter { $0.path != path } }
 
     /// Asks again which disks and threads there are.
     mutating func askForTopology() {
@@ -51,7 +62,11 @@ struct Agenda: Sendable {
     ) {
         let paths = Set(disks.map(\.objectPath)).union(disks.map(\.key))
         // A disk plugged under an old one's name is another disk.
-        asked = asked.filter { query in query.path.map(paths.contains) ?? true }
+        let gone = knownPaths.subtracting(paths)
+        if !gone.isEmpty {
+            asked = asked.filter { query in !(query.path.map(gone.contains) ?? false) }
+        }
+        knownPaths = paths
         for disk in disks {
             if !isKnown(disk) { askWhatItIs(disk, version: version) }
             guard disk.isVirtio else { continue }
@@ -73,6 +88,9 @@ struct Agenda: Sendable {
         }
     }
 
+    /// Whether there are questions still to be asked.
+    var isWaiting: Bool { !waiting.isEmpty }
+
     /// The next `count` questions.
     mutating func next(_ count: Int) -> [QMPQuery] {
         let queries = Array(waiting.prefix(count))
@@ -89,11 +107,12 @@ struct Agenda: Sendable {
 }
 
 extension QMPQuery {
-    /// The object it asks about, outside of the throttle groups.
+    /// The object it asks about.
     fileprivate var path: String? {
         switch self {
-        case .qomGet(let path, _): path.hasPrefix("/objects/") ? nil : path
-        case .virtioStatus(let path), .virtioQueueStatus(let path, _): path
+        case .qomGet(let path, _), .qomList(let path), .virtioStatus(let path),
+            .virtioQueueStatus(let path, _):
+            path
         default: nil
         }
     }

@@ -9,12 +9,21 @@ public struct AttachConfiguration: Sendable {
         case process(Int)
     }
     public var targets: [Target] = []
+    /// Paths of the UNIX sockets that lead to the guests' agents, in the order of `targets`; the
+    /// VMs beyond have none.
+    public var agents: [String] = []
     /// Seconds between samples as the user wants them.
     public var interval = 1.0
-    /// Whether QEMU is told to count latencies in histograms: the one thing that changes the VM.
+    /// Whether QEMU is told to count latencies in histograms. Changes the VM, as only this and
+    /// `setsLockProfile` do.
     public var setsHistograms = false
+    /// Whether QEMU is told to profile its locks.
+    public var setsLockProfile = false
     /// Whether tracepoints stay open though no screen shows them.
     public var keepsTracepoints = false
+    /// Whether there is no time to spare the VM: all that it is made of is asked for within
+    /// seconds, at up to a quarter of its main loop's time, and not at a fiftieth.
+    public var isInHaste = false
     /// The probes to open.
     public var probes: [ProbeDefinition] = []
     /// What is wrong with probe files that could not be used.

@@ -22,6 +22,8 @@ public struct AttachSource {
     private var disks = HostDisks()
     private var interrupts = InterruptCounts()
     private var cost: SelfCost
+    private var hostFacts = HostFacts(memoryPromise: promisedMemory)
+    private var facts = FactBook()
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
 
@@ -35,7 +37,11 @@ public struct AttachSource {
         self.configuration = configuration
         interval = configuration.sampleInterval
         for case .process(let pid) in configuration.targets { try checkQEMU(pid) }
-        watches = configuration.targets.map { VMWatch($0, configuration) }
+        watches = configuration.targets.enumerated().map { index, target in
+            let agents = configuration.agents
+            return VMWatch(
+                target, configuration, agent: index < agents.count ? agents[index] : nil)
+        }
         cost = SelfCost(tids: ownThreads)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
@@ -63,6 +69,7 @@ public struct AttachSource {
             snapshot.host.disks[index].luns =
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
+        snapshot.facts = gatherFacts(about: snapshot)
         let skew = Clock.monotonic() - begin
         let lost = snapshot.ownCost.lostEvents
         snapshot.ownCost = cost.sample(clock: Clock.monotonic)
@@ -87,6 +94,9 @@ public struct AttachSource {
         }
     }
 
+    /// Whether a VM has not told yet all that it is made of.
+    public var isLearning: Bool { watches.contains(where: \.isLearning) }
+
     /// Samples will be `interval` nanoseconds apart from now on.
     public mutating func change(interval: Nanoseconds) {
         self.interval = interval
@@ -101,8 +111,8 @@ public struct AttachSource {
     }
 
     /// Takes back what was changed in the VMs, if anything was, and closes the connections. Returns
-    /// what could not be taken back within two seconds, a line for each VM, and what to do about
-    /// it.
+    /// what could not be taken back within two seconds, a line for each thing, and what to do
+    /// about it.
     public mutating func finish() -> [String] {
         let limit = Clock.monotonic() + 2_000_000_000
         while watches.contains(where: \.isUndoing), Clock.monotonic() < limit {
@@ -110,8 +120,11 @@ public struct AttachSource {
             _ = wait(until: limit, wake: -1)
             step()
         }
-        for index in watches.indices { watches[index].link?.close() }
-        return watches.compactMap(\.leftovers)
+        for index in watches.indices {
+            watches[index].link?.close()
+            watches[index].guest?.close()
+        }
+        return watches.flatMap(\.leftovers)
     }
 
     private var name: String {
@@ -144,9 +157,13 @@ public struct AttachSource {
     /// returns whether it was `wake`.
     private func wait(until deadline: Nanoseconds, wake: Int32) -> Bool {
         let links = watches.compactMap(\.link)
+        let agents = watches.compactMap(\.guest?.link)
         // What did not fit into a socket is tried again soon.
-        let retry = links.contains(where: \.wantsWrite) ? Clock.monotonic() &+ 10_000_000 : deadline
-        let next = links.compactMap(\.nextDeadline).min() ?? deadline
+        let isFull = links.contains(where: \.wantsWrite) || agents.contains(where: \.wantsWrite)
+        let retry = isFull ? Clock.monotonic() &+ 10_000_000 : deadline
+        let next =
+            (links.compactMap(\.nextDeadline) + agents.compactMap(\.nextDeadline)).min()
+            ?? deadline
         let now = Clock.monotonic()
         // Rings of recorded events are soon full.
         let hasRings = watches.contains { $0.probes.tracepointsAreOn }
@@ -156,10 +173,27 @@ public struct AttachSource {
             ? now &+ Self.tracePatience : hasRings ? now &+ Self.ringPatience : deadline
         let end = min(deadline, retry, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
-        let descriptors = [wake] + links.map { $0.descriptor ?? -1 }
+        let descriptors =
+            [wake] + links.map { $0.descriptor ?? -1 } + agents.map { $0.descriptor ?? -1 }
         let ready = try? waitForInput(
             descriptors, timeout: .nanoseconds(Int64(clamping: end - now)))
         return ready?.first?.isReadable ?? false
+    }
+
+    /// What is known besides the numbers of this sample: a sheet that is shared with the sample
+    /// before where nobody has news.
+    private mutating func gatherFacts(about snapshot: Snapshot) -> FactSheet {
+        let disks = Set(snapshot.luns.compactMap(\.hostDisk)).sorted()
+        let news = hostFacts.update(
+            disks: disks, servingCPUs: snapshot.threads.servingCPUs, now: Clock.monotonic())
+        facts.write("host", news)
+        for index in watches.indices {
+            let name = watches.count > 1 ? name(ofWatch: index) : nil
+            for (title, news) in watches[index].news(at: Clock.monotonic()) {
+                facts.write("\(title) \(index)", news.map { $0.belonging(to: name) })
+            }
+        }
+        return facts.sheet()
     }
 
     /// Adds what VM number `index` has to say. With several, everything says whose it is.
@@ -234,5 +268,17 @@ extension VMReading {
         for index in eventCounts.indices { eventCounts[index].vm = name }
         for index in notices.indices { notices[index].vm = name }
         for index in sources.indices { sources[index].vm = name }
+    }
+}
+
+extension [Fact] {
+    /// Facts of one VM as those of the VM called `name`.
+    fileprivate func belonging(to name: String?) -> [Fact] {
+        guard let name else { return self }
+        return map { fact in
+            var fact = fact
+            fact.subject.vm = name
+            return fact
+        }
     }
 }

@@ -10,6 +10,16 @@ struct BlockGraph: Sendable, Equatable {
         "preallocate", "blkdebug", "blklogwrites", "blkreplay", "filter-rewriter",
         "snapshot-access",
     ]
+    /// Formats of images, which lie on something else.
+    private static let formats: Set = [
+        "raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "luks", "parallels",
+    ]
+
+    /// Whether `driver` has a file or device open itself.
+    static func isProtocol(_ driver: String) -> Bool {
+        !formats.contains(driver) && !filters.contains(driver)
+    }
+
     private var nodes: [String: QMPBlockNode] = [:]
     /// Node name of the child that holds a node's data.
     private var children: [String: String]?

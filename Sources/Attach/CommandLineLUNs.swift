@@ -18,7 +18,7 @@ extension QEMUCommandLine {
         models.contains { model == $0 || model.hasPrefix($0 + "-") || model.hasPrefix($0 + ",") }
     }
 
-    private func lun(_ device: OptionText) -> LUN? {
+    func lun(_ device: OptionText) -> LUN? {
         guard let model = device["driver"], Self.isDisk(model) else { return nil }
         let drive = device["drive"]
         // A controller of NVMe namespaces has no drive of its own.
@@ -33,7 +33,7 @@ extension QEMUCommandLine {
 
     /// `-drive if=virtio` makes a device of its own; without `if` it is the machine's default,
     /// which only QMP knows.
-    private func implicitLUN(_ drive: OptionText) -> LUN? {
+    func implicitLUN(_ drive: OptionText) -> LUN? {
         let bus = drive["if"]
         guard bus != "none", bus != "pflash", bus != "floppy", bus != "sd",
             drive["media"] != "cdrom"
@@ -62,7 +62,7 @@ extension QEMUCommandLine {
 
     /// The adapter that serves a SCSI disk, and has its IOThread: the one of its bus, `scsi0.0`, or
     /// the first. `nil` for other disks.
-    private func adapter(of device: OptionText) -> OptionText? {
+    func adapter(of device: OptionText) -> OptionText? {
         guard device["driver"]?.hasPrefix("scsi-") == true else { return nil }
         guard let bus = device["bus"] else {
             return devices.first { $0["driver"]?.hasPrefix("virtio-scsi") == true }
@@ -90,7 +90,7 @@ extension QEMUCommandLine {
         lun.aio = image["aio"].map(clean) ?? image["file.aio"].map(clean) ?? "threads"
     }
 
-    private func node(called name: String) -> OptionText? {
+    func node(called name: String) -> OptionText? {
         blockNodes.last { $0["node-name"] == name }
     }
 

@@ -5,6 +5,7 @@ extension Disk {
     /// Takes a reading of its counters and works out what it did since the one before.
     mutating func take(_ stats: QMPBlockStats, at now: Nanoseconds) {
         let reading = LUNCounters(stats, at: now)
+        faults = DiskFaults(stats)
         var fresh = identity
         fresh.derive(from: counters, to: reading)
         fresh.rates.forgetWhatQEMUDoesNotCount(stats)

@@ -10,6 +10,42 @@ struct DiskFacts: Sendable, Equatable {
     var queues: Int?
     var queueSize: Int?
     var features: [String] = []
+    /// What is on offer; `nil` before QEMU has said.
+    var hostFeatures: [String]?
+    /// How many IOThreads a mapping names; `nil` before QEMU has said.
+    var mappedThreads: Int?
+}
+
+/// What QEMU counted of a disk and nobody likes to see, since it began.
+struct DiskFaults: Sendable, Equatable {
+    var failed: UInt64
+    var invalid: UInt64
+    /// Discards below; `nil` where nobody counts them.
+    var failedDiscards: UInt64?
+    var passedDiscards: UInt64?
+
+    init(_ stats: QMPBlockStats) {
+        let all = [stats.reads, stats.writes, stats.flushes, stats.discards]
+        failed = all.reduce(0) { $0 &+ ($1.failed ?? 0) }
+        invalid = all.reduce(0) { $0 &+ ($1.invalid ?? 0) }
+        failedDiscards = stats.failedDiscards
+        // Of a guest that discards all the time, every sample would be news otherwise.
+        passedDiscards = stats.passedDiscards.map { $0.rounded(toDigits: 2) }
+    }
+}
+
+extension UInt64 {
+    /// The number with its first `digits` digits only, and 0 after them.
+    func rounded(toDigits digits: Int) -> UInt64 {
+        var unit: UInt64 = 1
+        var rest = self
+        for _ in 0..<digits { rest /= 10 }
+        while rest > 0 {
+            unit *= 10
+            rest /= 10
+        }
+        return self / unit * unit
+    }
 }
 
 /// One disk of a VM: what it is, its last counters, and what they came to.
@@ -23,6 +59,8 @@ struct Disk: Sendable {
     /// `identity` with what it did between its last two readings.
     var lun: LUN
     var counters: LUNCounters?
+    /// From the last reading; `nil` before the first.
+    var faults: DiskFaults?
     /// When each queue was last asked, and what it said.
     var queues: [Int: (at: Nanoseconds, queue: QMPVirtioQueue)] = [:]
 
@@ -121,9 +159,11 @@ extension Disk {
     private func throttleWords(_ chain: [QMPBlockNode], _ limits: [String: QMPValue]) -> String? {
         guard let group = BlockGraph.throttleGroup(of: chain) else { return nil }
         let words = limits[group].map { value in
-            Self.limitNames.compactMap { name in
-                value[name]?.uint64.flatMap { $0 > 0 ? "\(name)=\($0)" : nil }
-            }
+            Self.limitNames.flatMap { name in
+                limitWords(
+                    name, value[name]?.uint64, burst: value[name + "-max"]?.uint64,
+                    length: value[name + "-max-length"]?.uint64)
+            } + requestSizeWords(value["iops-size"]?.uint64)
         }
         return ((words ?? []) + ["group=" + clean(group)]).joined(separator: " ")
     }
@@ -131,6 +171,24 @@ extension Disk {
     private static let limitNames = [
         "iops-total", "iops-read", "iops-write", "bps-total", "bps-read", "bps-write",
     ]
+}
+
+/// One limit in QEMU's words: `iops-total=1000 iops-total-max=2000 iops-total-max-length=10`; none
+/// where it is 0, and no lengths of one second, which is what they are by default.
+private func limitWords(
+    _ name: String, _ mean: UInt64?, burst: UInt64?, length: UInt64?
+) -> [String] {
+    guard let mean, mean > 0 else { return [] }
+    var words = ["\(name)=\(mean)"]
+    guard let burst, burst > 0 else { return words }
+    words.append("\(name)-max=\(burst)")
+    if let length, length > 1 { words.append("\(name)-max-length=\(length)") }
+    return words
+}
+
+/// The size from which on requests count as several, in QEMU's words; none where they never do.
+private func requestSizeWords(_ size: UInt64?) -> [String] {
+    size.flatMap { $0 > 0 ? ["iops-size=\($0)"] : nil } ?? []
 }
 
 extension QMPBlockNode {
@@ -141,22 +199,23 @@ extension QMPBlockNode {
         let lowest = leaf ?? self
         guard let isWriteback, lowest.isProtocol, let isDirect = lowest.isDirect else { return nil }
         if ignoresFlushes == true { return "unsafe" }
-        return switch (isWriteback, isDirect) {
-        case (true, true): "none"
-        case (true, false): "writeback"
-        case (false, true): "directsync"
-        case (false, false): "writethrough"
-        }
+        return Attach.cacheWord(isWriteback: isWriteback, isDirect: isDirect)
+    }
+}
+
+/// QEMU's word for a cache mode that does not ignore flushes.
+func cacheWord(isWriteback: Bool, isDirect: Bool) -> String {
+    switch (isWriteback, isDirect) {
+    case (true, true): "none"
+    case (true, false): "writeback"
+    case (false, true): "directsync"
+    case (false, false): "writethrough"
     }
 }
 
 extension QMPBlockNode {
     /// Whether it is a file or device itself, and not a format or filter over one.
-    private var isProtocol: Bool {
-        guard let driver else { return false }
-        return !["raw", "qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "luks", "parallels"]
-            .contains(driver) && !BlockGraph.filters.contains(driver)
-    }
+    var isProtocol: Bool { driver.map(BlockGraph.isProtocol) ?? false }
 }
 
 extension QMPThrottling {
@@ -166,10 +225,11 @@ extension QMPThrottling {
             ("iops-total", iops), ("iops-read", readIOPS), ("iops-write", writeIOPS),
             ("bps-total", bytes), ("bps-read", readBytes), ("bps-write", writeBytes),
         ]
-        let words = limits.compactMap { name, limit in
-            limit.flatMap { $0 > 0 ? "\(name)=\($0)" : nil }
+        let words = limits.flatMap { name, limit in
+            limitWords(name, limit?.mean, burst: limit?.burst, length: limit?.burstLength)
         }
         guard !words.isEmpty else { return nil }
-        return (words + (group.map { ["group=" + clean($0)] } ?? [])).joined(separator: " ")
+        let group = group.map { ["group=" + clean($0)] } ?? []
+        return (words + requestSizeWords(requestSize) + group).joined(separator: " ")
     }
 }

@@ -4,8 +4,8 @@ import Telemetry
 /// Has QEMU count latencies of the disks, where the user asked for it, and takes it back at the
 /// end.
 ///
-/// The only thing that changes a VM. A disk whose histograms someone else has set keeps them: other
-/// boundaries would ruin the other's numbers.
+/// Changes the VM, as only this and `LockProfileKeeper` do. A disk whose histograms someone else
+/// has set keeps them: other boundaries would ruin the other's numbers.
 struct HistogramKeeper: Sendable {
     /// Powers of two of microseconds, 32 µs to 1 s, then of four, to 67 s: each boundary costs QEMU
     /// some 20 bytes in every answer.

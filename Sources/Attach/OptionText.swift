@@ -31,6 +31,9 @@ struct OptionText: Sendable, Equatable {
     /// The value of `key`.
     subscript(key: String) -> String? { values.last { $0.key == key }?.value }
 
+    /// Says `value` of `key` from now on.
+    mutating func set(_ key: String, _ value: String) { values.append((key, value)) }
+
     private static func parts(of text: String) -> [String] {
         var parts = [""]
         var bytes = text.unicodeScalars[...]

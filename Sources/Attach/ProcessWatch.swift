@@ -18,6 +18,7 @@ struct ProcessWatch: Sendable {
     private var watched: [WatchedThread] = []
     private(set) var generation = 0
     private var basis: Basis?
+    private var readFacts: ProcessFacts
 
     /// What the roles of the threads follow from, besides the threads themselves.
     private struct Basis: Sendable, Equatable {
@@ -49,6 +50,7 @@ struct ProcessWatch: Sendable {
             .map(QEMUCommandLine.init)
         tasks = TaskList(pid: pid)
         threads = ThreadSampler(pid: pid)
+        readFacts = ProcessFacts(pid: pid)
     }
 
     /// Looks whether the process is still there, and still the one that was first seen: its number
@@ -101,6 +103,15 @@ struct ProcessWatch: Sendable {
         for index in luns.indices {
             luns[index].hostDisk = backing.disk(holding: luns[index].file)
         }
+    }
+
+    /// What /proc says of the process and of the files of `luns`; `nil`: nothing new. To be asked
+    /// after `sample`.
+    mutating func facts(about luns: [LUN], now: Nanoseconds) -> [Fact]? {
+        guard !isGone, problem == nil else { return [] }
+        let disks = luns.map { ProcessFacts.Context.Disk(id: $0.id, file: $0.file) }
+        return readFacts.update(
+            ProcessFacts.Context(threads: watched, disks: disks), now: now)
     }
 
     /// Why columns of the threads are blank, or disks of the host not named.

@@ -1,5 +1,6 @@
 import Kernel
 public import QMP
+import SystemPackage
 public import Telemetry
 
 /// The connection to one VM's QMP socket: made, driven and made again without ever blocking, so
@@ -71,6 +72,13 @@ public struct QMPLink: Sendable {
     /// Calls that wait for an answer, the late ones too.
     public var pendingCount: Int { connection?.session?.pendingCount ?? 0 }
 
+    /// When the oldest of them was made, `CLOCK_MONOTONIC` nanoseconds; `nil` without one.
+    public var oldestCall: Nanoseconds? { connection?.session?.oldestCall }
+
+    /// Since when nobody greets though somebody listens, `CLOCK_MONOTONIC` nanoseconds; `nil` where
+    /// the last connection was greeted, or nobody listens.
+    public private(set) var ungreetedSince: Nanoseconds?
+
     /// When to step even if nothing came, `CLOCK_MONOTONIC` nanoseconds; `nil`: never.
     public var nextDeadline: Nanoseconds? {
         switch state {
@@ -106,6 +114,10 @@ public struct QMPLink: Sendable {
         guard connection != nil, establish(now: now) else { return [] }
         // Sent last: what comes in the same step was read at `now`, and not after it.
         var outcomes = receive(now: now)
+        switch connection?.session?.state {
+        case .negotiating, .ready: ungreetedSince = nil
+        default: break
+        }
         outcomes += connection?.session?.advance(to: now) ?? []
         send()
         settle(outcomes, now: now)
@@ -129,7 +141,10 @@ extension QMPLink {
             connection = Connection(socket: socket, since: now)
             state = .connecting
         } catch {
-            lose(error.description, now: now)
+            // Others wait already, perhaps we ourselves from before: nobody is being greeted.
+            let isCrowded = error.errno == .resourceTemporarilyUnavailable
+            if isCrowded { ungreetedSince = ungreetedSince ?? now }
+            lose(error.description, now: now, isUngreeted: isCrowded)
         }
     }
 
@@ -151,12 +166,16 @@ extension QMPLink {
         }
         peerPID = open.socket.peerPID
         connection?.session = QMPSession(connectedAt: now)
+        ungreetedSince = ungreetedSince ?? now
         return true
     }
 
     /// Closes the connection and waits; before the host's next address is tried not at all.
-    private mutating func lose(_ cause: String, now: Nanoseconds) {
+    private mutating func lose(
+        _ cause: String, now: Nanoseconds, isUngreeted: Bool = false
+    ) {
         let wasReady = state == .ready
+        if !isUngreeted { ungreetedSince = nil }
         drop()
         problem = cause
         if !wasReady, place + 1 < places.count {
@@ -187,7 +206,7 @@ extension QMPLink {
                 readyAt = now
             case .failed(let error):
                 let wasReady = state == .ready
-                lose("\(address): \(error)", now: now)
+                lose("\(address): \(error)", now: now, isUngreeted: error == .noGreeting)
                 // Connecting to a human monitor again and again would disturb whoever uses it.
                 if case .notQMP = error, !wasReady { state = .failed }
             default: break

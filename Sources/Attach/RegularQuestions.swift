@@ -11,6 +11,8 @@ struct RegularQuestions: Sendable {
     private var queueAt: Nanoseconds = 0
     private var queuePause: Nanoseconds = 0
     private var kvmAt: Nanoseconds = 0
+    private var jobsAt: Nanoseconds?
+    private var limitsAt: Nanoseconds?
     private var turn = 0
     private var diskTurn = 0
     private var featureTurn = 0
@@ -29,10 +31,11 @@ struct RegularQuestions: Sendable {
             queries.append(.status)
         }
         if now >= (threadsAt ?? now) &+ 60 * Self.second {
-            queries += [.ioThreads, .cpus, .block]
+            queries += [.ioThreads, .cpus, .block, .balloon] + model.guestStatsQuestion
             threadsAt = now
         }
         threadsAt = threadsAt ?? now
+        queries += progressDue(model, at: now)
         if model.isKVM == true, !model.agenda.unknownCommands.contains("query-stats"),
             now >= kvmAt &+ 2 * Self.second
         {
@@ -46,6 +49,28 @@ struct RegularQuestions: Sendable {
             queries += asked
         }
         return queries
+    }
+
+    /// A migration or a job is watched every second while there is one, and looked for every ten:
+    /// limits may be changed as often.
+    private mutating func progressDue(_ model: VMModel, at now: Nanoseconds) -> [QMPQuery] {
+        var queries: [QMPQuery] = []
+        let isActive =
+            model.machine.migration?.isActive == true || model.machine.jobs?.isEmpty == false
+        // Once at the beginning they are asked with everything else.
+        if now >= (jobsAt ?? now) &+ (isActive ? 1 : 10) * Self.second {
+            jobsAt = now
+            queries += [.migration, .blockJobs]
+        }
+        jobsAt = jobsAt ?? now
+        if now >= (limitsAt ?? now) &+ 10 * Self.second {
+            limitsAt = now
+            queries += model.throttleGroups.map {
+                .qomGet(path: "/objects/" + $0, property: "limits")
+            }
+        }
+        limitsAt = limitsAt ?? now
+        return queries.filter { !model.agenda.unknownCommands.contains($0.command) }
     }
 
     /// A queue's state costs QEMU's main loop about half a millisecond. All queues of one disk are

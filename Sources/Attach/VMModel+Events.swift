@@ -10,12 +10,15 @@ extension VMModel {
         switch event.name {
         case "STOP":
             agenda.askAgain(.status)
-            status = "paused"
+            takeStatus("paused", at: now)
             return notice(.warning, "the VM was paused")
         case "RESUME":
-            status = "running"
+            takeStatus("running", at: now)
+            // The errors of its disks are forgotten with it.
+            agenda.askAgain(.block)
             return notice(.info, "the VM runs again")
         case "RESET":
+            ledger.resetAt = now
             agenda.askAboutFeatures(of: disks)
             return notice(.info, "the guest was reset")
         case "SHUTDOWN": return notice(.warning, "the guest shuts down")
@@ -28,6 +31,7 @@ extension VMModel {
             agenda.askForTopology()
             return event.data["device"]?.text.map { forgetDevice($0, at: now) } ?? []
         case "MIGRATION":
+            agenda.askAgain(.migration)
             let status = event.data["status"]?.text ?? "changed"
             return notice(.warning, "migration: " + clean(status))
         default: return takeBlockEvent(event, at: now)
@@ -39,6 +43,8 @@ extension VMModel {
         case "BLOCK_IO_ERROR":
             let place = [event.data["qom-path"], event.data["device"], event.data["node-name"]]
                 .compactMap { $0?.text }.first { !$0.isEmpty }
+            // Only an error that stops the VM is kept as the disk's io-status.
+            if event.data["action"]?.text == "stop" { agenda.askAgain(.block) }
             let disk = place.flatMap(disk(named:))
             let operation = event.data["operation"]?.text ?? "request"
             let reason = event.data["reason"]?.text ?? "I/O error"
@@ -50,6 +56,7 @@ extension VMModel {
             ]
         case "BLOCK_JOB_COMPLETED", "BLOCK_JOB_CANCELLED", "BLOCK_JOB_READY", "BLOCK_JOB_ERROR":
             agenda.askForTopology()
+            agenda.askAgain(.blockJobs)
             let word = event.name.dropFirst("BLOCK_JOB_".count).lowercased()
             let name = event.data["device"]?.text ?? "?"
             return [
@@ -57,6 +64,10 @@ extension VMModel {
                     monotonic: now, severity: word == "error" ? .critical : .info,
                     text: "block job \(clean(name)): \(word)")
             ]
+        case "JOB_STATUS_CHANGE":
+            agenda.askAgain(.blockJobs)
+            agenda.askAgain(.blockGraph)
+            return []
         default: return []
         }
     }

@@ -25,9 +25,15 @@ struct VMModel: Sendable {
     private(set) var lastStats: Nanoseconds?
     /// Questions still to ask, the urgent ones first.
     var agenda = Agenda()
+    /// What was said of the VM as a whole.
+    var machine = MachineState()
+    /// What was said of single objects.
+    var properties = PropertyBook()
+    /// What is made of all this, and when it was made last.
+    var ledger = FactLedger()
     private var nodes: [QMPBlockNode] = []
-    private var graph: QMPBlockGraph?
-    private var blockGraph = BlockGraph()
+    private(set) var graph: QMPBlockGraph?
+    private(set) var blockGraph = BlockGraph()
     private var pci: [String: String] = [:]
     private var limits: [String: QMPValue] = [:]
     /// Whether disks were listed before: only then is a new one worth a word.
@@ -37,10 +43,15 @@ struct VMModel: Sendable {
     mutating func take(
         _ reply: QMPReply, to query: QMPQuery, at now: Nanoseconds
     ) -> [Notice] {
+        ledger.watchedSince = ledger.watchedSince ?? now
+        let before = machine
+        machine.take(reply, to: query, at: now)
+        if machine != before || query.mayBringFacts { ledger.hasNews = true }
         switch reply {
         case .version(let version): self.version = version
         case .name(let name): self.name = name.map(clean)
-        case .status(let status): self.status = status.status.map(clean)
+        case .status(let status):
+            if let status = status.status { takeStatus(clean(status), at: now) }
         case .kvm(let kvm): isKVM = kvm.isEnabled
         case .memorySize(let size):
             memoryBytes = size.base.map { $0 &+ (size.plugged ?? 0) }
@@ -68,7 +79,13 @@ struct VMModel: Sendable {
     }
 
     /// Takes note that this QEMU does not answer `query`, for an error of `kind`.
-    mutating func takeRefusal(of query: QMPQuery, kind: String) {
+    mutating func takeRefusal(of query: QMPQuery, kind: String, saying words: String) {
+        ledger.hasNews = true
+        let reason = clean(words)
+        machine.takeRefusal(of: query, saying: reason)
+        if case .qomGet(let path, let property) = query {
+            properties[path, property] = .refusal(reason)
+        }
         let isUnknown = kind == "CommandNotFound"
         let isNews = isUnknown && !agenda.unknownCommands.contains(query.command)
         agenda.forget(query, isUnknownCommand: isUnknown)
@@ -83,6 +100,10 @@ struct VMModel: Sendable {
     mutating func loseConnection() {
         blankRates()
         agenda = Agenda()
+        // Resets and changes of status are missed while nobody listens.
+        ledger.resetAt = nil
+        ledger.statusSince = nil
+        ledger.watchedSince = nil
         lastStats = nil
         previousKVMStats = nil
         kvmStats = nil
@@ -91,6 +112,9 @@ struct VMModel: Sendable {
     /// Nothing counted so far can be compared with what comes.
     mutating func forgetCounters() {
         for index in disks.indices { disks[index].counters = nil }
+        properties.forgetAll()
+        machine = MachineState()
+        ledger.hasNews = true
         kvmStats = nil
         previousKVMStats = nil
     }
@@ -101,6 +125,16 @@ struct VMModel: Sendable {
         commandLine?.forgetDevice(id)
         let gone = disks.filter { $0.qdevID == id }
         disks.removeAll { $0.qdevID == id }
+        for disk in gone {
+            properties.forget(disk.objectPath)
+            agenda.forget(path: disk.objectPath)
+            agenda.forget(path: disk.key)
+        }
+        // An adapter of disks, perhaps.
+        let path = "/machine/peripheral/" + id
+        properties.forget(path)
+        agenda.forget(path: path)
+        ledger.hasNews = true
         return gone.map { disk in
             Notice(monotonic: now, severity: .info, text: "disk \(disk.lun.id) unplugged")
         }
@@ -157,6 +191,7 @@ struct VMModel: Sendable {
             agenda.askAgain(.blockGraph)
             agenda.askAgain(.namedBlockNodes)
         }
+        for disk in disks where !seen.contains(disk.key) { properties.forget(disk.objectPath) }
         defer { hasListedDisks = true }
         let notices = hasListedDisks ? changes(from: disks, to: fresh, at: now) : []
         disks = fresh
@@ -202,7 +237,10 @@ struct VMModel: Sendable {
             stats.compactMap { stat in stat.qdev.map { ($0, stat) } },
             uniquingKeysWith: { first, _ in first })
         for index in disks.indices {
-            if let stat = byKey[disks[index].key] { disks[index].take(stat, at: now) }
+            guard let stat = byKey[disks[index].key] else { continue }
+            let faults = disks[index].faults
+            disks[index].take(stat, at: now)
+            if disks[index].faults != faults { ledger.hasNews = true }
         }
         // QEMU has no event for a disk that is plugged: another list is how it shows.
         let devices = stats.compactMap(\.qdev)
@@ -230,7 +268,9 @@ struct VMModel: Sendable {
             limits[path.split(separator: "/").last.map(String.init) ?? path] = value
             describeAll()
         case (.qomGet(let path, let property), .qomValue(let value)):
+            properties[path, property] = .value(value)
             change(\.objectPath, path) { $0.facts.take(value, of: property) }
+            takeAdapter(at: path)
         case (.virtioStatus(let key), .virtioStatus(let status)):
             change(\.key, key) { $0.facts.take(status) }
         case (.virtioQueueStatus(let key, let number), .virtioQueueStatus(let queue)):
@@ -240,6 +280,32 @@ struct VMModel: Sendable {
             }
         default: break
         }
+    }
+
+    /// A SCSI disk is served by whoever serves its adapter; other adapters are the main loop's.
+    /// Whichever of the two was plugged last, `path`, is the one to say so.
+    private mutating func takeAdapter(at path: String) {
+        for index in disks.indices {
+            guard let adapter = disks[index].adapterPath(in: properties),
+                [adapter, disks[index].objectPath].contains(path),
+                let type = properties.value(adapter, "type")?.text
+            else { continue }
+            if type.hasPrefix("virtio-scsi") {
+                for name in ["iothread", "iothread-vq-mapping"] {
+                    guard let value = properties.value(adapter, name) else { continue }
+                    disks[index].facts.take(value, of: name)
+                }
+            } else {
+                disks[index].facts.ioThread = .some(nil)
+            }
+            describe(index)
+        }
+    }
+
+    mutating func takeStatus(_ status: String, at now: Nanoseconds) {
+        if self.status != status || ledger.statusSince == nil { ledger.statusSince = now }
+        ledger.hasNews = ledger.hasNews || self.status != status
+        self.status = status
     }
 
     /// Takes what was said of the disk whose `name` it is.
@@ -253,11 +319,23 @@ struct VMModel: Sendable {
 
     /// Brings what is said of every disk up to date.
     mutating func describeAll() {
+        ledger.hasNews = true
         for index in disks.indices { describe(index) }
-        for group in disks.compactMap({ disk in disk.throttleGroup(in: blockGraph) })
-        where limits[group] == nil {
+        for group in throttleGroups where limits[group] == nil {
             agenda.ask(.qomGet(path: "/objects/" + group, property: "limits"))
         }
+    }
+
+    /// The groups of throttle nodes under the disks, each once.
+    var throttleGroups: [String] {
+        var groups: [String] = []
+        for disk in disks {
+            guard let group = disk.throttleGroup(in: blockGraph), !groups.contains(group) else {
+                continue
+            }
+            groups.append(group)
+        }
+        return groups
     }
 
     private mutating func describe(_ index: Int) {
@@ -294,11 +372,17 @@ extension DiskFacts {
                 if let name = item["iothread"]?.text, !names.contains(name) { names.append(name) }
             }
             if !names.isEmpty { ioThread = .some(clean(names.joined(separator: ","))) }
+            mappedThreads = names.count
         default: break
         }
     }
 
     fileprivate mutating func take(_ status: QMPVirtioStatus) {
+        if let offered = status.hostFeatures {
+            let names = offered.device.union(offered.transport)
+            // A block device has no such feature: QEMU 7.2 calls its bit 30 by vhost-user's name.
+            hostFeatures = names.subtracting(["VHOST_USER_F_PROTOCOL_FEATURES"]).map(clean).sorted()
+        }
         let taken = status.guestFeatures.map { $0.device.union($0.transport) } ?? []
         features = taken.map(clean).sorted()
         if status.deviceID == 2, let count = status.queueCount, count > 0 { queues = count }

@@ -10,16 +10,30 @@ extension VMWatch {
         case .refused(let request, let kind, let description):
             forget(request)
             switch request.call {
-            case .query(let query): model.takeRefusal(of: query, kind: kind)
+            case .query(let query):
+                model.takeRefusal(of: query, kind: kind, saying: description)
+                if case .monitorText(let line) = query {
+                    lockProfile.takeRefusal(of: line, saying: clean(description))
+                }
             case .change(.setLatencyHistograms(let disk, _)):
                 histograms.takeRefusal(of: disk)
                 note(.warning, "no histograms for \(clean(disk)): \(clean(description))", at: now)
             // A disk that is gone took its histograms along.
             case .change(.removeLatencyHistograms(let disk)): histograms.forget(disk)
+            case .change(.profileLocks(let isOn)):
+                lockProfile.takeRefusal(ofSwitching: isOn, saying: clean(description))
+                if isOn {
+                    note(.warning, "no profile of locks: \(clean(description))", at: now)
+                }
             }
-        case .unreadable(let request): forget(request)
+        case .unreadable(let request):
+            forget(request)
+            if case .query(.monitorText(let line)) = request.call {
+                lockProfile.takeUnreadable(line)
+            }
         case .late(let request):
             if request == statsRequest { cadence.missed() }
+            effort.gaveUp()
             forget(request)
         case .event(let event): for notice in model.take(event, at: now) { add(notice) }
         case .failed: break
@@ -32,9 +46,7 @@ extension VMWatch {
 
     private mutating func take(_ reply: QMPReply, to request: QMPRequest, now: Nanoseconds) {
         guard case .query(let query) = request.call else {
-            if case .change(.removeLatencyHistograms(let disk)) = request.call {
-                histograms.forget(disk)
-            }
+            takeChange(request.call)
             return
         }
         if case .blockStats = query {
@@ -45,9 +57,31 @@ extension VMWatch {
             if model.lastStats != nil { cadence.answered(after: roundTrip) }
             if isStale { recover(now: now) }
         }
+        takeLocks(reply, now: now)
         // QEMU counts right before it answers: a main loop that hangs does so before it reads.
         for notice in model.take(reply, to: query, at: now) { add(notice) }
         forget(request)
+    }
+
+    /// QEMU has changed what it was told to.
+    private mutating func takeChange(_ call: QMPRequest.Call) {
+        switch call {
+        case .change(.removeLatencyHistograms(let disk)): histograms.forget(disk)
+        case .change(.profileLocks(false)): lockProfile.forget()
+        case .change(.setLatencyHistograms), .change(.profileLocks(true)), .query: break
+        }
+    }
+
+    private mutating func takeLocks(_ reply: QMPReply, now: Nanoseconds) {
+        switch reply {
+        case .lockProfileState(let isOn):
+            if let change = lockProfile.take(isOn: isOn) {
+                _ = link?.change(change, at: now, within: Self.answerLimit)
+            }
+        case .lockProfile(let profile):
+            lockProfile.take(profile, vcpus: model.vcpuCount, at: now)
+        default: break
+        }
     }
 
     private mutating func becomeReady(_ version: QMPVersion, now: Nanoseconds) {
@@ -57,9 +91,7 @@ extension VMWatch {
         readySince = now
         for query in Agenda.opening {
             if case .blockStats = query {
-                if statsRequest == nil {
-                    statsRequest = link?.ask(query, at: now, within: Self.answerLimit)
-                }
+                if statsRequest == nil { askForCounters(at: now) }
             } else {
                 ask(query, at: now)
             }
@@ -91,7 +123,9 @@ extension VMWatch {
         readySince = nil
         statsRequest = nil
         isStale = false
+        effort.gaveUp()
         model.loseConnection()
+        lockProfile.loseConnection()
         // Without a process to tell by, what answers next may be another VM.
         if process == nil { model.forgetCounters() }
         if process?.isGone != true {
@@ -106,9 +140,22 @@ extension VMWatch {
         probedGeneration = nil
         cadence = Cadence(wanted: cadence.wanted)
         histograms = HistogramKeeper(isOn: histograms.isOn)
+        lockProfile = LockProfileKeeper(isWanted: lockProfile.isWanted)
         regular = RegularQuestions()
+        guest?.startAnew()
+        effort = effort.anew()
         statsRequest = nil
         isStale = false
         toldOfEnd = false
+    }
+}
+
+extension QMPOutcome {
+    /// Whether a call was answered, however.
+    var isAnswer: Bool {
+        switch self {
+        case .reply, .refused, .unreadable: true
+        case .ready, .event, .late, .failed: false
+        }
     }
 }

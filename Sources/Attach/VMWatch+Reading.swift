@@ -57,10 +57,12 @@ extension VMWatch {
                 from: model.previousKVMStats, to: model.kvmStats, at: now)
         }
         reading.sources = [qmpStatus(now: now), procStatus(now: now)]
+        if let agent = guest?.status(at: now) { reading.sources.append(agent) }
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
         reading.notices = notices
         notices = []
         if process?.isGone == false { addProbes(to: &reading) }
+        askMore(now: Clock.monotonic())
         return reading
     }
 
@@ -119,7 +121,7 @@ extension VMWatch {
         return status
     }
 
-    private var noSocket: String {
+    var noSocket: String {
         "this QEMU has no QMP socket: start it with -qmp unix:/run/vm.sock,server=on,wait=off, "
             + "or use virsh qemu-monitor-command where libvirt owns it"
     }

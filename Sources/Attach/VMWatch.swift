@@ -27,6 +27,7 @@ struct VMWatch: Sendable {
     /// Whether the counters are so old that they are not shown.
     var isStale = false
     var histograms: HistogramKeeper
+    var lockProfile: LockProfileKeeper
     var probes: ProbeSession
     /// `ProcessWatch.generation` of the threads the probes are open on.
     var probedGeneration: Int?
@@ -38,15 +39,32 @@ struct VMWatch: Sendable {
     /// Samples begun.
     var ticks = 0
     var regular = RegularQuestions()
+    /// What the guest's agent says, where its socket was given.
+    var guest: GuestFacts?
+    /// What our questions cost the VM.
+    var effort: QuestionEffort
+    /// The facts told last: the model's, and those about the connection.
+    var toldOfModel: [Fact] = []
+    var toldOfTool: [Fact]?
+    /// How many more samples nobody looks for what is still to be asked once.
+    private var detailsRest = 0
+    private static let detailsPause = 4
     /// Addresses of a VM known by its process that were not tried yet.
     private var untried: [QMPAddress] = []
     private var nextSearch: Nanoseconds = 0
     private var searchPause: Nanoseconds = 1_000_000_000
 
-    init(_ target: AttachConfiguration.Target, _ configuration: AttachConfiguration) {
+    /// Watches `target`; `agent` is the path of its guest agent's socket.
+    init(
+        _ target: AttachConfiguration.Target, _ configuration: AttachConfiguration,
+        agent: String? = nil
+    ) {
         self.target = target
+        guest = agent.map { GuestFacts(path: $0) }
         cadence = Cadence(wanted: configuration.sampleInterval)
         histograms = HistogramKeeper(isOn: configuration.setsHistograms)
+        lockProfile = LockProfileKeeper(isWanted: configuration.setsLockProfile)
+        effort = QuestionEffort(isInHaste: configuration.isInHaste)
         probes = ProbeSession(definitions: configuration.probes)
         probes.enableTracepoints(configuration.keepsTracepoints)
         switch target {
@@ -74,18 +92,56 @@ struct VMWatch: Sendable {
         guard link != nil else { return }
         step(now: now)
         guard readySince != nil else { return }
-        if statsRequest == nil, cadence.isDue() {
-            statsRequest = link?.ask(.blockStats, at: now, within: Self.answerLimit)
-        }
-        // Whoever does not get on with what it was asked is asked nothing more.
-        if (link?.pendingCount ?? 0) <= 8 {
-            for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
-            for query in model.agenda.next(3) { ask(query, at: now) }
+        if statsRequest == nil, cadence.isDue() { askForCounters(at: now) }
+        if isKeepingUp {
             for change in histograms.due(model.disks) {
                 _ = link?.change(change, at: now, within: Self.answerLimit)
             }
+            for line in lockProfile.due(at: now) { ask(.monitorText(line), at: now) }
         }
         step(now: now)
+    }
+
+    /// Asks what is wanted besides the counters, right before resting: no sample waits for it, and
+    /// the answers are read as they come, so that how long they took is known.
+    mutating func askMore(now: Nanoseconds) {
+        guard readySince != nil else { return }
+        step(now: now)
+        guard readySince != nil, isKeepingUp else { return }
+        for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
+        let count = effort.allowance(at: now)
+        let urgent = model.agenda.next(count)
+        for query in urgent + nextDetails(count - urgent.count) { ask(query, at: now) }
+        link?.send()
+    }
+
+    /// To find out that nothing is left takes as long as to find the last of thousands: after that
+    /// nobody looks for some samples.
+    private mutating func nextDetails(_ count: Int) -> [QMPQuery] {
+        guard count > 0 else { return [] }
+        guard detailsRest == 0 else {
+            detailsRest -= 1
+            return []
+        }
+        let queries = model.nextDetails(count)
+        if queries.isEmpty { detailsRest = Self.detailsPause }
+        return queries
+    }
+
+    /// Whether it has more to tell of what it is made of than it has been asked for yet, or an
+    /// answer is on its way.
+    var isLearning: Bool {
+        if guest?.isFirstRound == true { return true }
+        guard readySince != nil else { return link?.state == .connecting }
+        return model.hasQuestions || (link?.pendingCount ?? 0) > 0
+    }
+
+    /// Whoever does not get on with what it was asked is asked nothing more.
+    private var isKeepingUp: Bool { (link?.pendingCount ?? 0) <= 8 }
+
+    mutating func askForCounters(at now: Nanoseconds) {
+        statsRequest = link?.ask(.blockStats, at: now, within: Self.answerLimit)
+        effort.asked(at: now)
     }
 
     /// Whether the sample would be better for waiting a little.
@@ -100,7 +156,10 @@ struct VMWatch: Sendable {
 
     /// Takes what has come, without waiting.
     mutating func step(now: Nanoseconds) {
+        guest?.step(now: now)
         guard let outcomes = link?.step(now: now) else { return }
+        let answers = outcomes.count(where: \.isAnswer)
+        effort.answered(answers, waiting: link?.pendingCount ?? 0, at: now)
         for outcome in outcomes { take(outcome, now: now) }
         // An answer leads to further questions: they must not wait for the next answer.
         link?.send()
@@ -109,6 +168,7 @@ struct VMWatch: Sendable {
 
     mutating func ask(_ query: QMPQuery, at now: Nanoseconds) {
         _ = link?.ask(query, at: now, within: Self.answerLimit)
+        effort.asked(at: now)
     }
 
     /// Tells the user of something.

@@ -19,6 +19,8 @@ public struct DemoSource {
     private var watchedThreads = 0
     private var cpu = HostCPU()
     private var cost: SelfCost
+    private var hostFacts = HostFacts()
+    private var facts = FactBook()
 
     /// Sets the engine up and starts it. `ownThreads` are the kernel ids of vblktop's own threads,
     /// whose cost is shown with each sample.
@@ -80,6 +82,9 @@ public struct DemoSource {
         snapshot.total = BlockRates(summing: snapshot.luns)
         snapshot.threads = sampleThreads()
         snapshot.host = Telemetry.Host(cpuPercent: cpu.sample())
+        let cpus = snapshot.threads.servingCPUs
+        facts.write("host", hostFacts.update(disks: [], servingCPUs: cpus, now: begin))
+        snapshot.facts = facts.sheet()
         let skew = Clock.monotonic() - begin
         snapshot.ownCost = cost.sample(clock: Clock.monotonic)
         snapshot.ownCost.skew = skew

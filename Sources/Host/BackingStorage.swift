@@ -62,7 +62,7 @@ public struct BackingFinder: Sendable {
     }
 
     /// The mount `file` was opened through, as its process sees it.
-    private mutating func mount(of file: OpenFile) -> MountTable.Mount? {
+    mutating func mount(of file: OpenFile) -> MountTable.Mount? {
         let all: [MountTable.Mount]
         if let known = mounts[file.pid] {
             all = known
@@ -81,7 +81,7 @@ public struct BackingFinder: Sendable {
     // MARK: Disks
 
     /// The name of the disk that `device` is, or is a partition of.
-    private mutating func wholeDisk(_ device: FileStatus.Device) throws(KernelError) -> String {
+    mutating func wholeDisk(_ device: FileStatus.Device) throws(KernelError) -> String {
         if let known = disks[device] { return try known.get() }
         let found: Result<String, KernelError>
         do throws(KernelError) {
@@ -101,22 +101,26 @@ public struct BackingFinder: Sendable {
         return diskName(String(name ?? ""))
     }
 
+    /// The whole disks that `disk` is made of directly; none for a disk that stands for itself.
+    func slaves(of disk: String) -> [String] {
+        let names = (try? files.list("/sys/class/block/\(sysName(disk))/slaves")) ?? []
+        let disks = names.prefix(Self.leafLimit).compactMap {
+            try? wholeDisk(at: "/sys/class/block/\($0)")
+        }
+        return Set(disks).sorted()
+    }
+
     /// The whole disks at the bottom of what `disk` is made of.
-    private func leaves(below disk: String) -> [String] {
+    func leaves(below disk: String) -> [String] {
         var leaves: Set<String> = []
         var seen: Set = [disk]
         var layer = [disk]
         for _ in 0..<Self.depthLimit where !layer.isEmpty && leaves.count < Self.leafLimit {
             var below: [String] = []
             for name in layer {
-                let slaves = (try? files.list("/sys/class/block/\(sysName(name))/slaves")) ?? []
+                let slaves = slaves(of: name)
                 if slaves.isEmpty, name != disk { leaves.insert(name) }
-                for slave in slaves.prefix(Self.leafLimit) {
-                    guard let whole = try? wholeDisk(at: "/sys/class/block/\(slave)"),
-                        seen.insert(whole).inserted
-                    else { continue }
-                    below.append(whole)
-                }
+                below += slaves.filter { seen.insert($0).inserted }
             }
             layer = below
         }

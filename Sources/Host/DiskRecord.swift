@@ -152,7 +152,7 @@ extension HostDisk {
 
     /// How much a counter of 32 bits grew, which may have started again from 0; `nil` for what is
     /// not of 32 bits and went down.
-    private static func growth(_ old: UInt64, _ new: UInt64) -> UInt64? {
+    static func growth(_ old: UInt64, _ new: UInt64) -> UInt64? {
         if new >= old { return new - old }
         return old >> 32 == 0 ? new + (1 << 32) - old : nil
     }

@@ -109,7 +109,7 @@ private struct EventFile: Sendable {
                     previous.counts[old * width + column], table.counts[line * width + column])
             }
             var count = EventCount(
-                kind: kind, name: table.name(line), detail: device(in: table.detail(line)),
+                kind: kind, name: table.name(line), detail: interruptDevice(in: table.detail(line)),
                 rate: interval.rate(0, growth), perCPU: table.isPerCPU(line) ? perCPU : [],
                 source: path)
             count.span = interval.span
@@ -140,22 +140,22 @@ private struct EventFile: Sendable {
         }
         return sum
     }
+}
 
-    /// The last of the parts that blanks tell apart: behind the interrupt's controller and number
-    /// stand its devices, and where it has no number what it means.
-    private func device(in detail: String) -> String? {
-        let bytes = detail.utf8
-        var start = bytes.startIndex
-        var blanks = 0
-        for index in bytes.indices {
-            if bytes[index] == UInt8(ascii: " ") {
-                blanks += 1
-            } else {
-                if blanks > 1 { start = index }
-                blanks = 0
-            }
+/// The last of the parts that blanks tell apart: behind the interrupt's controller and number
+/// stand its devices, and where it has no number what it means.
+func interruptDevice(in detail: String) -> String? {
+    let bytes = detail.utf8
+    var start = bytes.startIndex
+    var blanks = 0
+    for index in bytes.indices {
+        if bytes[index] == UInt8(ascii: " ") {
+            blanks += 1
+        } else {
+            if blanks > 1 { start = index }
+            blanks = 0
         }
-        let device = detail[start...]
-        return device.isEmpty ? nil : String(device)
     }
+    let device = detail[start...]
+    return device.isEmpty ? nil : String(device)
 }

@@ -32,8 +32,12 @@ public struct ProcessFiles: Sendable {
 
     /// Regular files and block devices, by ascending descriptor.
     public let files: [OpenFile]
-    /// Descriptors of io_uring instances.
-    public let ioUrings: Int
+    /// How many descriptors it has, of any kind.
+    public let descriptorCount: Int
+    /// Descriptors of io_uring instances, ascending.
+    public let ioUringDescriptors: [Int]
+    /// How many io_uring instances it has.
+    public var ioUrings: Int { ioUringDescriptors.count }
     /// Linux AIO contexts (mappings called `/[aio]`); `nil` if /proc/PID/maps cannot be read.
     public let aioContexts: Int?
 
@@ -42,11 +46,12 @@ public struct ProcessFiles: Sendable {
     public init(ofProcess pid: Int, files access: HostFiles = .live) throws(KernelError) {
         let directory = "/proc/\(pid)"
         var found: [OpenFile] = []
-        var rings = 0
+        var rings: [Int] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
-        for fd in try access.list("\(directory)/fd").compactMap({ Int($0) }).sorted() {
+        let descriptors = try access.list("\(directory)/fd").compactMap { Int($0) }.sorted()
+        for fd in descriptors {
             guard let path = try? access.link("\(directory)/fd/\(fd)") else { continue }
-            if path == "anon_inode:[io_uring]" { rings += 1 }
+            if path == "anon_inode:[io_uring]" { rings.append(fd) }
             guard path.hasPrefix("/"), found.count < Self.fileLimit,
                 let status = try? access.status("\(directory)/fd/\(fd)"),
                 status.kind == .regular || status.kind == .blockDevice
@@ -61,7 +66,8 @@ public struct ProcessFiles: Sendable {
                     mountID: info?.mountID))
         }
         files = found
-        ioUrings = rings
+        descriptorCount = descriptors.count
+        ioUringDescriptors = rings
         aioContexts = try? access.open("\(directory)/maps").readValue(into: &buffer) {
             text in MemoryMaps(text).aioContexts
         }

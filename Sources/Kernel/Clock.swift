@@ -1,4 +1,5 @@
 public import CKernel
+private import Glibc
 public import Telemetry
 
 /// The clocks. Only this room reads one.
@@ -9,6 +10,9 @@ public enum Clock {
 
     /// `CLOCK_REALTIME`, nanoseconds since 1970-01-01 UTC.
     public static func wall() -> Int64 { ck_wall_ns() }
+
+    /// How many of the clock ticks in which /proc/PID/stat tells times make a second: 100.
+    public static let processTicksPerSecond = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
 
     /// The CPU's counter: some 10 ns cheaper than `monotonic()`, in units that `TickRate` converts.
     @inlinable

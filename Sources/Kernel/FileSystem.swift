@@ -74,6 +74,8 @@ public struct FileStatus: Sendable, Equatable {
     public var inode: UInt64
     /// Bytes.
     public var size: Int64
+    /// Bytes that its file system keeps for it (`st_blocks`): fewer than `size` where it has holes.
+    public var allocated: Int64
     /// The user who owns it.
     public var owner: UInt32
 
@@ -97,6 +99,8 @@ public struct FileStatus: Sendable, Equatable {
         ownDevice = Device(number: UInt64(status.st_rdev))
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)
+        // Always units of 512 bytes, whatever the file system's blocks are.
+        allocated = Int64(status.st_blocks) << 9
         owner = status.st_uid
     }
 }

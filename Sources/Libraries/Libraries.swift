@@ -1,9 +1,9 @@
-/// C libraries behind safe Swift: zstd and gzip, SQLite, and CRC-32C. Bytes and texts go in and
-/// come out; no pointer leaves this room.
+/// C libraries behind safe Swift: zstd and gzip, SQLite, expat, and CRC-32C. Bytes and texts go in
+/// and come out; no pointer leaves this room.
 
 /// A library's refusal.
 public struct LibraryError: Error, Equatable, CustomStringConvertible {
-    /// `zstd`, `gzip` or `SQLite`.
+    /// `zstd`, `gzip`, `SQLite` or `expat`.
     public var library: String
     /// The library's own words.
     public var reason: String

@@ -21,6 +21,9 @@ public struct DiskCounters: Sendable, Equatable {
     public let discards: UInt64?
     /// Completed flushes (field 16); `nil` before Linux 5.5.
     public let flushes: UInt64?
+    /// Milliseconds all completed flushes took together (field 17), modulo 2³²; `nil` before Linux
+    /// 5.5.
+    public let flushTime: UInt64?
 
     /// Parses the text of a disk's file `stat`. Throws for a field that is missing, cut short or no
     /// number; of fields that not every kernel has, all of a group are there or none.
@@ -42,18 +45,20 @@ public struct DiskCounters: Sendable, Equatable {
         inFlight = try fields.number("in flight", in: text)
         busyTime = try fields.number("busy time", in: text)
         weightedTime = try fields.number("weighted time", in: text)
-        discards = try Self.optional("discards", others: 3, &fields, in: text)
-        flushes = try Self.optional("flushes", others: 1, &fields, in: text)
+        discards = try Self.optional("discards", count: 4, &fields, in: text)?.first
+        let flushFields = try Self.optional("flushes", count: 2, &fields, in: text)
+        flushes = flushFields?.first
+        flushTime = flushFields?.last
     }
 
-    /// The first number of a group of fields, `nil` where the line ends before it.
+    /// A group of `count` fields, `nil` where the line ends before it.
     private static func optional(
-        _ field: String, others: Int, _ fields: inout FieldScanner, in text: Span<UInt8>
-    ) throws(ProcFSError) -> UInt64? {
+        _ field: String, count: Int, _ fields: inout FieldScanner, in text: Span<UInt8>
+    ) throws(ProcFSError) -> [UInt64]? {
         guard !fields.isAtLineEnd(in: text) else { return nil }
-        let first = try fields.number(field, in: text)
-        for _ in 0..<others { _ = try fields.number(field, in: text) }
-        return first
+        var numbers: [UInt64] = []
+        for _ in 0..<count { numbers.append(try fields.number(field, in: text)) }
+        return numbers
     }
 
     /// All requests completed: reads, writes, and where they are counted discards and flushes.

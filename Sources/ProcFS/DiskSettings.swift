@@ -7,16 +7,9 @@ public struct DiskScheduler: Sendable, Equatable {
     /// kernels before 5.1 write it.
     public init(_ text: Span<UInt8>) throws(ProcFSError) {
         var fields = FieldScanner(file: "scheduler")
-        while !fields.isAtLineEnd(in: text) {
-            let end = fields.fieldEnd(in: text)
-            if text[fields.position] == UInt8(ascii: "["), text[end - 1] == UInt8(ascii: "]"),
-                end - fields.position > 2
-            {
-                fields.move(to: fields.position + 1)
-                name = fields.text(upTo: end - 1, in: text)
-                return
-            }
-            fields.move(to: end)
+        if let chosen = fields.wordInBrackets(in: text) {
+            name = chosen
+            return
         }
         fields.move(to: 0)
         let only = try fields.word("scheduler", in: text)
@@ -48,5 +41,17 @@ public struct DiskInFlight: Sendable, Equatable {
         var fields = FieldScanner(file: "inflight")
         reads = try fields.number("reads", in: text)
         writes = try fields.number("writes", in: text)
+    }
+}
+
+/// The number of a device (/sys/class/block/NAME/dev).
+public struct DeviceNumber: Sendable, Equatable {
+    /// `8:0`, fit for a screen.
+    public let text: String
+
+    /// Parses the file's text. Throws if it is cut short or empty.
+    public init(_ text: Span<UInt8>) throws(ProcFSError) {
+        var fields = FieldScanner(file: "dev")
+        self.text = try fields.word("major:minor", in: text)
     }
 }

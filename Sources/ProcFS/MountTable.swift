@@ -6,12 +6,17 @@ public struct MountTable: Sendable, Equatable {
         public let id: Int
         /// The device of its files, `st_dev` (field 3); major 0 has no block device behind it.
         public let major, minor: Int
+        /// The directory of its file system that is mounted there (field 4): `/` for all of it.
+        public let root: String
         /// Where it is mounted, as the process sees it (field 5).
         public let point: String
         /// `ext4`, `xfs`, `nfs4`, … (the first field behind the dash).
         public let type: String
         /// The device, the server's export or a mere word (the second one).
         public let source: String
+        /// Its own options (field 6), then those of its file system (the third one) that are not
+        /// among them, joined by commas; `rw` of a file system does not make a mount writable.
+        public let options: String
     }
 
     /// In the order of mounting. All texts are fit for a screen.
@@ -39,15 +44,29 @@ public struct MountTable: Sendable, Equatable {
         guard device.count == 2, let major = Int(device[0]), let minor = Int(device[1]),
             major >= 0, minor >= 0
         else { throw fields.error("major:minor") }
-        try fields.skip(1, before: "mount point", in: text)
+        let root = try escapedWord("root", &fields, in: text)
         let point = try escapedWord("mount point", &fields, in: text)
+        let own = try escapedWord("mount options", &fields, in: text)
         // Any number of optional fields ends with a dash.
         while try fields.word("separator", in: text) != "-" {}
         let type = try escapedWord("filesystem type", &fields, in: text)
         let source = try source(&fields, in: text)
+        let further =
+            fields.isAtLineEnd(in: text) ? "" : try escapedWord("options", &fields, in: text)
         fields.skipLine(in: text)
         return Mount(
-            id: id, major: major, minor: minor, point: point, type: type, source: source)
+            id: id, major: major, minor: minor, root: root, point: point, type: type,
+            source: source, options: joined(own, further))
+    }
+
+    private static func joined(_ own: String, _ further: String) -> String {
+        let first = own.split(separator: ",")
+        let known = Set(first)
+        let isReadOnly = known.contains("ro")
+        let rest = further.split(separator: ",").filter {
+            !known.contains($0) && !(isReadOnly && $0 == "rw")
+        }
+        return (first + rest).joined(separator: ",")
     }
 
     /// A source that is the empty string leaves two blanks where it would stand.
@@ -61,7 +80,7 @@ public struct MountTable: Sendable, Equatable {
 
     /// A field in which blanks, newlines and backslashes are written as `\040`: a backslash and
     /// three octal digits.
-    private static func escapedWord(
+    static func escapedWord(
         _ field: String, _ fields: inout FieldScanner, in text: Span<UInt8>
     ) throws(ProcFSError) -> String {
         let end = fields.fieldEnd(in: text)

@@ -5,6 +5,9 @@ public struct ThreadStat: Sendable, Equatable {
     public let name: String
     /// `R` running, `S` sleeping, `D` in uninterruptible sleep, `Z` zombie, … (field 3).
     public let state: Character
+    /// Page faults that had to wait for a disk since it started (field 12, `majflt`); in
+    /// /proc/PID/stat those of all threads.
+    public let majorFaults: UInt64
     /// When it started, clock ticks since boot (field 22): tells a reused thread id from the old
     /// thread.
     public let startTime: UInt64
@@ -28,7 +31,9 @@ public struct ThreadStat: Sendable, Equatable {
         name = fields.text(upTo: end, in: text)
         fields.move(to: end + 1)
         state = try fields.letter("state", in: text)
-        try fields.skip(18, before: "starttime", in: text)
+        try fields.skip(8, before: "majflt", in: text)
+        majorFaults = try fields.number("majflt", in: text)
+        try fields.skip(9, before: "starttime", in: text)
         startTime = try fields.number("starttime", in: text)
         try fields.skip(16, before: "processor", in: text)
         guard let cpu = Int(exactly: try fields.number("processor", in: text)) else {

@@ -31,13 +31,18 @@ public struct QMPBlockNode: Sendable, Equatable {
     public var isReadOnly: Bool?
     /// `raw`, `qcow2`, `file`, `host_device`, `throttle`, `mirror_top`, …
     public var driver: String?
-    public var image: QMPImage?
+    /// Its image and those below it, the node's own first: the next is its backing file, or what a
+    /// filter passes requests on to.
+    public var images: [QMPImage] = []
+    /// The first of `images`.
+    public var image: QMPImage? { images.first }
     /// `cache.writeback`, `.direct` and `.no-flush` of this node.
     public var isWriteback: Bool?
     public var isDirect: Bool?
     public var ignoresFlushes: Bool?
     /// `off`, `on`, `unmap`.
     public var detectZeroes: String?
+    /// Images below the first, a filter counted as one.
     public var backingDepth: Int?
     public var throttling = QMPThrottling()
 
@@ -49,7 +54,7 @@ public struct QMPBlockNode: Sendable, Equatable {
         nodeName = value["node-name"]?.text
         isReadOnly = value["ro"]?.bool
         driver = value["drv"]?.text
-        image = value["image"].flatMap { $0.isObject ? QMPImage($0) : nil }
+        images = QMPImage.chain(value["image"])
         let cache = value["cache"]
         isWriteback = cache?["writeback"]?.bool
         isDirect = cache?["direct"]?.bool
@@ -71,9 +76,33 @@ public struct QMPImage: Sendable, Equatable {
     /// Bytes.
     public var clusterSize: UInt64?
     public var backingFilename: String?
+    /// Snapshots kept inside the image.
+    public var snapshotCount = 0
+    public var isEncrypted: Bool?
+    /// qcow2: `0.10`, `1.1`.
+    public var compatibility: String?
+    /// qcow2: reference counts are brought up to date later; `nil` for other formats, as below.
+    public var hasLazyRefcounts: Bool?
+    /// qcow2: each cluster has 32 subclusters, and its table entries twice the size (QEMU 5.2).
+    public var hasExtendedL2: Bool?
+    public var isCorrupt: Bool?
+    /// `luks`, or qcow2's old `aes`; `nil` where nothing is encrypted.
+    public var encryption: String?
 
     /// Nothing known.
     public init() {}
+
+    /// The image `value` and its backing images, a list in each other: no longer than
+    /// `JSONIndexer.depthLimit` lets it be.
+    static func chain(_ value: JSONValue?) -> [QMPImage] {
+        var images: [QMPImage] = []
+        var next = value
+        while let image = next, image.isObject {
+            images.append(QMPImage(image))
+            next = image["backing-image"]
+        }
+        return images
+    }
 
     init(_ value: JSONValue) {
         filename = value["filename"]?.text
@@ -82,24 +111,48 @@ public struct QMPImage: Sendable, Equatable {
         actualSize = value["actual-size"]?.uint64
         clusterSize = value["cluster-size"]?.uint64
         backingFilename = value["backing-filename"]?.text
+        snapshotCount = value["snapshots"].map { $0.items.reduce(0) { count, _ in count + 1 } } ?? 0
+        isEncrypted = value["encrypted"]?.bool
+        let specific = value["format-specific"]
+        let details = specific?["data"]
+        compatibility = details?["compat"]?.text
+        hasLazyRefcounts = details?["lazy-refcounts"]?.bool
+        hasExtendedL2 = details?["extended-l2"]?.bool
+        isCorrupt = details?["corrupt"]?.bool
+        encryption = details?["encrypt"]?["format"]?.text
+        if encryption == nil, specific?["type"]?.text == "luks" { encryption = "luks" }
     }
 }
 
-/// Limits set on the drive itself (`query-block`'s `iops`, `bps`, …); 0: none. A throttle filter
-/// node does not show here.
+/// Limits set on the drive itself (`query-block`'s `iops`, `bps`, …); a throttle filter node does
+/// not show here.
 public struct QMPThrottling: Sendable, Equatable {
-    /// Requests per second.
-    public var iops: UInt64?
-    public var readIOPS: UInt64?
-    public var writeIOPS: UInt64?
+    /// One of the six limits.
+    public struct Limit: Sendable, Equatable {
+        /// Requests or bytes per second in the long run; 0: no limit.
+        public var mean: UInt64
+        /// The same in bursts; `nil` without bursts.
+        public var burst: UInt64?
+        /// Seconds that a burst may last; `nil` where QEMU does not tell, which then means 1.
+        public var burstLength: UInt64?
+
+        init?(_ value: JSONValue, _ name: String) {
+            guard let mean = value[name]?.uint64 else { return nil }
+            self.mean = mean
+            burst = value[name + "_max"]?.uint64
+            burstLength = value[name + "_max_length"]?.uint64
+        }
+    }
+    /// Requests per second; `nil` if QEMU does not tell, as of the five below.
+    public var iops: Limit?
+    public var readIOPS: Limit?
+    public var writeIOPS: Limit?
     /// Bytes per second.
-    public var bytes: UInt64?
-    public var readBytes: UInt64?
-    public var writeBytes: UInt64?
-    /// Requests per second in bursts.
-    public var maximumIOPS: UInt64?
-    /// Bytes per second in bursts.
-    public var maximumBytes: UInt64?
+    public var bytes: Limit?
+    public var readBytes: Limit?
+    public var writeBytes: Limit?
+    /// Bytes of which a request counts as one, larger ones as more; `nil`: all count as one.
+    public var requestSize: UInt64?
     /// Drives of one group share its limits.
     public var group: String?
 
@@ -107,21 +160,20 @@ public struct QMPThrottling: Sendable, Equatable {
     public init() {}
 
     init(_ value: JSONValue) {
-        iops = value["iops"]?.uint64
-        readIOPS = value["iops_rd"]?.uint64
-        writeIOPS = value["iops_wr"]?.uint64
-        bytes = value["bps"]?.uint64
-        readBytes = value["bps_rd"]?.uint64
-        writeBytes = value["bps_wr"]?.uint64
-        maximumIOPS = value["iops_max"]?.uint64
-        maximumBytes = value["bps_max"]?.uint64
+        iops = Limit(value, "iops")
+        readIOPS = Limit(value, "iops_rd")
+        writeIOPS = Limit(value, "iops_wr")
+        bytes = Limit(value, "bps")
+        readBytes = Limit(value, "bps_rd")
+        writeBytes = Limit(value, "bps_wr")
+        requestSize = value["iops_size"]?.uint64
         group = value["group"]?.text
     }
 
     /// Whether any limit is set; `nil` if QEMU tells none.
     public var isLimiting: Bool? {
         let limits = [iops, readIOPS, writeIOPS, bytes, readBytes, writeBytes].compactMap { $0 }
-        return limits.isEmpty ? nil : limits.contains { $0 > 0 }
+        return limits.isEmpty ? nil : limits.contains { $0.mean > 0 }
     }
 }
 

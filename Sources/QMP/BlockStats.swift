@@ -15,6 +15,10 @@ public struct QMPBlockStats: Sendable, Equatable {
     /// Whether failed and invalid requests count as accesses (`account_failed`, `account_invalid`).
     public var countsFailed: Bool?
     public var countsInvalid: Bool?
+    /// Discards that the file or device below took, and that it refused, since QEMU has it open
+    /// (`driver-specific`, QEMU 4.2); `nil` for drivers that do not count them.
+    public var passedDiscards: UInt64?
+    public var failedDiscards: UInt64?
     /// One for each `stats-intervals` that was configured.
     public var intervals: [Interval] = []
 
@@ -70,6 +74,7 @@ public struct QMPBlockStats: Sendable, Equatable {
         device = value["device"]?.text
         qdev = value["qdev"]?.text
         nodeName = value["node-name"]?.text
+        takeDiscards(value)
         guard let stats = value["stats"] else { return }
         reads.operations = stats["rd_operations"]?.uint64
         reads.bytes = stats["rd_bytes"]?.uint64
@@ -100,6 +105,16 @@ public struct QMPBlockStats: Sendable, Equatable {
         countsFailed = stats["account_failed"]?.bool
         countsInvalid = stats["account_invalid"]?.bool
         intervals = stats["timed_stats"]?.items.map { Interval($0) } ?? []
+    }
+}
+
+extension QMPBlockStats {
+    /// The node that is the file or device counts, the last of the parts inside each other.
+    private mutating func takeDiscards(_ value: JSONValue) {
+        var node = value
+        while let below = node["parent"], below.isObject { node = below }
+        passedDiscards = node["driver-specific"]?["discard-nb-ok"]?.uint64
+        failedDiscards = node["driver-specific"]?["discard-nb-failed"]?.uint64
     }
 }
 

@@ -41,8 +41,8 @@ struct JSONToken {
 
 /// The pass that makes the index of a `JSONDocument`.
 struct JSONIndexer {
-    /// QEMU's deepest replies have some ten levels.
-    static let depthLimit = 64
+    /// QEMU's replies have some ten levels, and another one for each image of a backing chain.
+    static let depthLimit = 256
     /// The replies of a thousand disks have some hundred thousand values.
     static let tokenLimit = 8 << 20
 

@@ -120,12 +120,15 @@ public struct QMPMigration: Sendable, Equatable {
     public var transferred: UInt64?
     public var remaining: UInt64?
     public var total: UInt64?
+    /// Percent of their time that auto-converge takes from the vCPUs; `nil` while it takes none.
+    public var cpuThrottle: UInt64?
 
     /// Nothing known.
     public init() {}
 
     init(_ value: JSONValue) {
         status = value["status"]?.text
+        cpuThrottle = value["cpu-throttle-percentage"]?.uint64
         let memory = value["ram"]
         transferred = memory?["transferred"]?.uint64
         remaining = memory?["remaining"]?.uint64

@@ -1,3 +1,5 @@
+import Telemetry
+
 /// All that is asked of QEMU. None of it changes the VM, and nothing else can be expressed.
 ///
 /// Every call runs in QEMU's main loop; the costs are for some forty disks.
@@ -32,6 +34,14 @@ public enum QMPQuery: Sendable, Hashable {
     case migration
     /// `query-block-jobs`
     case blockJobs
+    /// `query-machines`: 11 KB of names, once.
+    case machines
+    /// `query-memdev`: what the guest's memory lies on.
+    case memoryBackends
+    /// `query-balloon`; refused where there is none.
+    case balloon
+    /// `x-query-ramblock` (QEMU 6.2, unstable); before, `monitorText(.ramBlocks)` says the same.
+    case ramBlocks
     /// `qom-get`: one property of one object.
     case qomGet(path: String, property: String)
     /// `qom-list`: the properties of an object, its children among them.
@@ -68,6 +78,10 @@ public enum QMPQuery: Sendable, Hashable {
         case .memorySize: "query-memory-size-summary"
         case .migration: "query-migrate"
         case .blockJobs: "query-block-jobs"
+        case .machines: "query-machines"
+        case .memoryBackends: "query-memdev"
+        case .balloon: "query-balloon"
+        case .ramBlocks: "x-query-ramblock"
         case .qomGet: "qom-get"
         case .qomList: "qom-list"
         case .virtio: "x-query-virtio"
@@ -109,6 +123,12 @@ public enum HarmlessText: Sendable, Hashable {
     case block
     /// `info ramblock`: with the page size of each block.
     case ramBlocks
+    /// `sync-profile`: whether QEMU profiles its locks (QEMU 3.1).
+    case lockProfileState
+    /// `info sync-profile 100`: where QEMU waited for locks since it profiles them, the hundred
+    /// places that waited longest in all. Sorted by mean wait (`-m`) the same table leaves out
+    /// places that wait often and briefly.
+    case lockProfile
 
     /// What is typed.
     var line: String {
@@ -117,20 +137,31 @@ public enum HarmlessText: Sendable, Hashable {
         case .hostAddress(let address): "gpa2hva 0x" + String(address, radix: 16)
         case .block: "info block -v"
         case .ramBlocks: "info ramblock"
+        case .lockProfileState: "sync-profile"
+        case .lockProfile: "info sync-profile 100"
         }
     }
 }
 
-/// The only thing vblktop ever writes into a VM, and only when its user has asked for it by name:
-/// QEMU's own latency histograms, which cost it a search per request and are forgotten with the VM.
+/// All that vblktop ever writes into a VM, and only when its user has asked for it by name: QEMU's
+/// own latency histograms, which cost it a search per request, and its profile of locks, which
+/// costs two readings of the clock per lock. Both are forgotten with the VM.
 public enum QMPChange: Sendable, Hashable {
     /// `block-latency-histogram-set`: counts from now on latencies between these `boundaries`,
     /// nanoseconds, in ascending order; `device` is a `qdev` of `query-block`.
     case setLatencyHistograms(device: String, boundaries: [UInt64])
     /// Takes them away again.
     case removeLatencyHistograms(device: String)
+    /// `sync-profile on` and `off` through `human-monitor-command` (QEMU 3.1): how long QEMU's
+    /// threads wait for its locks is counted from now on, or no longer.
+    case profileLocks(Bool)
 
-    var command: String { "block-latency-histogram-set" }
+    var command: String {
+        switch self {
+        case .setLatencyHistograms, .removeLatencyHistograms: "block-latency-histogram-set"
+        case .profileLocks: "human-monitor-command"
+        }
+    }
 
     var arguments: String {
         switch self {
@@ -138,6 +169,16 @@ public enum QMPChange: Sendable, Hashable {
             #""id":\#(JSONEscapes.quoted(device)),"boundaries":"#
                 + "[\(boundaries.map(String.init).joined(separator: ","))]"
         case .removeLatencyHistograms(let device): #""id":\#(JSONEscapes.quoted(device))"#
+        case .profileLocks(let isOn): #""command-line":"sync-profile \#(isOn ? "on" : "off")""#
+        }
+    }
+
+    /// What QEMU has against it, by the `value` that came back; `nil`: it was done. The human
+    /// monitor complains in words, and says nothing else.
+    func complaint(in value: JSONValue) -> String? {
+        guard case .profileLocks = self, let text = value.lines else { return nil }
+        return text.split(whereSeparator: \.isNewline).first.map {
+            String($0).harmless(limit: 200)
         }
     }
 }

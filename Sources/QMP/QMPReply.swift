@@ -19,6 +19,11 @@ public enum QMPReply: Sendable, Equatable {
     case memorySize(QMPMemorySize)
     case migration(QMPMigration)
     case blockJobs([QMPBlockJob])
+    case machines([QMPMachineType])
+    case memoryBackends([QMPMemoryBackend])
+    /// What the balloon leaves to the guest, bytes; `nil` if QEMU does not say.
+    case balloon(UInt64?)
+    case ramBlocks([QMPRAMBlock])
     case qomValue(QMPValue)
     case qomList([QMPProperty])
     case virtio([QMPVirtioDevice])
@@ -27,6 +32,9 @@ public enum QMPReply: Sendable, Equatable {
     case stats([QMPStats])
     /// Lines of text, ended by `\n`.
     case monitorText(String)
+    /// Whether QEMU profiles its locks.
+    case lockProfileState(isOn: Bool)
+    case lockProfile(QMPLockProfile)
     /// A change was made.
     case changed
 
@@ -34,15 +42,15 @@ public enum QMPReply: Sendable, Equatable {
     init?(_ value: JSONValue, to query: QMPQuery) {
         switch query {
         case .version, .name, .status, .kvm, .memorySize, .migration, .blockGraph,
-            .virtioStatus, .virtioQueueStatus:
+            .virtioStatus, .virtioQueueStatus, .balloon, .ramBlocks:
             guard value.isObject else { return nil }
             self.init(object: value, to: query)
         case .qomGet:
             guard let copy = QMPValue(value) else { return nil }
             self = .qomValue(copy)
-        case .monitorText:
+        case .monitorText(let line):
             guard let text = value.lines else { return nil }
-            self = .monitorText(String(text.unicodeScalars.filter { $0 != "\r" }))
+            self.init(text: String(text.unicodeScalars.filter { $0 != "\r" }), to: line)
         default:
             guard value.isArray else { return nil }
             self.init(array: value, to: query)
@@ -58,9 +66,25 @@ public enum QMPReply: Sendable, Equatable {
         case .memorySize: self = .memorySize(QMPMemorySize(value))
         case .migration: self = .migration(QMPMigration(value))
         case .blockGraph: self = .blockGraph(QMPBlockGraph(value))
+        case .balloon: self = .balloon(value["actual"]?.uint64)
+        case .ramBlocks:
+            guard let text = value["human-readable-text"]?.lines else { return nil }
+            self = .ramBlocks(QMPRAMBlock.all(in: text))
         case .virtioStatus: self = .virtioStatus(QMPVirtioStatus(value))
         case .virtioQueueStatus: self = .virtioQueueStatus(QMPVirtioQueue(value))
         default: return nil
+        }
+    }
+
+    private init?(text: String, to line: HarmlessText) {
+        switch line {
+        case .lockProfileState:
+            guard let isOn = QMPLockProfile.isOn(text) else { return nil }
+            self = .lockProfileState(isOn: isOn)
+        case .lockProfile:
+            guard let profile = QMPLockProfile(text) else { return nil }
+            self = .lockProfile(profile)
+        case .memoryMap, .hostAddress, .block, .ramBlocks: self = .monitorText(text)
         }
     }
 
@@ -75,6 +99,8 @@ public enum QMPReply: Sendable, Equatable {
         case .namedBlockNodes: self = .namedBlockNodes(objects.map { QMPBlockNode($0) })
         case .pci: self = .pci(QMPPCIDevice.all(in: value))
         case .blockJobs: self = .blockJobs(objects.map { QMPBlockJob($0) })
+        case .machines: self = .machines(objects.map { QMPMachineType($0) })
+        case .memoryBackends: self = .memoryBackends(objects.map { QMPMemoryBackend($0) })
         case .qomList: self = .qomList(objects.map { QMPProperty($0) })
         case .virtio: self = .virtio(objects.map { QMPVirtioDevice($0) })
         case .stats: self = .stats(objects.map { QMPStats($0) })

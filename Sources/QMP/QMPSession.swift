@@ -53,6 +53,9 @@ public struct QMPSession: Sendable {
     /// Calls that wait for an answer, the late ones too.
     public var pendingCount: Int { pending.count }
 
+    /// When the oldest of them was made, `CLOCK_MONOTONIC` nanoseconds; `nil` without one.
+    public var oldestCall: Nanoseconds? { pending.values.map(\.request.askedAt).min() }
+
     /// When `advance` has something to say next, `CLOCK_MONOTONIC` nanoseconds.
     public var nextDeadline: Nanoseconds? {
         let calls = pending.values.filter { !$0.isLate }.map(\.request.deadline).min()
@@ -71,7 +74,7 @@ public struct QMPSession: Sendable {
         call(.query(query), at: now, within: within)
     }
 
-    /// Makes the one change there is; only ever called because the user asked for it by an option.
+    /// Makes a change; only ever called because the user asked for it by an option.
     public mutating func change(
         _ change: QMPChange, at now: Nanoseconds, within: Nanoseconds
     ) -> QMPRequest {
@@ -236,12 +239,16 @@ extension QMPSession {
         guard let value = root["return"] else {
             throw .malformed(reason: "an answer without a return value")
         }
-        let reply: QMPReply? =
-            switch call.request.call {
-            case .query(let query): QMPReply(value, to: query)
-            case .change: .changed
+        switch call.request.call {
+        case .query(let query):
+            let reply = QMPReply(value, to: query)
+            return reply.map { .reply(call.request, $0) } ?? .unreadable(call.request)
+        case .change(let change):
+            guard let complaint = change.complaint(in: value) else {
+                return .reply(call.request, .changed)
             }
-        return reply.map { .reply(call.request, $0) } ?? .unreadable(call.request)
+            return .refused(call.request, class: "GenericError", description: complaint)
+        }
     }
 
     /// What errors name: QEMU's own complaint about a call has no id.

@@ -3,7 +3,8 @@ internal import Grid
 /// What a key can ask for.
 enum Action: Sendable, Hashable, CaseIterable {
     case showLUNs, showVMs, showThreads, showQueues, showLatency, showInterrupts, showContention
-    case showDisks, showTimeline, compare, openLatency, openVM, help, leave, quit
+    case showDisks, showFlags, showTimeline, compare, openLatency, openVM, openFinding, showFix
+    case copyFix, help, leave, quit
     case up, down, pageUp, pageDown, halfPageUp, halfPageDown, first, last
     case find, findNext, findPrevious, filter, hideIdle
     case sortMenu, sortLeft, sortRight, reverse, sortByIOPS, sortByBandwidth, sortByLatency
@@ -94,6 +95,18 @@ enum Keymap {
         Binding(.showContention, [.character("8"), .character("c")], "locks and who waits"),
         Binding(.showDisks, [.character("K")], "the host's disks under the LUNs"),
         Binding(
+            .showFlags, [.character("9"), .character("!")],
+            "flags: what is misconfigured, with evidence and fix", footer: "Flags"),
+        Binding(
+            .openFinding, [.enter], "open a flag: evidence, effect, fix, how to verify",
+            on: [.flags]),
+        Binding(
+            .showFix, [.function(9), .character("a")], "open the worst flag of the selected LUN",
+            footer: "Fix", on: [.luns]),
+        Binding(
+            .copyFix, [.character("y")], "copy the fix to the terminal's clipboard (OSC 52)",
+            footer: "Copy", on: [.flags, .finding]),
+        Binding(
             .showTimeline, [.character("0"), .character("Y")],
             "timeline: all LUNs over the whole time, events, marks"),
         Binding(.compare, [.character("D")], "compare mark A with mark B"),
@@ -103,7 +116,7 @@ enum Keymap {
             .openLatency, [.enter], "open the latency of the selected or tagged LUNs", on: [.luns]),
         Binding(
             .leave, [.escape],
-            "back from help, latency, timeline; else drop tags, lock, filter in turn"),
+            "back from help, flag, latency, timeline; else drop tags, lock, filter in turn"),
     ]
 
     private static let rows: [Binding] = [

@@ -42,6 +42,24 @@ extension LUN: TableRow {
         return max(worst, thresholds.severity(rates.errors, of: .errors))
     }
 
+    static func columns(of snapshot: Snapshot) -> [Column<LUN>] {
+        snapshot.findings.isEmpty ? columns : columns + [flagColumn(snapshot.findings)]
+    }
+
+    /// The worst flag of each LUN: a column of a sample, as a LUN does not know what is said of it.
+    private static func flagColumn(_ findings: [Finding]) -> Column<LUN> {
+        var worst: [String: String] = [:]
+        for finding in findings where finding.scope.hasPrefix("lun:") {
+            let id = String(finding.scope.dropFirst(4))
+            guard worst[id] == nil, finding.cause == nil else { continue }
+            worst[id] = String(Severity(finding.severity).mark) + finding.rule
+        }
+        let flags = worst
+        return Column(
+            "FLG", width: 6, weight: 91, growth: 24, .text { flags[$0.qualifiedID] ?? "" },
+            meaning: "its worst flag; a opens it, 9 shows all", source: "the doctor's rules")
+    }
+
     static let columns: [Column<LUN>] = rateColumns + latencyColumns + stageColumns + otherColumns
 
     private static let rateColumns: [Column<LUN>] = [

@@ -54,6 +54,7 @@ struct Layout {
         case .luns: rows >= 6 ? 1 : 0
         case .threads: rows >= 20 ? Set(snapshot.threads.map(\.role)).count : 0
         case .contention: contentionCount(rows, snapshot)
+        case .flags: rows >= 30 && !FlagRow.rows(of: snapshot).isEmpty ? rows / 2 : 0
         default: 0
         }
     }

@@ -1,7 +1,8 @@
 internal import Telemetry
 
 /// A sample as the history keeps it: the numbers packed, the rest shared with the sample before.
-/// It comes back exactly as it was.
+/// It comes back exactly as it was, but without facts: no screen shows those, and what they led to
+/// is among the findings.
 final class PackedSample: Sendable {
     /// The sample without its rows.
     private let frame: Snapshot
@@ -14,6 +15,7 @@ final class PackedSample: Sendable {
     private let eventCounts: PackedTable<EventCount>
     private let probeColumns: PackedTable<ProbeColumn>
     private let findings: PackedTable<Finding>
+    private let clearedFindings: PackedTable<Finding>
     private let noticeTable: PackedTable<Notice>
     private let sources: PackedTable<SourceStatus>
     private let unavailable: PackedTable<Unavailable>
@@ -29,6 +31,8 @@ final class PackedSample: Sendable {
         frame.eventCounts = []
         frame.probeColumns = []
         frame.findings = []
+        frame.clearedFindings = []
+        frame.facts = FactSheet()
         frame.notices = []
         frame.sources = []
         frame.unavailable = []
@@ -42,6 +46,8 @@ final class PackedSample: Sendable {
         eventCounts = PackedTable(snapshot.eventCounts, like: previous?.eventCounts)
         probeColumns = PackedTable(snapshot.probeColumns, like: previous?.probeColumns)
         findings = PackedTable(snapshot.findings, like: previous?.findings)
+        clearedFindings = PackedTable(
+            snapshot.clearedFindings, like: previous?.clearedFindings)
         noticeTable = PackedTable(snapshot.notices, like: previous?.noticeTable)
         sources = PackedTable(snapshot.sources, like: previous?.sources)
         unavailable = PackedTable(snapshot.unavailable, like: previous?.unavailable)
@@ -59,6 +65,7 @@ final class PackedSample: Sendable {
         result.eventCounts = eventCounts.rows
         result.probeColumns = probeColumns.rows
         result.findings = findings.rows
+        result.clearedFindings = clearedFindings.rows
         result.notices = noticeTable.rows
         result.sources = sources.rows
         result.unavailable = unavailable.rows
@@ -95,7 +102,8 @@ final class PackedSample: Sendable {
         let rows = vms.byteCount + luns.byteCount + threads.byteCount + locks.byteCount
         let more = disks.byteCount + eventCounts.byteCount + probeColumns.byteCount
         let texts =
-            findings.byteCount + noticeTable.byteCount + sources.byteCount + unavailable.byteCount
+            findings.byteCount + clearedFindings.byteCount + noticeTable.byteCount
+            + sources.byteCount + unavailable.byteCount
         return Self.ownBytes + histograms.byteCount + rows + more + texts
     }
 }

@@ -2,7 +2,8 @@ internal import Telemetry
 
 /// The screens there are.
 public enum Screen: Sendable, CaseIterable {
-    case luns, vms, threads, queues, latency, interrupts, contention, disks, timeline, compare, help
+    case luns, vms, threads, queues, latency, interrupts, contention, disks, flags, finding
+    case timeline, compare, help
 
     /// The name in the status line and the help.
     var title: String {
@@ -15,6 +16,8 @@ public enum Screen: Sendable, CaseIterable {
         case .interrupts: "Interrupts and exits"
         case .contention: "Contention"
         case .disks: "Host disks"
+        case .flags: "Flags"
+        case .finding: "Flag"
         case .timeline: "Timeline"
         case .compare: "Compare"
         case .help: "Help"
@@ -36,7 +39,8 @@ public enum Screen: Sendable, CaseIterable {
         case .interrupts: EventCount.self
         case .contention: LockActivity.self
         case .disks: HostDisk.self
-        case .latency, .timeline, .compare, .help: nil
+        case .flags: FlagRow.self
+        case .finding, .latency, .timeline, .compare, .help: nil
         }
     }
 
@@ -55,7 +59,8 @@ public enum Screen: Sendable, CaseIterable {
         case .interrupts: "rate/s"
         case .contention: "wait%"
         case .disks: "aqu-sz"
-        case .luns, .latency, .timeline, .compare, .help: "p99"
+        case .flags: "severity"
+        case .luns, .finding, .latency, .timeline, .compare, .help: "p99"
         }
     }
 }

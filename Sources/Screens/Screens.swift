@@ -57,6 +57,8 @@ public func render(
     case .queues: painter.drawTable(of: QueueRow.self)
     case .interrupts: painter.drawTable(of: EventCount.self)
     case .disks: painter.drawTable(of: HostDisk.self)
+    case .flags: painter.drawFlags()
+    case .finding: painter.drawFinding()
     }
     painter.drawStrip()
     painter.drawFooter()

@@ -66,7 +66,7 @@ extension Painter {
             let text = "\(snapshot.unavailable.count) n/a: F1"
             pieces.append(Piece(text, weight: 72, Style(.advice)))
         }
-        pieces += costPieces
+        pieces += flagPieces + costPieces
         put(pieces, row: row)
     }
 
@@ -190,6 +190,18 @@ extension Painter {
             snapshot.luns[index].severity(options.thresholds) >= .warning
         }
         return hot > 0 ? " \(hot) hot" : ""
+    }
+
+    /// How many flags there are of each severity, but for mere context and for consequences.
+    private var flagPieces: [Piece] {
+        let counted = snapshot.findings.filter { $0.cause == nil }
+        return [Finding.Severity.critical, .warning, .advice].compactMap { severity in
+            let count = counted.count { $0.severity == severity }
+            guard count > 0 else { return nil }
+            let shown = Severity(severity)
+            return Piece(
+                String(shown.mark) + String(count), weight: 87 + shown.rawValue, style(shown))
+        }
     }
 
     private var costPieces: [Piece] {

@@ -18,6 +18,8 @@ public struct Symbols: Sendable {
     let micro: String
     /// Between a table and the pane beside it.
     let rule: Unicode.Scalar
+    /// Between what is above and below.
+    let line: Unicode.Scalar
     /// From one value to another.
     let arrow: String
     /// After a factor, and the factors below 1.
@@ -30,14 +32,14 @@ public struct Symbols: Sendable {
         heights: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         shades: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         idle: "·", bar: "█", secondBar: "▒", groove: " ", cut: "…", notYet: "…", micro: "µ",
-        rule: "│", arrow: "→", times: "×", quarter: "¼", half: "½")
+        rule: "│", line: "─", arrow: "→", times: "×", quarter: "¼", half: "½")
 
     /// For every other terminal: nothing outside ASCII.
     public static let ascii = Symbols(
         heights: [" ", ".", ":", "-", "=", "+", "*", "#"],
         shades: [",", ":", "-", "=", "+", "*", "%"],
         idle: "_", bar: "#", secondBar: "=", groove: " ", cut: "~", notYet: ".", micro: "u",
-        rule: "|", arrow: "->", times: "x", quarter: "1/4", half: "1/2")
+        rule: "|", line: "-", arrow: "->", times: "x", quarter: "1/4", half: "1/2")
 
     /// The height or shade for `value` on a scale from 0 to `highest`.
     static func level(

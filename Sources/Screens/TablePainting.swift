@@ -117,6 +117,12 @@ extension Painter {
             drawFill(value, line: line, start: start, width: width)
             return
         }
+        if picture == .severity, let flag = row as? FlagRow {
+            putCut(
+                flag.severityWord, row: line, column: start, width: width,
+                style: flag.severityStyle)
+            return
+        }
         guard let lun = row as? LUN else { return }
         switch picture {
         case .depth: drawDepth(lun, line: line, start: start, width: width)

@@ -47,6 +47,7 @@ extension ViewState {
         case .nextEvent: return goToEvent(forward: true, &history)
         case .previousEvent: return goToEvent(forward: false, &history)
         case .mark: setMark(history)
+        case .copyFix: return copyFix(history)
         case .record, .dumpFlightRecorder: return record(action)
         case .cursorLeft, .cursorRight, .goToCursor:
             return moveTimeCursor(action, &history, size)
@@ -56,8 +57,8 @@ extension ViewState {
         case .up, .down, .pageUp, .pageDown, .halfPageUp, .halfPageDown, .first, .last:
             move(action, history: history, size: size)
         case .showLUNs, .showVMs, .showThreads, .showQueues, .showLatency, .showInterrupts,
-            .showContention, .showDisks, .showTimeline, .compare, .openLatency, .openVM, .help,
-            .leave:
+            .showContention, .showDisks, .showFlags, .showTimeline, .compare, .openLatency,
+            .openVM, .openFinding, .showFix, .help, .leave:
             goTo(action, history)
         case .find, .filter, .setInterval, .sortMenu, .jump: ask(action, history)
         case .findNext: find(forward: true, history: history)
@@ -89,6 +90,9 @@ extension ViewState {
         case .showInterrupts: screen = .interrupts
         case .showContention: screen = .contention
         case .showDisks: screen = .disks
+        case .showFlags: screen = .flags
+        case .openFinding: openSelectedFlag()
+        case .showFix: openFlagOfSelectedLUN(history)
         case .showTimeline, .compare:
             if screen != .timeline, screen != .compare, screen != .help {
                 screenBeforeTime = screen
@@ -113,6 +117,7 @@ extension ViewState {
         switch screen {
         case .help: screen = screenBeforeHelp
         case .latency: screen = .luns
+        case .finding: screen = screenBeforeFinding
         case .timeline, .compare: screen = screenBeforeTime
         default:
             if !tagged.isEmpty {

@@ -22,6 +22,9 @@ extension ViewState {
         if screen == .help {
             let lines = HelpText.lineCount(snapshot, size, isReplay: replay != nil)
             helpTop = max(0, min(helpTop + step, lines - page))
+        } else if screen == .finding {
+            let lines = FlagPage.lineCount(openFlag(snapshot), columns: size.columns)
+            findingTop = max(0, min(findingTop + step, lines - page))
         } else if screen == .compare {
             let count = max(markA?.luns.count ?? 0, markB?.luns.count ?? 0)
             compareTop = max(0, min(compareTop + step, count - 1))

@@ -37,6 +37,11 @@ public struct ViewState: Sendable {
     /// `CLOCK_MONOTONIC` time of the timeline's cursor; `nil` follows the sample shown.
     var timeCursor: Nanoseconds?
     var compareTop = 0
+    /// The flag opened, by `FlagRow.key`, and how far its page is scrolled.
+    var findingKey: String?
+    var findingTop = 0
+    /// The screen that the page of a flag goes back to.
+    var screenBeforeFinding: Screen = .flags
     var prompt: Prompt?
     var lastFind = ""
     /// Told in the last line until the next key.
@@ -126,6 +131,8 @@ public enum ViewAction: Sendable, Equatable {
     case record(isOn: Bool)
     /// Write the flight recorder's memory to a file.
     case dumpFlightRecorder
+    /// Give this text to the terminal's clipboard, and redraw.
+    case copy(String)
     /// End the program.
     case quit
 }

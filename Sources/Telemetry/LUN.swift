@@ -29,7 +29,9 @@ public struct LUN: Sendable, Equatable {
     public var aio: String?
     /// The block graph under it, the root first.
     public var graph: [BlockNode] = []
-    /// Limits set on it, in QEMU's words: `iops-total=1000 group=g0`.
+    /// Limits set on it, in QEMU's words: `iops-total=1000 iops-total-max=2000
+    /// iops-total-max-length=10 iops-size=4096 group=g0`. Bursts that last a second, and sizes of
+    /// 0, are not named.
     public var throttle: String?
     /// Names of the virtio features the driver took (`x-query-virtio-status`).
     public var features: [String] = []

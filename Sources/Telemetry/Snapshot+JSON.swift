@@ -42,6 +42,7 @@ extension Snapshot: Encodable {
         try object.value("event_counts", eventCounts)
         try object.value("probe_columns", probeColumns)
         try object.value("findings", findings)
+        try object.value("cleared_findings", clearedFindings)
         try object.value("notices", notices)
         try object.value("sources", sources)
         try object.value("unavailable", unavailable)
@@ -264,6 +265,15 @@ extension Finding: Encodable {
         try object.value("title", title)
         try object.value("evidence", evidence)
         try object.value("fix", fix)
+        try object.value("effect", effect)
+        try object.value("sources", sources)
+        try object.value("fix_qemu", remedy.qemu)
+        try object.value("fix_libvirt", remedy.libvirt)
+        try object.value("fix_live", remedy.live)
+        try object.value("verify", remedy.verify)
+        try object.value("cause", cause)
+        try object.value("since_monotonic_ns", since)
+        try object.value("cleared_monotonic_ns", cleared)
     }
 }
 

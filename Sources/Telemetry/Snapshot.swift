@@ -33,7 +33,12 @@ public struct Snapshot: Sendable, Equatable {
     public var eventCounts: [EventCount]
     /// The columns that probes add to the threads.
     public var probeColumns: [ProbeColumn]
+    /// What stands at the time of the sample, the worst first.
     public var findings: [Finding]
+    /// What stood until not long ago.
+    public var clearedFindings: [Finding]
+    /// What is known of settings and states, besides what has a field of its own.
+    public var facts: FactSheet
     /// What happened since the sample before.
     public var notices: [Notice]
     /// The places the numbers come from.
@@ -61,6 +66,8 @@ public struct Snapshot: Sendable, Equatable {
         self.eventCounts = []
         self.probeColumns = []
         self.findings = []
+        self.clearedFindings = []
+        self.facts = FactSheet()
         self.notices = []
         self.sources = []
         self.unavailable = []
@@ -77,7 +84,11 @@ public typealias Nanoseconds = UInt64
 /// Where samples come from.
 public struct Source: Sendable, Equatable {
     /// The kinds of source, as the JSON names them.
-    public enum Kind: String, Sendable, Codable { case qmp, demo, replay }
+    public enum Kind: String, Sendable, Codable {
+        case qmp, demo, replay
+        /// No VM, but the command line or domain XML that one would be started with.
+        case configuration
+    }
     public var kind: Kind
     /// The VM's or recording's name.
     public var name: String

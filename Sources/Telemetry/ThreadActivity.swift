@@ -75,38 +75,3 @@ public struct LockActivity: Sendable, Equatable {
         self.waiters = waiters
     }
 }
-
-/// Something worth a user's attention: what is seen, what it does, what to change.
-public struct Finding: Sendable, Equatable {
-    /// How much it matters, mildest first.
-    public enum Severity: String, Sendable, Codable, CaseIterable, Comparable {
-        case info, advice, warning, critical
-
-        /// Mildest first.
-        public static func < (left: Severity, right: Severity) -> Bool {
-            left.rank < right.rank
-        }
-        private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
-    }
-    /// The rule's id, for example `io-thread-missing`.
-    public var rule: String
-    public var severity: Severity
-    /// What it is about: `host`, `vm`, `lun:vd0`, `thread:io0`.
-    public var scope: String
-    public var title: String
-    public var evidence: String
-    public var fix: String
-
-    /// A finding of `rule` about `scope`.
-    public init(
-        rule: String, severity: Severity, scope: String, title: String, evidence: String,
-        fix: String
-    ) {
-        self.rule = rule
-        self.severity = severity
-        self.scope = scope
-        self.title = title
-        self.evidence = evidence
-        self.fix = fix
-    }
-}

@@ -1,2 +1,2 @@
 /// vblktop's version (semantic versioning; CHANGELOG.md).
-public let vblktopVersion = "0.3.0"
+public let vblktopVersion = "0.4.0"

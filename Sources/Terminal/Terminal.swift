@@ -65,6 +65,19 @@ public final class Terminal {
         shown = grid
     }
 
+    /// Gives the terminal's clipboard what `base64` encodes (OSC 52); a terminal that does not
+    /// allow that does nothing. What is no base64 is left out.
+    public func copy(base64: String) {
+        let isEncoded: (UInt8) -> Bool = { byte in
+            switch byte {
+            case 48...57, 65...90, 97...122, 43, 47, 61: true
+            default: false
+            }
+        }
+        // SAFETY: the C string lives for the call, and is only read there.
+        unsafe ct_copy(String(decoding: base64.utf8.filter(isEncoded), as: UTF8.self))
+    }
+
     /// Every key that has come since the last call, without waiting.
     public func readKeys() -> [Key] { readInput().keys }
 

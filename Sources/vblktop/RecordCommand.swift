@@ -1,4 +1,5 @@
 import ArgumentParser
+import Doctor
 import Kernel
 import Recording
 import Telemetry
@@ -31,6 +32,7 @@ struct RecordCommand: ParsableCommand {
     @Option(help: "Stop after so many seconds.")
     var duration: Double?
 
+    @OptionGroup(title: "Configuration") var configuration: ConfigurationOptions
     @OptionGroup(title: "Recording") var record: RecordOptions
     @OptionGroup(title: "Flight recorder") var flight: FlightOptions
 
@@ -61,8 +63,9 @@ struct RecordCommand: ParsableCommand {
         Process.raiseOpenFileLimit()
         Process.ignoreWriteSignals()
         do {
-            let choice: SourceChoice =
-                demo ? .demo(demoOptions.configuration) : .attach(try attach.configuration())
+            var choice = SourceChoice(
+                demo ? .demo(demoOptions.configuration) : .attach(try attach.configuration()))
+            choice.silences = try configuration.preferences().silences
             try runRecording(choice)
         } catch let code as ExitCode {
             throw code

@@ -247,6 +247,7 @@ struct ReplaySession {
         switch action {
         case .none, .redraw, .intervalChanged, .record, .dumpFlightRecorder: break
         case .redrawAll: terminal.redraw()
+        case .copy(let text): terminal.copy(base64: base64(text))
         case .colorChanged(let isOn):
             terminal.use(theme.palette, colors: isOn ? colors : .never)
         case .seek(let target): try seek(target)

@@ -1,5 +1,6 @@
 import Attach
 public import Demo
+import Doctor
 import Kernel
 public import Recording
 import Telemetry
@@ -21,6 +22,8 @@ protocol SampleSource {
     mutating func traceKernelEvents(seconds: Double)
     /// The kernel events since this was called last; `ends` closes what is open first.
     mutating func takeKernelEvents(ends: Bool) -> KernelEventBatch
+    /// Whether it has not told yet all that is to be known of its settings.
+    var isLearning: Bool { get }
     /// Lets go of what is watched; nothing is sampled afterwards. Returns what could not be put
     /// right, in lines for the user.
     mutating func finish() -> [String]
@@ -30,6 +33,7 @@ extension DemoRequests: RequestFeed {}
 
 extension DemoSource: SampleSource {
     var requestFeed: (any RequestFeed)? { requests }
+    var isLearning: Bool { false }
 
     mutating func finish() -> [String] {
         stop()
@@ -63,14 +67,27 @@ func beat(after last: Nanoseconds, interval: Nanoseconds, now: Nanoseconds) -> N
 }
 
 /// What the command line asks to watch.
-enum SourceChoice: Sendable {
-    case demo(DemoConfiguration)
-    case attach(AttachConfiguration)
+struct SourceChoice: Sendable {
+    enum Kind: Sendable {
+        case demo(DemoConfiguration)
+        case attach(AttachConfiguration)
+    }
+    let kind: Kind
+    /// What the doctor is to say nothing of.
+    var silences = Silences()
+
+    init(_ kind: Kind) { self.kind = kind }
 
     /// Opens the source. `ownThreads` are the kernel ids of the threads that do the watching, and
     /// `interval` the seconds between samples at the start.
     func open(ownThreads: [Int], interval: Double) throws -> any SampleSource {
-        switch self {
+        ExaminedSource(
+            try openBare(ownThreads: ownThreads, interval: interval), silences: silences)
+    }
+
+    /// Likewise, without a doctor's findings in the samples.
+    func openBare(ownThreads: [Int], interval: Double) throws -> any SampleSource {
+        switch kind {
         case .demo(let configuration):
             return try DemoSource(configuration, ownThreads: ownThreads)
         case .attach(var configuration):

@@ -134,6 +134,7 @@ struct ScreenSession {
         case .record(let isOn):
             sampler.record(isOn ? .start(path: recordingName) : .stop)
         case .dumpFlightRecorder: sampler.recorder?.order(.dump("asked for by key B"))
+        case .copy(let text): terminal.copy(base64: base64(text))
         // Only a recording is played.
         case .seek, .play, .pause: break
         case .quit: return true

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Demo
+import Doctor
 import Kernel
 
 /// `vblktop [top]`: the screen, or its numbers as text or JSON.
@@ -23,6 +24,7 @@ struct TopCommand: ParsableCommand {
     var replay: [String] = []
 
     @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Configuration") var configuration: ConfigurationOptions
     @OptionGroup(title: "Recording (key R)") var record: RecordOptions
     @OptionGroup(title: "Flight recorder (key B)") var flight: FlightOptions
     @OptionGroup(title: "Demo") var engine: DemoOptions
@@ -47,8 +49,9 @@ struct TopCommand: ParsableCommand {
         do {
             guard replay.isEmpty else { return try vblktop.replay(replay, output) }
             let setup = try RecordingSetup(record, flight, interval: output.interval)
-            let choice: SourceChoice =
-                demo ? .demo(engine.configuration) : .attach(try attach.configuration())
+            var choice = SourceChoice(
+                demo ? .demo(engine.configuration) : .attach(try attach.configuration()))
+            choice.silences = try configuration.preferences().silences
             if let format = output.batchFormat {
                 try runBatch(format, choice, flight.isAskedFor ? setup : nil, output)
             } else {

@@ -10,6 +10,7 @@ struct VblktopCommand: ParsableCommand {
         discussion: """
             vblktop list                                 the VMs that run here
             vblktop --qmp /run/vm.sock                   watch a VM through its QMP socket
+            vblktop doctor --qmp /run/vm.sock            what is wrong with it, and the fix
             vblktop --demo --luns 56                     watch 56 LUNs of the embedded engine
             vblktop --demo --scenario slow-lun           see what a slow LUN looks like
             vblktop --demo --json -n 5 | jq .total       five samples for a script
@@ -23,7 +24,7 @@ struct VblktopCommand: ParsableCommand {
         subcommands: [
             TopCommand.self, ListCommand.self, RecordCommand.self, ReplayCommand.self,
             ReportCommand.self, CompareCommand.self, QueryCommand.self, ImportCommand.self,
-            ExportCommand.self, VerifyCommand.self,
+            ExportCommand.self, VerifyCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: TopCommand.self)
 }

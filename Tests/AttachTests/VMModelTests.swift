@@ -76,7 +76,31 @@ private let second: Nanoseconds = 1_000_000_000
     }
 
     @Test func legacyLimits() throws {
-        #expect(try disk("vd3").throttle?.contains("iops") == true)
+        #expect(
+            try disk("vd3").throttle
+                == "iops-total=500 iops-total-max=800 bps-read=1048576 group=old")
+    }
+
+    /// Whoever judges limits must know how long a LUN may pass them, and what counts as a request.
+    @Test mutating func limitsHaveTheirBurstsAndSizes() throws {
+        try tell(
+            .qomGet(path: "/objects/tg0", property: "limits"),
+            #"{"iops-total":500,"iops-total-max":900,"iops-total-max-length":5,"iops-read":0,"#
+                + #""iops-read-max":0,"iops-read-max-length":1,"bps-write":9,"#
+                + #""bps-write-max":10,"bps-write-max-length":1,"iops-size":4096}"#)
+        let throttled = model.disks.first { $0.lun.graph.first?.driver == "throttle" }?.lun
+        #expect(
+            throttled?.throttle
+                == "iops-total=500 iops-total-max=900 iops-total-max-length=5 bps-write=9 "
+                + "bps-write-max=10 iops-size=4096 group=tg0")
+        try tell(
+            .block,
+            #"[{"device":"dq","qdev":"/machine/peripheral/vd3/virtio-backend","inserted":{"#
+                + #""node-name":"n3","iops":0,"bps_wr":500,"bps_wr_max":900,"#
+                + #""bps_wr_max_length":7,"iops_size":0,"group":"old"}}]"#)
+        #expect(
+            try disk("vd3").throttle
+                == "bps-write=500 bps-write-max=900 bps-write-max-length=7 group=old")
     }
 
     @Test mutating func factsAskedOneByOne() throws {
@@ -162,7 +186,8 @@ private let second: Nanoseconds = 1_000_000_000
 
     /// A command this QEMU lacks is asked for once.
     @Test mutating func whatThisQEMUDoesNotHave() {
-        model.takeRefusal(of: .virtioStatus(path: "x"), kind: "CommandNotFound")
+        model.takeRefusal(
+            of: .virtioStatus(path: "x"), kind: "CommandNotFound", saying: "not found")
         var asked: [QMPQuery] = []
         while case let queries = model.agenda.next(8), !queries.isEmpty { asked += queries }
         #expect(!asked.contains { $0.command == "x-query-virtio-status" })

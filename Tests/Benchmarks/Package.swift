@@ -18,6 +18,7 @@ let package = Package(
                 "CTwin", "CBench", .product(name: "VblktopEngine", package: "vblktop"),
                 .product(name: "GuestHarness", package: "vblktop"),
                 .product(name: "VblktopRecording", package: "vblktop"),
+                .product(name: "VblktopDoctor", package: "vblktop"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

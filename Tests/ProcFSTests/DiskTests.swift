@@ -34,6 +34,7 @@ private func lines(_ text: String) throws(ProcFSError) -> [DiskStatsLines.Line] 
         #expect([disk.inFlight, disk.busyTime, disk.weightedTime] == [3, 46_332, 316_523])
         #expect(disk.discards == 32_266)
         #expect(disk.flushes == 12_508)
+        #expect(disk.flushTime == 1251)
         #expect(disk.requests == 233_827 + 110_189 + 32_266 + 12_508)
     }
 

@@ -154,7 +154,7 @@ private enum Captured {
 
     @Test(arguments: [
         ("1 cat R 1", "comm"), ("1 (cat", "comm"), ("1 )cat( R\n", "comm"),
-        ("1 (cat) 5 1\n", "state"), ("1 (cat) R 1 2 3\n", "starttime"),
+        ("1 (cat) 5 1\n", "state"), ("1 (cat) R 1 2 3\n", "majflt"),
         (Captured.stat(cpu: "-1"), "processor"),
         (Captured.stat(cpu: "18446744073709551615"), "processor"),
     ])

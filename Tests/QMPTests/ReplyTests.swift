@@ -71,8 +71,10 @@ struct RecordedReplyTests {
         #expect(node.image?.virtualSize == 16 << 20 && node.image?.clusterSize == 65536)
         #expect(node.image?.backingFilename == "/tmp/vm/base.qcow2")
         #expect(node.isDirect == true && node.isWriteback == true && node.ignoresFlushes == false)
-        #expect(node.throttling.iops == 500 && node.throttling.readBytes == 1 << 20)
-        #expect(node.throttling.maximumIOPS == 800 && node.throttling.group == "old")
+        let throttling = node.throttling
+        #expect(throttling.iops?.mean == 500 && throttling.readBytes?.mean == 1 << 20)
+        #expect(throttling.iops?.burst == 800 && throttling.iops?.burstLength == 1)
+        #expect(throttling.readBytes?.burst == nil && throttling.group == "old")
         #expect(node.throttling.isLimiting == true)
         let direct = try #require(disks.first { $0.qdev == vd1 }?.inserted)
         #expect(direct.isWriteback == false && direct.nodeName == "raw0")
@@ -160,7 +162,7 @@ struct RecordedReplyTests {
         #expect(kind == "DeviceNotFound" && words == "Device '/machine/nothing' not found")
     }
 
-    @Test func theOneChange() throws {
+    @Test func changes() throws {
         var conversation = try Conversation()
         let changes: [QMPChange] = [
             .setLatencyHistograms(device: vd0, boundaries: [10_000, 100_000, 1_000_000]),

@@ -49,7 +49,7 @@ struct PackingTests {
         #expect(count(SourceStatus(name: "", state: .ok)) == 7)
         let start = Snapshot(
             source: Source(kind: .qmp, name: ""), sequence: 0, monotonic: 0, wallClock: 0)
-        #expect(count(start) == 18)
+        #expect(count(start) == 20)
         #expect(count(start.host) == 2)
     }
 

@@ -7,7 +7,8 @@ import Testing
 private enum Keys {
     static let snapshot: Set = [
         "schema", "time", "monotonic_ns", "interval_s", "sequence", "source", "vm", "vms", "total",
-        "luns", "threads", "locks", "host", "event_counts", "probe_columns", "findings", "notices",
+        "luns", "threads", "locks", "host", "event_counts", "probe_columns", "findings",
+        "cleared_findings", "notices",
         "sources", "unavailable", "own_cost",
     ]
     static let source: Set = ["kind", "name"]
@@ -57,7 +58,10 @@ private enum Keys {
         "name", "vm", "state", "age_us", "round_trip_us", "interval_s", "detail",
     ]
     static let node: Set = ["name", "driver", "file", "direct"]
-    static let finding: Set = ["rule", "severity", "scope", "title", "evidence", "fix"]
+    static let finding: Set = [
+        "rule", "severity", "scope", "title", "evidence", "fix", "sources", "effect", "fix_qemu",
+        "fix_libvirt", "fix_live", "verify", "cause", "since_monotonic_ns", "cleared_monotonic_ns",
+    ]
     static let unavailable: Set = ["metric", "reason", "remedy"]
     static let ownCost: Set = ["cpu_percent", "resident_bytes", "skew_us", "lost_events"]
 }

@@ -92,6 +92,7 @@ enum Rules {
         "Grid": [],
         "ProcFS": ["Telemetry"],
         "QMP": ["Telemetry", "FoundationEssentials"],
+        "Doctor": ["Telemetry", "TOMLKit"],
         "Analysis": ["Telemetry", "FoundationEssentials"],
         "Exchange": ["Telemetry", "FoundationEssentials"],
         "Libraries": ["CLibraries"],
@@ -110,12 +111,14 @@ enum Rules {
         "Demo": ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel", "Synchronization"],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
         "Attach": [
-            "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "SystemPackage",
+            "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
+            "SystemPackage",
         ],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
             "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
+            "Doctor",
             "ArgumentParser", "FoundationEssentials", "Glibc",
             "Synchronization",
             "SystemPackage",

@@ -50,3 +50,12 @@ uint32_t ck_device_minor(uint64_t device);
 
 // O_DIRECT, whose number depends on the architecture.
 uint64_t ck_direct_flag(void);
+
+// A file to ask the file system about: opening neither waits nor changes anything. Or -1.
+int ck_open_to_look(const char *path);
+
+// Whether FS_NOCOW_FL is set, or -1.
+int ck_is_no_cow(int descriptor);
+
+// Contiguous pieces of a file, at most `limit`, or -1.
+int64_t ck_extents(int descriptor, int64_t limit);

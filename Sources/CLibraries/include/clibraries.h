@@ -2,6 +2,7 @@
 // recordings carry.
 #pragma once
 
+#include <expat.h>
 #include <sqlite3.h>
 #include <stddef.h>
 #include <stdint.h>

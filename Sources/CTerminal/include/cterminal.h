@@ -65,6 +65,8 @@ void ct_end_run(void);
 void ct_erase(uint32_t attributes, int pair);  // with blanks of this look
 void ct_cursor(int row, int column);  // negative: hidden
 void ct_refresh(void);
+// Has the terminal copy what `base64` encodes (OSC 52), between two refreshes.
+void ct_copy(const char *base64);
 void ct_forget_screen(void);          // the next refresh sends every cell
 
 // The next byte or key, CT_NOTHING at once if there is none.

@@ -106,9 +106,10 @@ struct ByteReader {
         return bytes[next..<(next + count)]
     }
 
+    /// A text, without what a terminal would obey: who wrote the file may mean ill.
     mutating func text() -> String {
         let count = count()
-        return String(decoding: take(count), as: UTF8.self)
+        return String(decoding: take(count), as: UTF8.self).harmless()
     }
 }
 

@@ -170,6 +170,15 @@ extension Finding: RecordedRow {
         walker.visit(&title)
         walker.visit(&evidence)
         walker.visit(&fix)
+        walker.visit(&sources)
+        walker.visit(&effect)
+        walker.visit(&remedy.qemu)
+        walker.visit(&remedy.libvirt)
+        walker.visit(&remedy.live)
+        walker.visit(&remedy.verify)
+        walker.visit(&cause)
+        walker.visit(&since)
+        walker.visit(&cleared)
     }
 }
 

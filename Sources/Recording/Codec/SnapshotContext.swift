@@ -12,10 +12,13 @@ struct SnapshotContext: Sendable {
     var eventCounts: RowTable<EventCount>
     var probeColumns: RowTable<ProbeColumn>
     var findings: RowTable<Finding>
+    var clearedFindings: RowTable<Finding>
     var notices: RowTable<Notice>
     var sources: RowTable<SourceStatus>
     var unavailable: RowTable<Unavailable>
     var frame: NumberTable
+    /// As they stand in the file; `nil` for those that this version does not know.
+    var facts: [Fact?]
     /// The LUNs' histograms, once other samples are compared with this one.
     private(set) var histograms: [(reads: HistogramBase, writes: HistogramBase)] = []
 
@@ -39,9 +42,11 @@ struct SnapshotContext: Sendable {
         eventCounts = RowTable(snapshot.eventCounts)
         probeColumns = RowTable(snapshot.probeColumns)
         findings = RowTable(snapshot.findings)
+        clearedFindings = RowTable(snapshot.clearedFindings)
         notices = RowTable(snapshot.notices)
         sources = RowTable(snapshot.sources)
         unavailable = RowTable(snapshot.unavailable)
+        facts = []
         var walker = NumberWalker(.takeWords, room: 48)
         var row = FrameNumbers(snapshot)
         row.walk(&walker)

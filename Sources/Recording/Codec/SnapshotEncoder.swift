@@ -5,7 +5,7 @@ public import Telemetry
 /// from it. One damaged chunk costs one sample at most, and reading any takes two chunks.
 public struct SnapshotEncoder: ~Copyable {
     /// Samples from one key to the next.
-    public static let keyInterval = 60
+    public static let keyInterval = 120
     /// Zstd is tried where lists of rows take at least so many bytes.
     private static let worthCompressing = 128
 
@@ -18,6 +18,8 @@ public struct SnapshotEncoder: ~Copyable {
     /// Samples since the key, itself included.
     private var age = 0
     private var copy: Chunk?
+    /// The facts that were compared with the key's last.
+    private var packed: (sheet: FactSheet, bytes: [UInt8]?)?
 
     /// An encoder that begins with a key. Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
@@ -31,7 +33,8 @@ public struct SnapshotEncoder: ~Copyable {
         // A first sample has no rates, and nothing to compare those after it with.
         let isBare = key?.snapshot.interval == nil && snapshot.interval != nil
         if let key, age < Self.keyInterval, !isBare {
-            var parts = SnapshotPartWriter(context, key: key)
+            var parts = SnapshotPartWriter(
+                context, key: key, facts: packedFacts(snapshot.facts, key: key.snapshot.facts))
             try parts.write()
             // Rows that differ from the key's for long are cheaper in a new one.
             if rowByteCount + parts.rowBytes <= keyByteCount {
@@ -43,7 +46,9 @@ public struct SnapshotEncoder: ~Copyable {
                 return flush() + [chunk]
             }
         }
-        var parts = SnapshotPartWriter(context, key: nil)
+        packed = nil
+        var parts = SnapshotPartWriter(
+            context, key: nil, facts: FactList.encode(snapshot.facts, key: FactSheet()))
         try parts.write()
         let before = flush()
         name = SnapshotKey(
@@ -57,6 +62,16 @@ public struct SnapshotEncoder: ~Copyable {
         let chunk = try pack(.key(name), parts.writer.bytes, snapshot, isCompressed: true)
         copy = chunk.keyCopy()
         return before + [chunk]
+    }
+
+    /// What `sheet` has that the `key`'s has not. Samples one after the other mostly share a sheet,
+    /// and it is compared once.
+    private mutating func packedFacts(_ sheet: FactSheet, key: FactSheet) -> [UInt8]? {
+        if sheet.isIdentical(to: key) { return nil }
+        if let packed, packed.sheet.isIdentical(to: sheet) { return packed.bytes }
+        let bytes = FactList.encode(sheet, key: key)
+        packed = (sheet, bytes)
+        return bytes
     }
 
     /// What is left to be written before the file is closed: the copy of a key that no sample
@@ -103,6 +118,7 @@ public struct SnapshotDecoder: ~Copyable {
     private var zstd: ZstdDecompressor
     /// The key that was used last.
     private var known: (name: SnapshotKey, context: SnapshotContext)?
+    private var lastSheet: FactSheet?
 
     /// Throws `system` where there is no memory for zstd.
     public init() throws(RecordingError) {
@@ -128,8 +144,21 @@ public struct SnapshotDecoder: ~Copyable {
             }
             guard let known else { throw malformed("a key that is none") }
             let body = try PackedBody.unpack(chunk, headLength: head, &zstd)
-            return try SnapshotPartReader(body, key: known.context).read()
+            let parts = try SnapshotPartReader(body, key: known.context)
+            var snapshot = try parts.read()
+            snapshot.facts = try sheet(of: parts) ?? known.context.snapshot.facts
+            return snapshot
         }
+    }
+
+    /// The facts of a sample that differ from the key's. Samples of one key one after the other
+    /// mostly have the same ones: they share a sheet.
+    private mutating func sheet(of parts: SnapshotPartReader) throws(RecordingError) -> FactSheet? {
+        guard let facts = try parts.facts() else { return nil }
+        let sheet = FactSheet(facts.compactMap { $0 })
+        if let lastSheet, lastSheet == sheet { return lastSheet }
+        lastSheet = sheet
+        return sheet
     }
 
     private func role(of chunk: Chunk) throws(RecordingError) -> (SnapshotRole, Int) {
@@ -156,7 +185,12 @@ public struct SnapshotDecoder: ~Copyable {
         guard crc32c(body) == name.checksum else {
             throw malformed("a key is not what its name says")
         }
-        var context = SnapshotContext(try SnapshotPartReader(body, key: nil).read())
+        let parts = try SnapshotPartReader(body, key: nil)
+        var snapshot = try parts.read()
+        let facts = try parts.facts() ?? []
+        snapshot.facts = FactSheet(facts.compactMap { $0 })
+        var context = SnapshotContext(snapshot)
+        context.facts = facts
         context.becomeKey()
         known = (name, context)
         return context

@@ -18,6 +18,9 @@ enum SnapshotPart {
     static let notices: UInt64 = 18
     static let sources: UInt64 = 19
     static let unavailable: UInt64 = 20
+    static let clearedFindings: UInt64 = 21
+    /// No rows: a list of what differs from the key's (`FactList`).
+    static let facts: UInt64 = 22
     static let numbers: UInt64 = 20
     static let tails: UInt64 = 40
 
@@ -32,10 +35,13 @@ struct SnapshotPartWriter {
     private(set) var rowBytes = 0
     private let sample: SnapshotContext
     private let key: SnapshotContext?
+    /// The sample's facts, packed; `nil` where they are the key's.
+    private let facts: [UInt8]?
 
-    init(_ sample: SnapshotContext, key: SnapshotContext?) {
+    init(_ sample: SnapshotContext, key: SnapshotContext?, facts: [UInt8]?) {
         self.sample = sample
         self.key = key
+        self.facts = facts
     }
 
     mutating func write() throws(RecordingError) {
@@ -57,9 +63,14 @@ struct SnapshotPartWriter {
         try table(SnapshotPart.eventCounts, sample.eventCounts, key?.eventCounts)
         try table(SnapshotPart.probeColumns, sample.probeColumns, key?.probeColumns)
         try table(SnapshotPart.findings, sample.findings, key?.findings)
+        try table(SnapshotPart.clearedFindings, sample.clearedFindings, key?.clearedFindings)
         try table(SnapshotPart.notices, sample.notices, key?.notices)
         try table(SnapshotPart.sources, sample.sources, key?.sources)
         try table(SnapshotPart.unavailable, sample.unavailable, key?.unavailable)
+        if let facts {
+            rowBytes += facts.count
+            put(SnapshotPart.facts, facts)
+        }
         frame()
     }
 

@@ -13,6 +13,12 @@ struct SnapshotPartReader {
         }
     }
 
+    /// The sample's facts as they stand in the file; `nil` where they are the key's.
+    func facts() throws(RecordingError) -> [Fact?]? {
+        guard let bytes = parts[SnapshotPart.facts] else { return nil }
+        return try FactList.decode(bytes, key: key?.facts ?? [])
+    }
+
     func read() throws(RecordingError) -> Snapshot {
         var source = key?.snapshot.source ?? Source(kind: .replay, name: "")
         if let bytes = parts[SnapshotPart.source] {
@@ -29,6 +35,8 @@ struct SnapshotPartReader {
         snapshot.eventCounts = try rows(SnapshotPart.eventCounts, key?.eventCounts)
         snapshot.probeColumns = try rows(SnapshotPart.probeColumns, key?.probeColumns)
         snapshot.findings = try rows(SnapshotPart.findings, key?.findings)
+        snapshot.clearedFindings = try rows(
+            SnapshotPart.clearedFindings, key?.clearedFindings)
         snapshot.notices = try rows(SnapshotPart.notices, key?.notices)
         snapshot.sources = try rows(SnapshotPart.sources, key?.sources)
         snapshot.unavailable = try rows(SnapshotPart.unavailable, key?.unavailable)

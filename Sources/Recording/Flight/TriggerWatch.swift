@@ -10,6 +10,8 @@ public struct TriggerWatch: Sendable {
     /// A ring full for this share of the time, percent, for so many nanoseconds.
     static let fullPercent = 10.0
     static let fullTime: Nanoseconds = 3_000_000_000
+    /// What is found in the first half minute was so before: settings, told by and by.
+    static let arrivalTime: Nanoseconds = 30_000_000_000
 
     /// A condition in one scope, and how long it has held.
     private struct Key: Hashable {
@@ -26,6 +28,7 @@ public struct TriggerWatch: Sendable {
     private let triggers: [Trigger]
     private let watchesTrouble: Bool
     private var holding: [Key: Holding] = [:]
+    private var begin: Nanoseconds?
 
     /// A watch for `triggers`, and for trouble nobody has to ask for if `watchesTrouble`.
     public init(_ triggers: [Trigger], watchesTrouble: Bool) {
@@ -42,6 +45,7 @@ public struct TriggerWatch: Sendable {
         let begin = snapshot.monotonic.subtractingReportingOverflow(
             Nanoseconds((snapshot.interval ?? 0) * 1e9))
         let start = begin.overflow ? 0 : begin.partialValue
+        self.begin = self.begin ?? snapshot.monotonic
         var now: [Key: Holding] = [:]
         var marks: [Mark] = []
         for condition in conditions(snapshot) {
@@ -86,7 +90,9 @@ public struct TriggerWatch: Sendable {
         }
         guard watchesTrouble else { return result }
         for lun in snapshot.luns { result += trouble(of: lun) }
-        for finding in snapshot.findings where finding.severity == .critical {
+        let arrival = (begin ?? 0) &+ Self.arrivalTime
+        for finding in snapshot.findings
+        where finding.severity == .critical && finding.since.map({ $0 > arrival }) ?? true {
             result.append(
                 Condition(
                     name: finding.rule, scope: finding.scope, duration: 0, severity: .critical,

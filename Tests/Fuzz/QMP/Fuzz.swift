@@ -2,12 +2,16 @@ import QMP
 import Telemetry
 
 /// libFuzzer's entry: the first byte says how the rest is cut, the second where the conversation
-/// stands; the rest is what the server sends.
+/// stands and with whom; the rest is what the server sends.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let input = unsafe Array(UnsafeBufferPointer(start: start, count: count))
     guard input.count >= 2 else { return 0 }
     let stream = input.dropFirst(2)
+    if input[1] & 2 != 0 {
+        talkToAgent(stream, choice: Int(input[1] >> 2), cuts: Cuts(seed: input[0]))
+        return 0
+    }
     let isReady = input[1] & 1 == 0
     var whole = Conversation(isReady: isReady)
     whole.receive(stream)
@@ -27,6 +31,24 @@ public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         require(value == value, "a value differs from itself")
     }
     return 0
+}
+
+/// The same with a guest's agent.
+private func talkToAgent(_ stream: ArraySlice<UInt8>, choice: Int, cuts: Cuts) {
+    var whole = AgentConversation(choice: choice)
+    whole.receive(stream)
+    var cut = AgentConversation(choice: choice)
+    var cuts = cuts
+    var rest = stream
+    while !rest.isEmpty {
+        let piece = rest.prefix(cuts.next())
+        cut.receive(piece)
+        rest = rest.dropFirst(piece.count)
+    }
+    require(whole.outcomes == cut.outcomes, "what came of it depends on how it came")
+    whole.finish()
+    cut.finish()
+    require(whole.outcomes == cut.outcomes, "what was late depends on how it came")
 }
 
 /// Lengths of pieces, many of them short.
@@ -55,6 +77,8 @@ private struct Conversation {
         .namedBlockNodes, .blockGraph, .pci, .memorySize, .migration, .blockJobs,
         .qomGet(path: "p", property: "q"), .qomList(path: "p"), .virtio, .virtioStatus(path: "p"),
         .virtioQueueStatus(path: "p", queue: 0), .stats(.vcpu, names: []), .monitorText(.block),
+        .machines, .memoryBackends, .balloon, .ramBlocks, .monitorText(.lockProfileState),
+        .monitorText(.lockProfile),
     ]
 
     init(isReady: Bool) {
@@ -63,8 +87,10 @@ private struct Conversation {
             require(session.state == .ready, "not ready")
         }
         for query in Self.queries { waiting.insert(session.ask(query, at: 1, within: 9)) }
-        let change = QMPChange.setLatencyHistograms(device: "d", boundaries: [1, 2])
-        waiting.insert(session.change(change, at: 1, within: 9))
+        let changes: [QMPChange] = [
+            .setLatencyHistograms(device: "d", boundaries: [1, 2]), .profileLocks(true),
+        ]
+        for change in changes { waiting.insert(session.change(change, at: 1, within: 9)) }
         require(session.takeOutput().isEmpty != isReady, "calls and readiness")
     }
 
@@ -116,6 +142,8 @@ private struct Conversation {
                 require(
                     histogram.bins.count == histogram.boundaries.count + 1, "bins do not fit")
             }
+        case .lockProfile(let profile):
+            require(profile.sites.allSatisfy { $0.waited >= 0 }, "less than no time")
         default: break
         }
     }
@@ -123,12 +151,12 @@ private struct Conversation {
 
 extension String {
     /// Whether it may be shown on one line of a terminal.
-    fileprivate var isHarmless: Bool {
+    var isHarmless: Bool {
         unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
     }
 }
 
 /// Stops the process where an invariant does not hold; libFuzzer then keeps the input.
-private func require(_ condition: Bool, _ what: StaticString) {
+func require(_ condition: Bool, _ what: StaticString) {
     if !condition { fatalError("\(what)") }
 }

@@ -23,8 +23,13 @@ struct SeededGenerator: RandomNumberGenerator {
 /// Samples with anything in them that the types allow, NaN apart.
 struct RandomSamples {
     var random: SeededGenerator
+    /// Whether texts are as a reader gives them, and not as somebody who means ill writes them.
+    let isHarmless: Bool
 
-    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+    init(seed: UInt64, isHarmless: Bool = false) {
+        random = SeededGenerator(seed: seed)
+        self.isHarmless = isHarmless
+    }
 
     mutating func number() -> Double {
         switch random.below(12) {
@@ -57,8 +62,9 @@ struct RandomSamples {
             "", "vd0", "drive", "\u{1B}[2J\u{9B}31m", "磁e\u{301}\u{0}", "/images/disk.qcow2",
             String(repeating: "long ", count: 60),
         ]
-        return texts[random.below(texts.count)]
-            + (random.chance(50) ? String(random.below(99)) : "")
+        let text =
+            texts[random.below(texts.count)] + (random.chance(50) ? String(random.below(99)) : "")
+        return isHarmless ? text.harmless() : text
     }
 
     mutating func histogram() -> LatencyHistogram? {

@@ -45,11 +45,9 @@ extension RandomSamples {
                 key: text(), title: text(), unit: ProbeColumn.Unit.allCases[random.below(5)],
                 meaning: text(), source: text())
         }
-        snapshot.findings = (0..<random.below(3)).map { _ in
-            Finding(
-                rule: text(), severity: severities[random.below(4)], scope: text(), title: text(),
-                evidence: text(), fix: text())
-        }
+        snapshot.findings = (0..<random.below(3)).map { _ in finding() }
+        snapshot.clearedFindings = (0..<random.below(3)).map { _ in finding() }
+        snapshot.facts = FactSheet((0..<random.below(40)).map { _ in fact() })
         snapshot.notices = (0..<random.below(3)).map { _ in
             Notice(
                 monotonic: random.word(), vm: note(), severity: severities[random.below(4)],
@@ -63,6 +61,47 @@ extension RandomSamples {
         }
         snapshot.unavailable = (0..<random.below(3)).map { _ in
             Unavailable(metric: text(), reason: text(), remedy: note())
+        }
+    }
+
+    /// `sheet` with a few facts changed, taken away and added.
+    private mutating func changed(_ sheet: FactSheet) -> FactSheet {
+        var facts = sheet.facts
+        for index in facts.indices where random.chance(10) {
+            facts[index] = Fact(
+                facts[index].subject, facts[index].name, .count(random.below(1000)), from: "")
+        }
+        if random.chance(30), !facts.isEmpty { facts.remove(at: random.below(facts.count)) }
+        if random.chance(30) { facts.insert(fact(), at: random.below(facts.count + 1)) }
+        return FactSheet(facts)
+    }
+
+    private mutating func finding() -> Finding {
+        var finding = Finding(
+            rule: text(), severity: Finding.Severity.allCases[random.below(4)], scope: text(),
+            title: text(), evidence: text(), fix: text())
+        finding.sources = words()
+        finding.effect = note()
+        finding.remedy = Remedy(qemu: note(), libvirt: note(), live: note(), verify: note())
+        finding.cause = note()
+        finding.since = word()
+        finding.cleared = word()
+        return finding
+    }
+
+    mutating func fact() -> Fact {
+        let scopes: [Scope] = [
+            .host, .vm, .guest, .tool, .lun(text()), .disk(text()), .ioThread(text()),
+            .guestDisk(text()),
+        ]
+        let subject = Subject(vm: note(), scopes[random.below(scopes.count)])
+        let name = FactName.allCases[random.below(FactName.allCases.count)]
+        switch random.below(5) {
+        case 0: return Fact(subject, name, .flag(random.chance(50)), from: text())
+        case 1: return Fact(subject, name, .number(rate() ?? 0), from: text())
+        case 2: return Fact(subject, name, .text(text()), from: text())
+        case 3: return Fact(subject, name, .texts(words()), from: text())
+        default: return Fact(subject, name, missing: text(), from: text())
         }
     }
 
@@ -86,6 +125,7 @@ extension RandomSamples {
         for index in next.host.disks.indices { next.host.disks[index].iops = rate() }
         for index in next.eventCounts.indices { next.eventCounts[index].rate = rate() }
         if random.chance(30) { addTexts(&next) }
+        if random.chance(50) { next.facts = changed(next.facts) }
         return next
     }
 }

@@ -163,7 +163,7 @@ struct RecordCodecTests {
         for count in [1, 400] {
             let events = (0..<count).map { _ in
                 KernelEvent(
-                    monotonic: random.word(), name: "block:\(random.below(6))\u{1B}",
+                    monotonic: random.word(), name: "block:\(random.below(6))",
                     tid: Int32(truncatingIfNeeded: random.word()),
                     cpu: UInt16(truncatingIfNeeded: random.word()), a: random.word(),
                     b: random.word())
@@ -185,10 +185,34 @@ struct RecordCodecTests {
         let marks = Mark.Kind.allCases.enumerated().map { index, kind in
             Mark(
                 monotonic: UInt64(index) * 7, kind: kind, severity: .warning,
-                scope: index % 2 == 0 ? nil : "lun:vd\(index)", text: "磁 \u{0} \(index)")
+                scope: index % 2 == 0 ? nil : "lun:vd\(index)", text: "磁 \(index)")
         }
         let chunk = try #require(MarkCodec.encode(marks))
         #expect(try MarkCodec.decode(chunk) == marks)
         #expect(chunk.last == 35)
+    }
+
+    @Test("names and texts of a file carry nothing that a terminal obeys")
+    func harmless() throws {
+        let (evil, shown) = ("\u{1B}[2Jvd0\u{202E}", "\u{FFFD}[2Jvd0\u{FFFD}")
+        var requests = try RequestEncoder()
+        var event = IOEvent.unknown
+        event.lun = 0
+        requests.append(event)
+        let sealed = try requests.seal(names: [evil])
+        let summary = try RequestDecoder.summary(of: #require(sealed))
+        #expect(summary.luns.map(\.name) == [shown])
+
+        var events = try EventEncoder()
+        events.append(KernelEvent(monotonic: 1, name: evil, tid: 1, cpu: 0))
+        let sealedEvents = try events.seal()
+        var decoder = try EventDecoder()
+        var read: [KernelEvent] = []
+        try decoder.decode(#require(sealedEvents), into: &read)
+        #expect(read.map(\.name) == [shown])
+
+        let mark = Mark(monotonic: 1, kind: .note, scope: evil, text: evil)
+        let marks = try MarkCodec.decode(#require(MarkCodec.encode([mark])))
+        #expect(marks == [Mark(monotonic: 1, kind: .note, scope: shown, text: shown)])
     }
 }

@@ -38,8 +38,10 @@ struct SnapshotCodecTests {
         }
     }
 
-    private func samples(seed: UInt64, lunCount: Int, count: Int) -> [Snapshot] {
-        var random = RandomSamples(seed: seed)
+    private func samples(
+        seed: UInt64, lunCount: Int, count: Int, isHarmless: Bool = false
+    ) -> [Snapshot] {
+        var random = RandomSamples(seed: seed, isHarmless: isHarmless)
         var samples = [random.snapshot(lunCount: lunCount)]
         while samples.count < count, let last = samples.last {
             samples.append(random.next(after: last))
@@ -49,13 +51,21 @@ struct SnapshotCodecTests {
 
     @Test("a sample comes back exactly as it was", arguments: UInt64(0)..<24)
     func exact(seed: UInt64) throws {
-        let samples = samples(seed: seed, lunCount: Int(seed % 5), count: 8)
+        let samples = samples(seed: seed, lunCount: Int(seed % 5), count: 8, isHarmless: true)
         #expect(try Recorded.read(Recorded(samples).chunks) == samples, "seed \(seed)")
+    }
+
+    @Test("no text of a file carries what a terminal obeys", arguments: UInt64(0)..<24)
+    func harmless(seed: UInt64) throws {
+        let count = Int(seed % 5)
+        let harmful = samples(seed: seed, lunCount: count, count: 8)
+        let harmless = samples(seed: seed, lunCount: count, count: 8, isHarmless: true)
+        #expect(try Recorded.read(Recorded(harmful).chunks) == harmless, "seed \(seed)")
     }
 
     @Test("no LUN and very many come back", arguments: [0, 1, 1024])
     func sizes(lunCount: Int) throws {
-        let samples = samples(seed: 9, lunCount: lunCount, count: 2)
+        let samples = samples(seed: 9, lunCount: lunCount, count: 2, isHarmless: true)
         #expect(try Recorded.read(Recorded(samples).chunks) == samples)
     }
 
@@ -174,7 +184,9 @@ struct SnapshotCodecTests {
         #expect(count(HostDisk.blank) == 20)
         #expect(count(EventCount.blank) == 8)
         #expect(count(ProbeColumn.blank) == 5)
-        #expect(count(Finding.blank) == 6)
+        #expect(count(Finding.blank) == 12)
+        #expect(count(Remedy()) == 4)
+        #expect(count(Fact(Subject(.host), .model, 0, from: "")) == 5)
         #expect(count(Notice.blank) == 4)
         #expect(count(SourceStatus.blank) == 7)
         #expect(count(Unavailable.blank) == 3)

@@ -111,6 +111,22 @@ private func sample(_ number: UInt64, p99: [Double?], iops: Double = 100) -> Sna
         }
         #expect(texts == ["2 bad", "3 vd0: the ring is full", "4 QMP does not answer"])
     }
+
+    @Test func whatWasWrongOnArrivalIsNoEvent() {
+        var watch = TriggerWatch([], watchesTrouble: true)
+        func see(_ second: UInt64, since: UInt64) -> [Mark] {
+            var next = sample(second, p99: [100])
+            var finding = Finding(
+                rule: "cache-unsafe", severity: .critical, scope: "lun:vd0", title: "bad",
+                evidence: "", fix: "")
+            finding.since = since * 1_000_000_000
+            next.findings = [finding]
+            return watch.examine(next)
+        }
+        #expect(see(1, since: 1).isEmpty)
+        #expect(see(60, since: 20).isEmpty)
+        #expect(see(62, since: 61).map(\.text) == ["bad"])
+    }
 }
 
 @Suite struct RateLadderTests {

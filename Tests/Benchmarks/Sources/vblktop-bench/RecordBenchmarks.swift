@@ -9,7 +9,7 @@ private func diskBytes(_ chunks: [Chunk]) -> Int {
 }
 
 /// CPU nanoseconds of this thread that `body` takes.
-private func threadTime(_ body: () throws -> Void) rethrows -> Double {
+func threadTime(_ body: () throws -> Void) rethrows -> Double {
     func now() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

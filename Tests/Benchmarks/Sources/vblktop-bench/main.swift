@@ -27,6 +27,7 @@ func runBenchmarks() throws -> Int32 {
         ("attach-cost", { try AttachCost.run(options, &$0) }),
         ("attach-guest", { try AttachDisturbance.run(options, &$0) }),
         ("attach-memory", { try AttachMemory.run(options, &$0) }),
+        ("doctor-cost", { try DoctorCost.run(options, &$0) }),
         ("record-size", { try RecordSize.run(options, &$0) }),
         ("record-codec", { try RecordCodec.run(options, &$0) }),
         ("record-cost", { try RecordCost.run(options, &$0) }),

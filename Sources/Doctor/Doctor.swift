@@ -1,0 +1,306 @@
+public import Telemetry
+
+/// Examines samples one after the other and keeps what stands.
+///
+/// Feed it every sample of a source, live or recorded; it knows no clock but theirs.
+public struct Doctor: Sendable {
+    /// Findings that cleared are told for so long, nanoseconds.
+    public static let afterglow: Nanoseconds = 300_000_000_000
+    /// Rules of settings are judged again after so long even if no fact changed, nanoseconds: load
+    /// makes some of them milder.
+    private static let settingPause: Nanoseconds = 10_000_000_000
+    /// Rules of load are judged once a second, however often there are samples.
+    private static let loadPause: Nanoseconds = 950_000_000
+    private static let window: Nanoseconds = 10_000_000_000
+    /// At most so many that cleared are told of.
+    private static let clearedLimit = 256
+
+    private let book: RuleBook
+    private let silences: Silences
+    private var charts: [Subject: Chart] = [:]
+    private var cleared: [Finding] = []
+    /// The samples of the last ten seconds, the newest last.
+    private var recent: [Snapshot] = []
+    private var load = RecentLoad()
+    private var past: [Subject: Past] = [:]
+    private var facts = FactSheet()
+    private var roster = Roster()
+    private var settingsAt: Nanoseconds?
+    private var loadsAt: Nanoseconds?
+    private var windowAt: Nanoseconds?
+
+    /// A doctor who knows `rules`, and says nothing of what is silenced.
+    public init(rules: [Rule] = Rule.all, silences: Silences = Silences()) {
+        book = RuleBook(rules)
+        self.silences = silences
+    }
+
+    /// Takes a sample, and says what stands then, what cleared, and what could not be judged.
+    public mutating func examine(_ sample: Snapshot) -> Examination {
+        let (findings, cleared) = follow(sample)
+        return Examination(
+            findings: findings, cleared: cleared, unchecked: Unchecked.list(unchecked),
+            healthyCount: charts.values.reduce(0) { count, chart in
+                count + chart.entries.count { $0.outcome == .healthy }
+            })
+    }
+
+    /// Takes a sample, and says what stands then, the worst first, and what cleared within the
+    /// last minutes.
+    public mutating func follow(_ sample: Snapshot) -> (findings: [Finding], cleared: [Finding]) {
+        remember(sample)
+        let seen = Roster(sample)
+        let isChanged = seen != roster
+        roster = seen
+        if isChanged { forgetTheGone(at: sample.monotonic) }
+        let due = timings(of: sample, isChanged: isChanged)
+        facts = sample.facts
+        var mean: Ward?
+        if due.contains(.trend) {
+            let means = Snapshot.mean(of: recent)
+            closeWindow(means)
+            mean = Ward(means)
+        }
+        let ward = Ward(sample)
+        for entry in roster.entries { examine(entry, ward, mean, due) }
+        let now = sample.monotonic
+        cleared.removeAll { now > ($0.cleared ?? 0) &+ Self.afterglow }
+        return (standing, cleared.sorted(by: Finding.precedes))
+    }
+
+    /// Which rules are to be judged with `sample`.
+    private mutating func timings(of sample: Snapshot, isChanged: Bool) -> Set<Rule.Timing> {
+        let now = sample.monotonic
+        var due: Set<Rule.Timing> = [.event]
+        if isChanged || !sample.facts.isIdentical(to: facts)
+            || isPast(settingsAt, by: Self.settingPause, now)
+        {
+            due.insert(.setting)
+            settingsAt = now
+        }
+        // The first reading has no rates to judge. A configuration never has any, and settings that
+        // matter under load are settings all the same.
+        let isMeasured = sample.interval != nil || sample.isConfiguration
+        if isMeasured, isPast(loadsAt, by: Self.loadPause, now) {
+            due.insert(.load)
+            loadsAt = now
+        }
+        if windowAt == nil {
+            windowAt = now
+        } else if isPast(windowAt, by: Self.window, now) {
+            due.insert(.trend)
+            windowAt = now
+        }
+        return due
+    }
+
+    /// Whether `pause` has gone by since `last`, which may lie ahead in a recording that jumped
+    /// back.
+    private func isPast(_ last: Nanoseconds?, by pause: Nanoseconds, _ now: Nanoseconds) -> Bool {
+        guard let last, now >= last else { return true }
+        return now - last >= pause
+    }
+
+    // MARK: One subject
+
+    /// Has all rules that are due judge one subject.
+    private mutating func examine(
+        _ entry: Roster.Entry, _ ward: Ward, _ mean: Ward?, _ due: Set<Rule.Timing>
+    ) {
+        let subject = entry.subject
+        let rules = book.rules(about: subject.scope.kind)
+        guard !rules.isEmpty else { return }
+        // Taken out, so that it is changed in place.
+        var chart = charts.removeValue(forKey: subject) ?? Chart(rules.count)
+        defer { charts[subject] = chart }
+        let word = silences.isEmpty ? "" : subject.word
+        let patient = Patient(
+            ward, subject, index: entry.index, load: load.load(of: subject, entry.index),
+            past: past[subject] ?? Past())
+        for (index, rule) in rules.enumerated() {
+            guard !(rule.isForQEMU && entry.isEmbedded), !silences.silence(rule.id, word) else {
+                chart.entries[index].outcome = .notApplicable
+                continue
+            }
+            guard due.contains(rule.timing) else { continue }
+            let shown =
+                rule.timing == .trend ? mean.map { patient.moved(to: $0) } ?? patient : patient
+            examine(shown, by: rule, &chart.entries[index])
+        }
+    }
+
+    private mutating func examine(_ patient: Patient, by rule: Rule, _ entry: inout Chart.Entry) {
+        var (flag, sources): (Flag?, [String]) = (nil, [])
+        do throws(NotChecked) {
+            let judged = try judge(rule, patient, entry.standing?.finding?.severity)
+            (flag, sources) = (judged.verdict.flag, judged.sources)
+            entry.outcome = judged.verdict.outcome
+        } catch {
+            // What stood still stands: that nobody can look does not mend it.
+            entry.outcome = .unchecked(error.reason)
+            return
+        }
+        // Most settings never have anything said of them: no standing is kept for those.
+        let isMeasured = rule.timing == .load || rule.timing == .trend
+        guard flag != nil || entry.standing != nil || isMeasured else { return }
+        var standing = entry.standing ?? Standing()
+        let sample = patient.sample
+        let gone = standing.take(
+            flag, at: sample.monotonic, of: rule, every: sample.interval ?? 1
+        ) { flag, severity in
+            Finding(rule, flag, severity, patient.subject, sources, sample.facts)
+        }
+        entry.standing = standing
+        if let gone { tellOfTheEnd(of: gone) }
+    }
+
+    /// What `rule` says, and where it looked. Where something of `standing` severity stands, it
+    /// stays so down to four fifths of its thresholds; to get worse takes the whole of them.
+    private func judge(
+        _ rule: Rule, _ patient: Patient, _ standing: Finding.Severity?
+    ) throws(NotChecked) -> (verdict: Verdict, sources: [String]) {
+        var strict = patient
+        if standing != nil { strict.stand() }
+        let verdict = try rule.judge(&strict)
+        guard let standing, verdict.flag.map({ $0.severity < standing }) ?? true else {
+            return (verdict, strict.sources)
+        }
+        var lenient = patient
+        lenient.slacken()
+        guard case .flagged(var flag) = try rule.judge(&lenient) else {
+            return (verdict, strict.sources)
+        }
+        flag.severity = min(flag.severity, standing)
+        return (.flagged(flag), lenient.sources)
+    }
+
+    // MARK: What was before
+
+    private mutating func remember(_ sample: Snapshot) {
+        let now = sample.monotonic
+        // A recording that jumped back, or a source that began anew: nothing from before counts.
+        if let last = recent.last, last.monotonic > now { startAnew() }
+        recent.append(sample)
+        recent.removeAll { now > $0.monotonic &+ Self.window }
+        load.add(sample, window: Self.window)
+    }
+
+    private mutating func startAnew() {
+        charts = [:]
+        cleared = []
+        recent = []
+        load = RecentLoad()
+        past = [:]
+        (settingsAt, loadsAt, windowAt) = (nil, nil, nil)
+    }
+
+    /// What LUNs and disks did in the ten seconds that end with `mean`.
+    private mutating func closeWindow(_ mean: Snapshot) {
+        // Without rates there is no window: what is not known is no idleness.
+        for lun in mean.luns {
+            guard let iops = lun.rates.iops else { continue }
+            let window = Past.Window(
+                end: mean.monotonic, iops: iops, latency: lun.rates.meanLatency,
+                writeBytes: lun.rates.writeBytes ?? 0, readBytes: lun.rates.readBytes ?? 0)
+            past[Subject(vm: lun.vm, .lun(lun.id)), default: Past()].append(window)
+        }
+        for disk in mean.host.disks where !disk.luns.isEmpty {
+            guard let iops = disk.iops else { continue }
+            let window = Past.Window(
+                end: mean.monotonic, iops: iops, latency: disk.readAwait,
+                writeBytes: disk.writeBytes ?? 0, readBytes: disk.readBytes ?? 0)
+            past[Subject(.disk(disk.name)), default: Past()].append(window)
+        }
+    }
+
+    /// Lets go of LUNs, threads and VMs that are no more: what stood of them has cleared.
+    private mutating func forgetTheGone(at now: Nanoseconds) {
+        for (subject, chart) in charts where !roster.contains(subject) {
+            charts[subject] = nil
+            for entry in chart.entries {
+                guard var finding = entry.standing?.finding else { continue }
+                finding.cleared = now
+                tellOfTheEnd(of: finding)
+            }
+        }
+        past = past.filter { roster.contains($0.key) }
+    }
+
+    /// What came and went more than once is told once.
+    private mutating func tellOfTheEnd(of finding: Finding) {
+        cleared.removeAll { $0.rule == finding.rule && $0.scope == finding.scope }
+        cleared.append(finding)
+        if cleared.count > Self.clearedLimit { cleared.removeFirst() }
+    }
+
+    // MARK: What is said
+
+    /// What stands, with what it follows from, the worst first.
+    private var standing: [Finding] {
+        var findings: [Finding] = []
+        for chart in charts.values {
+            for entry in chart.entries {
+                guard var finding = entry.standing?.finding else { continue }
+                if case .unchecked(let reason) = entry.outcome {
+                    finding.evidence += "; cannot be looked at any more: " + reason
+                }
+                findings.append(finding)
+            }
+        }
+        let causes = Causes(findings)
+        for index in findings.indices {
+            guard let rule = book[findings[index].rule], !rule.causes.isEmpty else { continue }
+            findings[index].cause = causes.first(of: rule.causes, for: findings[index].scope)
+        }
+        return findings.sorted(by: Finding.precedes)
+    }
+
+    /// What could not be judged: evidence is missing, or samples are.
+    private var unchecked: [(rule: String, scope: String, reason: String)] {
+        let isConfiguration = recent.last?.isConfiguration ?? false
+        return charts.flatMap { subject, chart in
+            zip(book.rules(about: subject.scope.kind), chart.entries).compactMap { rule, entry in
+                switch entry.outcome {
+                case .unchecked(let reason): (rule.id, subject.word, reason)
+                case .notJudged,
+                    .healthy where entry.isWaiting, .flagged where entry.isWaiting:
+                    (
+                        rule.id, subject.word,
+                        isConfiguration ? "needs a VM that runs" : rule.timing.waiting
+                    )
+                case .notApplicable, .healthy, .flagged: nil
+                }
+            }
+        }
+    }
+}
+
+extension Chart.Entry {
+    /// Whether there were too few samples for the rule to say anything.
+    fileprivate var isWaiting: Bool {
+        guard let standing else { return false }
+        return standing.finding == nil && standing.missingVerdicts > 0
+    }
+}
+
+extension Snapshot {
+    /// Whether no VM is behind it.
+    fileprivate var isConfiguration: Bool { source.kind == .configuration }
+}
+
+extension Rule.Timing {
+    fileprivate var waiting: String {
+        self == .trend
+            ? "needs a minute of samples (--watch 60)" : "needs ten seconds of samples (--watch 10)"
+    }
+}
+
+extension Verdict {
+    fileprivate var outcome: Chart.Outcome {
+        switch self {
+        case .healthy: .healthy
+        case .notApplicable: .notApplicable
+        case .flagged: .flagged
+        }
+    }
+}

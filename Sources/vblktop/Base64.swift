@@ -1,0 +1,4 @@
+import FoundationEssentials
+
+/// `text` in base64.
+func base64(_ text: String) -> String { Data(text.utf8).base64EncodedString() }

@@ -1,0 +1,44 @@
+import Telemetry
+import Testing
+
+@testable import Doctor
+
+@Suite("Means of samples")
+struct MeanSampleTests {
+    private func sample(_ interval: Double?, reads: Double?, latency: Double?) -> Snapshot {
+        var sample = Snapshot.ward
+        sample.interval = interval
+        sample.luns[0].rates.reads = reads
+        sample.luns[0].rates.iops = reads
+        sample.luns[0].rates.readLatency = latency.map { LatencySummary(mean: $0) }
+        sample.threads[0].cpuPercent = reads
+        sample.host.disks[0].utilPercent = reads
+        return sample
+    }
+
+    @Test func ratesAreWeightedByTimeAndLatenciesByRequests() {
+        let mean = Snapshot.mean(of: [
+            sample(1, reads: 100, latency: 10), sample(3, reads: 300, latency: 50),
+        ])
+        #expect(mean.luns[0].rates.reads == 250)
+        #expect(mean.luns[0].rates.readLatency?.mean == 46)
+        #expect(mean.total.iops == 250)
+        #expect(mean.threads[0].cpuPercent == 250)
+        #expect(mean.host.disks[0].utilPercent == 250)
+        #expect(mean.interval == 4)
+    }
+
+    @Test func whatIsMissingIsNoZero() {
+        let mean = Snapshot.mean(of: [
+            sample(nil, reads: nil, latency: nil), sample(1, reads: nil, latency: nil),
+            sample(1, reads: 10, latency: 5),
+        ])
+        #expect(mean.luns[0].rates.reads == 10)
+        #expect(mean.luns[0].rates.writes == nil)
+    }
+
+    @Test func oneSampleIsItsOwnMean() {
+        let only = sample(1, reads: 7, latency: 3)
+        #expect(Snapshot.mean(of: [only]) == only)
+    }
+}
