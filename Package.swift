@@ -112,9 +112,12 @@ let package = Package(
             ],
             swiftSettings: swift),
         .target(
+            name: "Rings", dependencies: ["Telemetry", "Virtio", "Kernel"], swiftSettings: swift),
+        .target(
             name: "Attach",
             dependencies: [
                 "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
+                "Rings",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
@@ -149,6 +152,9 @@ let package = Package(
                 "Kernel", "CKernel", "Telemetry",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "RingsTests", dependencies: ["Rings", "Virtio", "Kernel", "Telemetry"],
             swiftSettings: swift),
         .testTarget(
             name: "HostTests",

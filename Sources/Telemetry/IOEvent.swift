@@ -35,6 +35,11 @@ public struct IOEvent: Sendable, Equatable {
     public var notified: Nanoseconds
     /// Seen by the driver.
     public var reaped: Nanoseconds
+    /// By how much `queued` may be off in either direction, nanoseconds: half the time between the
+    /// two looks at the ring that it lies between. 0 for a stamp that was taken as it happened.
+    public var queuedError: UInt32 = 0
+    /// Likewise of the stamp at its other end, `published` or `reaped`.
+    public var endError: UInt32 = 0
 
     /// A record with all its stamps.
     public init(
@@ -64,6 +69,12 @@ public struct IOEvent: Sendable, Equatable {
 extension IOEvent {
     /// Stands for a status that is not known: what a driver writes before the device answers.
     public static let unknownStatus: UInt8 = 0xFF
+
+    /// Stands for a type that is not known: the request was over before its chain could be read.
+    public static let unknownType: UInt32 = 0xFFFF_FFFF
+
+    /// By how much `latency` may be off in either direction, nanoseconds.
+    public var latencyError: Nanoseconds { UInt64(queuedError) + UInt64(endError) }
 
     /// When the request began: the first of its stamps that is known, 0 if none is.
     public var start: Nanoseconds {

@@ -80,6 +80,11 @@ public struct BlockRates: Sendable, Equatable {
     public var readLatency: LatencySummary?
     public var writeLatency: LatencySummary?
     public var stages: StageTimes?
+    /// How each of `stages` came about.
+    public var stageQuality = StageQualities()
+    /// By how much a request's latency may be off in either direction, microseconds, the mean of
+    /// those that `readLatency` and `writeLatency` count; `nil` where they were stamped.
+    public var latencyUncertainty: Double?
     /// Kicks (driver to device notifications) per second.
     public var kicks: Double?
     /// Interrupts (device to driver notifications) per second.
@@ -246,6 +251,14 @@ public struct Virtqueue: Sendable, Equatable {
     public var fullPercent: Double?
     /// Mean requests per turn of the device thread.
     public var batch: Double?
+    /// Completed by the device, not yet reaped by the driver; `nil` where that cannot be seen.
+    public var unreaped: Int?
+    /// Published by the driver per second (steps of `avail.idx`).
+    public var submissions: Double?
+    /// Completed by the device per second (steps of `used.idx`).
+    public var completions: Double?
+    /// Time-weighted mean of `inFlight` over the interval.
+    public var meanInFlight: Double?
 
     /// A virtqueue with its indices.
     public init(index: Int, size: Int, availIndex: UInt16, usedIndex: UInt16, inFlight: Int) {

@@ -82,6 +82,16 @@ extension BlockRates {
         walker.visit(&interrupts, .rate)
         walker.visit(&errors, .rate)
         walker.visit(&oldestInFlight)
+        walkQuality(&walker)
+    }
+
+    private mutating func walkQuality(_ walker: inout NumberWalker) {
+        var code: Int? = stageQuality == StageQualities() ? nil : Int(stageQuality.code)
+        walker.visit(&code)
+        if walker.restores {
+            stageQuality = StageQualities(code: UInt16(truncatingIfNeeded: code ?? 0))
+        }
+        walker.visit(&latencyUncertainty)
     }
 
     private mutating func walkDepth(_ walker: inout NumberWalker) {
@@ -152,6 +162,10 @@ extension Virtqueue {
         walker.visit(&interruptsSuppressedPercent, .share)
         walker.visit(&fullPercent)
         walker.visit(&batch, .quotient)
+        walker.visit(&unreaped)
+        walker.visit(&submissions, .rate)
+        walker.visit(&completions, .rate)
+        walker.visit(&meanInFlight)
     }
 }
 

@@ -38,6 +38,8 @@ extension Snapshot: Encodable {
         try object.value("luns", luns)
         try object.value("threads", threads)
         try object.value("locks", locks)
+        try object.value("in_flight", inFlight)
+        try object.value("slowest", slowest)
         try object.value("host", host)
         try object.value("event_counts", eventCounts)
         try object.value("probe_columns", probeColumns)
@@ -103,6 +105,8 @@ extension BlockRates: Encodable {
         try object.value("read_latency_us", readLatency)
         try object.value("write_latency_us", writeLatency)
         try object.value("stage_us", stages)
+        try object.value("stage_quality", stages == nil ? nil : stageQuality)
+        try object.number("latency_uncertainty_us", latencyUncertainty)
         try object.number("kicks_per_s", kicks)
         try object.number("interrupts_per_s", interrupts)
         try object.number("errors_per_s", errors)
@@ -182,6 +186,10 @@ extension Virtqueue: Encodable {
         try object.number("interrupts_suppressed_percent", interruptsSuppressedPercent)
         try object.number("full_percent", fullPercent)
         try object.number("batch", batch)
+        try object.value("unreaped", unreaped)
+        try object.number("submissions_per_s", submissions)
+        try object.number("completions_per_s", completions)
+        try object.number("mean_in_flight", meanInFlight)
     }
 }
 

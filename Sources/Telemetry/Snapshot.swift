@@ -28,6 +28,11 @@ public struct Snapshot: Sendable, Equatable {
     public var luns: [LUN]
     public var threads: [ThreadActivity]
     public var locks: [LockActivity]
+    /// Requests under way, the oldest first; the youngest of many are left out.
+    public var inFlight: [InFlightRequest] = []
+    /// Of the requests that ended in the interval and were followed one by one, the slowest, the
+    /// slowest first.
+    public var slowest: [SlowRequest] = []
     public var host: Host
     /// Interrupts, exits and injections.
     public var eventCounts: [EventCount]

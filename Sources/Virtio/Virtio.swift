@@ -25,7 +25,7 @@ public struct GuestAddress: RawRepresentable, Sendable, Hashable, BitwiseCopyabl
 }
 
 /// The features of a virtqueue that change what its words mean (virtio 1.2 §6).
-public struct QueueFeatures: OptionSet, Sendable {
+public struct QueueFeatures: OptionSet, Sendable, Hashable {
     public let rawValue: UInt8
 
     /// Features by their bits.
