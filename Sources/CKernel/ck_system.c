@@ -20,6 +20,9 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 int ck_gettid(void) { return (int)syscall(SYS_gettid); }
@@ -160,4 +163,39 @@ int64_t ck_extents(int descriptor, int64_t limit) {
         start = next;
     }
     return count < limit ? count : limit;
+}
+
+void ck_set_piece(uintptr_t pieces, long index, uint64_t address, uint64_t length) {
+    struct iovec *piece = (struct iovec *)pieces + index;
+    piece->iov_base = (void *)(uintptr_t)address;
+    piece->iov_len = length;
+}
+
+long ck_read_process(int process, uintptr_t to, uint64_t room, uintptr_t pieces, long count) {
+    struct iovec local = {(void *)to, room};
+    ssize_t read = process_vm_readv(process, &local, 1, (const struct iovec *)pieces, count, 0);
+    return read < 0 ? -errno : read;
+}
+
+int ck_set_timer_slack(uint64_t nanoseconds) {
+    return prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0);
+}
+
+void ck_sleep_until(uint64_t deadline) {
+    struct timespec time = {deadline / 1000000000, deadline % 1000000000};
+    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+}
+
+intptr_t ck_map_readonly(int descriptor, uint64_t offset, uint64_t length) {
+    void *start = mmap(NULL, length, PROT_READ, MAP_SHARED, descriptor, (off_t)offset);
+    return start == MAP_FAILED ? -errno : (intptr_t)start;
+}
+
+int ck_unmap(uintptr_t address, uint64_t length) { return munmap((void *)address, length); }
+
+int ck_is_safe_to_map(int descriptor) {
+    struct statfs system;
+    int seals = fcntl(descriptor, F_GET_SEALS);
+    if (seals < 0 || !(seals & F_SEAL_SHRINK)) return 0;
+    return fstatfs(descriptor, &system) == 0 && system.f_type != HUGETLBFS_MAGIC;
 }

@@ -11,6 +11,17 @@ public enum Clock {
     /// `CLOCK_REALTIME`, nanoseconds since 1970-01-01 UTC.
     public static func wall() -> Int64 { ck_wall_ns() }
 
+    /// CPU time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`), nanoseconds.
+    public static func threadCPU() -> Nanoseconds { ck_thread_cpu_ns() }
+
+    /// Sleeps until `monotonic()` shows `deadline`, or a signal comes.
+    public static func sleep(until deadline: Nanoseconds) { ck_sleep_until(deadline) }
+
+    /// Lets this thread's sleeps end within `nanoseconds` of their time, instead of 50 us.
+    public static func setTimerSlack(_ nanoseconds: Nanoseconds) {
+        _ = ck_set_timer_slack(nanoseconds)
+    }
+
     /// How many of the clock ticks in which /proc/PID/stat tells times make a second: 100.
     public static let processTicksPerSecond = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
 

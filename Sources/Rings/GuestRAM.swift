@@ -47,17 +47,23 @@ public struct GuestRAM: Sendable, Hashable {
         self.regions = regions
     }
 
-    /// Where in the process `byteCount` bytes at `address` are mapped, if one region holds them
-    /// all. Written so that no guest value can overflow: offsets are compared, never sums.
+    /// Where in the process `byteCount` bytes at guest-physical `address` are mapped, if one region
+    /// holds them all.
     public func translate(_ address: UInt64, byteCount: UInt64) -> UInt64? {
         for region in regions {
-            let offset = address &- region.guest.rawValue
-            guard offset < region.byteCount, byteCount <= region.byteCount - offset else {
-                continue
-            }
+            guard let offset = region.offset(of: address, byteCount: byteCount) else { continue }
             let (host, overflow) = region.host.addingReportingOverflow(offset)
             return overflow ? nil : host
         }
         return nil
+    }
+}
+
+extension GuestRAM.Region {
+    /// Where in the region `byteCount` bytes at `address` begin; `nil` unless it holds them all. No
+    /// guest value can overflow: offsets are compared, never sums.
+    func offset(of address: UInt64, byteCount: UInt64) -> UInt64? {
+        let offset = address &- guest.rawValue
+        return offset < self.byteCount && byteCount <= self.byteCount - offset ? offset : nil
     }
 }

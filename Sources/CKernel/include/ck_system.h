@@ -41,6 +41,29 @@ void ck_eventfd_signal(int descriptor);
 // waits for ever; a signal to this thread may end a timed wait early.
 int ck_eventfd_wait(int descriptor, int64_t timeout_ns);
 
+// The pieces of another process's memory that ck_read_process reads: address and length of each.
+enum { CK_PIECE_SIZE = 16, CK_MOST_PIECES = 1024 };
+void ck_set_piece(uintptr_t pieces, long index, uint64_t address, uint64_t length);
+
+// Reads `count` pieces of the memory of `process`, one behind the other, to `to`, which has room
+// for `room` bytes (process_vm_readv(2)). The bytes read, which end before the first piece that is
+// not readable, or negative errno if that is the first.
+long ck_read_process(int process, uintptr_t to, uint64_t room, uintptr_t pieces, long count);
+
+// Lets this thread's waits end within `nanoseconds` of their time (PR_SET_TIMERSLACK).
+int ck_set_timer_slack(uint64_t nanoseconds);
+
+// Sleeps until CLOCK_MONOTONIC shows `deadline`, or a signal comes.
+void ck_sleep_until(uint64_t deadline);
+
+// Maps `length` bytes of a file from `offset` on, to be read only: the address, or negative errno.
+intptr_t ck_map_readonly(int descriptor, uint64_t offset, uint64_t length);
+int ck_unmap(uintptr_t address, uint64_t length);
+
+// Whether looking at a mapping of the file can never end us: it is sealed against shrinking
+// (F_SEAL_SHRINK), and not made of huge pages, of which there may be none left for a hole.
+int ck_is_safe_to_map(int descriptor);
+
 // A file in `directory` whose name is removed at once, or -1.
 int ck_open_unlinked(const char *directory);
 

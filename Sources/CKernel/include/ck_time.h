@@ -17,6 +17,13 @@ static inline uint64_t ck_monotonic_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+// CPU time of the calling thread.
+static inline uint64_t ck_thread_cpu_ns(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
 static inline int64_t ck_wall_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);

@@ -1,0 +1,108 @@
+internal import Kernel
+internal import SystemPackage
+internal import Virtio
+
+/// Copies scattered pieces of a VM's memory here: what lies in a file that is mapped here too by
+/// copying, the rest with one system call.
+final class GuestReader {
+    /// A piece to be read.
+    struct Piece: Sendable {
+        /// Its number in the system call; `nil` for one that is copied, and always there.
+        let number: Int?
+        /// Where its copy is.
+        let local: UInt
+    }
+
+    private let memory: GuestMap
+    private let process: ProcessReader
+    private let buffer: SharedMapping
+    private var used = 0
+    private var copies: [(from: UInt, to: UInt, byteCount: Int)] = []
+
+    /// A reader of `memory` with room for `byteCount` bytes.
+    init(_ memory: GuestMap, byteCount: Int) throws(KernelError) {
+        self.memory = memory
+        process = try ProcessReader(byteCount: byteCount)
+        buffer = try SharedMapping(byteCount: byteCount)
+    }
+
+    /// Forgets all pieces.
+    func removeAll() {
+        process.removeAll()
+        copies.removeAll(keepingCapacity: true)
+        used = 0
+    }
+
+    /// Adds `byteCount` bytes at guest-physical `address`; `nil` if they do not lie in one region
+    /// of the guest's memory, or there is no room for them.
+    func add(_ address: UInt64, byteCount: Int) -> Piece? {
+        guard byteCount > 0, let place = memory.find(address, byteCount: UInt64(byteCount)) else {
+            return nil
+        }
+        switch place {
+        case .process(let host):
+            guard let added = process.add(address: host, byteCount: byteCount) else { return nil }
+            return Piece(number: added.piece, local: added.local)
+        case .here(let host):
+            let start = (used + 7) & ~7 + Int(host & 7)
+            guard byteCount <= buffer.byteCount - start else { return nil }
+            used = start + byteCount
+            let local = buffer.address + UInt(start)
+            copies.append((host, local, byteCount))
+            return Piece(number: nil, local: local)
+        }
+    }
+
+    /// Reads all pieces; throws if none can be read.
+    func read() throws(RingProblem) {
+        for copy in copies {
+            HostMemory.copy(to: copy.to, from: copy.from, byteCount: UInt(copy.byteCount))
+        }
+        guard process.count > 0 else { return }
+        guard case .failed(let error) = process.read(from: memory.ram.pid) else { return }
+        switch error {
+        case .noSuchProcess: throw .gone
+        case .notPermitted: throw .notPermitted
+        default: throw .failed("cannot read the VM's memory: \(error)")
+        }
+    }
+
+    /// Whether the last `read` got `piece` whole.
+    func has(_ piece: Piece) -> Bool { piece.number.map(process.has) ?? true }
+}
+
+/// A VM's memory, and the parts of it that are mapped in this process.
+final class GuestMap {
+    /// Where a piece of guest memory can be had.
+    enum Place {
+        /// Address in the VM's process.
+        case process(UInt64)
+        /// Address in this process.
+        case here(UInt)
+    }
+
+    let ram: GuestRAM
+    private let windows: [FileWindow?]
+
+    /// Maps what can be mapped of `ram`; what cannot is read by system call.
+    init(_ ram: GuestRAM) {
+        self.ram = ram
+        windows = ram.regions.map { region in
+            region.file.flatMap { file in
+                try? FileWindow(
+                    path: file.path, offset: file.offset, byteCount: region.byteCount)
+            }
+        }
+    }
+
+    /// Where `byteCount` bytes at guest-physical `address` are; `nil` if no region holds them all.
+    func find(_ address: UInt64, byteCount: UInt64) -> Place? {
+        for (region, window) in zip(ram.regions, windows) {
+            guard let offset = region.offset(of: address, byteCount: byteCount) else { continue }
+            if let window { return .here(window.address &+ UInt(offset)) }
+            let (host, overflow) = region.host.addingReportingOverflow(offset)
+            return overflow ? nil : .process(host)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,92 @@
+internal import Telemetry
+
+/// What one LUN's virtqueues showed together since this was taken last.
+struct LUNSums: Sendable {
+    /// How many of the slowest requests are kept.
+    static let mostSlowest = 16
+
+    let id: String
+    /// Index of the LUN among those of all VMs, as `IOEvent.lun` has it.
+    let number: UInt16
+    /// Where in the VM's list its queues are.
+    var queues: [Int] = []
+    /// The depth of all queues together, for a LUN of several.
+    var meter: QueueMeter
+    private var depth: Int?
+    private var reads = LatencyCounts()
+    private var writes = LatencyCounts()
+    private var errorSum: UInt64 = 0
+    private(set) var slowest: [IOEvent] = []
+
+    init(id: String, number: UInt16) {
+        self.id = id
+        self.number = number
+        meter = QueueMeter(size: 0)
+    }
+
+    /// Notes how many requests are in flight in all queues, of `size` descriptors together.
+    mutating func note(inFlight: Int, size: Int, duration: Nanoseconds) {
+        if meter.timeAtDepth.count <= size { meter = QueueMeter(size: size) }
+        let new = QueueMeter.State(
+            inFlight: inFlight, waiting: nil, unreaped: nil, isFull: false)
+        if let depth {
+            var old = new
+            old.inFlight = depth
+            meter.add(from: old, to: new, duration: duration)
+        }
+        depth = inFlight
+    }
+
+    /// Counts a request that ended.
+    mutating func add(_ event: IOEvent) {
+        guard let latency = event.latency, event.type != IOEvent.unknownType else { return }
+        errorSum &+= event.latencyError
+        switch event.type {
+        case 0: reads.add(latency)
+        case 1: writes.add(latency)
+        default: break
+        }
+        guard slowest.count < Self.mostSlowest || latency > slowest.last?.latency ?? 0 else {
+            return
+        }
+        let place = slowest.firstIndex { $0.latency ?? 0 < latency } ?? slowest.endIndex
+        slowest.insert(event, at: place)
+        if slowest.count > Self.mostSlowest { slowest.removeLast() }
+    }
+
+    /// Puts the requests counted into `reading`, and begins anew.
+    mutating func takeRequests(into reading: inout LUNRings) {
+        reading.readLatencies = reads.take()
+        reading.writeLatencies = writes.take()
+        let count = reading.readLatencies.count + reading.writeLatencies.count
+        if count > 0 { reading.latencyUncertainty = Double(errorSum) / Double(count) / 1000 }
+        reading.slowest = slowest
+        errorSum = 0
+        slowest = []
+    }
+}
+
+/// Latencies counted in place.
+struct LatencyCounts: Sendable {
+    private var counts: [UInt64] = []
+    private var sum: UInt64 = 0
+
+    mutating func add(_ latency: Nanoseconds) {
+        if counts.isEmpty { counts = Array(repeating: 0, count: LatencyBuckets.count) }
+        counts[LatencyBuckets.index(of: latency)] += 1
+        sum &+= latency
+    }
+
+    /// What was counted since; it begins anew.
+    mutating func take() -> LatencyHistogram {
+        guard sum > 0 || !counts.isEmpty else { return LatencyHistogram() }
+        var buckets: [LatencyHistogram.Bucket] = []
+        for index in counts.indices where counts[index] > 0 {
+            buckets.append(
+                .init(index: UInt16(index), count: UInt32(clamping: counts[index])))
+            counts[index] = 0
+        }
+        defer { sum = 0 }
+        return LatencyHistogram(buckets: buckets, sum: sum)
+    }
+}

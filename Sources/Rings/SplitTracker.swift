@@ -1,0 +1,229 @@
+internal import Telemetry
+internal import Virtio
+
+/// Follows one split virtqueue from look to look.
+///
+/// The copy of a ring is not of one instant: `used.idx` may be newer than `avail.idx`, and an entry
+/// older than the index that shows it. So used entries are taken no further than the avail ring was
+/// seen to go, and an entry that makes no sense is left for the next look.
+struct SplitTracker: Sendable {
+    let place: RingPlace
+    private var avail: UInt16 = 0
+    private var used: UInt16 = 0
+    /// How far the device has popped.
+    private var popped: UInt16?
+    private var state: QueueMeter.State?
+    private var before: Look?
+    /// Looks in a row that made no sense.
+    private(set) var nonsense = 0
+    private static let patience = 3
+
+    init(_ place: RingPlace) { self.place = place }
+
+    /// Whether what stands there is not this queue any more.
+    var isStale: Bool { nonsense >= Self.patience }
+
+    /// Indices as of the last look.
+    var indices: (avail: UInt16, used: UInt16) { (avail, used) }
+    var current: QueueMeter.State? { state }
+
+    /// Whether the device has popped the entry in place `position`, which is under way; `nil` where
+    /// that cannot be seen.
+    func isPopped(_ position: UInt16) -> Bool? {
+        popped.map { Int16(bitPattern: position &- $0) < 0 }
+    }
+
+    /// Where the chain of the request `head` begins.
+    func start(of head: UInt16) -> ChainStart {
+        .descriptor(
+            address: (place.descriptors + UInt64(head) * 16).rawValue, index: head)
+    }
+
+    /// Takes one look at the queue.
+    mutating func look(_ ring: SplitRingCopy, _ look: Look, into queue: inout QueueRecord) {
+        defer { before = look }
+        let (newAvail, seenUsed) = (ring.availIndex, ring.usedIndex)
+        guard let before, state != nil else { return begin(ring, look, &queue) }
+        let published = newAvail &- avail
+        // No more can be completed than is published: the index of the used ring is the newer one.
+        let ahead = Int16(bitPattern: seenUsed &- newAvail)
+        let newUsed = ahead > 0 && ahead <= 64 ? newAvail : seenUsed
+        let completed = newUsed &- used
+        guard newAvail &- newUsed <= ring.size, published < 0x8000, completed < 0x8000 else {
+            return doubt(ring, look, &queue)
+        }
+        guard published <= ring.size, completed <= ring.size else {
+            // Entries were overwritten before they were seen.
+            queue.meter.submissions &+= UInt64(published)
+            queue.meter.completions &+= UInt64(completed)
+            queue.meter.slipped &+= UInt64(completed)
+            return begin(ring, look, &queue)
+        }
+        let bounds = Bounds(earliest: before.begin, latest: look.end)
+        let taken = take(ring, upTo: newAvail, newUsed, bounds, &queue)
+        note(ring, taken, since: before, look, &queue)
+    }
+
+    /// Takes the new entries of both rings: how many of each. A head may have been given back and
+    /// published again since: what was completed before that is taken before it.
+    private mutating func take(
+        _ ring: SplitRingCopy, upTo newAvail: UInt16, _ newUsed: UInt16, _ bounds: Bounds,
+        _ queue: inout QueueRecord
+    ) -> (published: UInt16, completed: UInt16) {
+        let (oldAvail, oldUsed) = (avail, used)
+        while avail != newAvail {
+            let head = ring.availHead(avail)
+            guard head < ring.size else { break }
+            if queue.book[head].state == .underWay {
+                complete(ring, upTo: newUsed, bounds, &queue, last: head)
+            }
+            guard queue.book.publish(head, at: avail, bounds) else { break }
+            queue.fresh.append(.init(head: head, start: start(of: head)))
+            avail &+= 1
+        }
+        popped = pops(ring, bounds, &queue)
+        complete(ring, upTo: newUsed, bounds, &queue, last: nil)
+        nonsense = avail == newAvail && used == newUsed ? 0 : nonsense + 1
+        queue.meter.submissions &+= UInt64(avail &- oldAvail)
+        queue.meter.completions &+= UInt64(used &- oldUsed)
+        return (avail &- oldAvail, used &- oldUsed)
+    }
+
+    /// Takes used entries until that of `last`, or all.
+    private mutating func complete(
+        _ ring: SplitRingCopy, upTo newUsed: UInt16, _ bounds: Bounds,
+        _ queue: inout QueueRecord, last: UInt16?
+    ) {
+        while used != newUsed, used != avail, let head = ring.usedHead(used) {
+            queue.end(head, bounds, position: place.showsReaps ? used : nil)
+            used &+= 1
+            if head == last { return }
+        }
+    }
+
+    /// How far the device has popped, where it shows that; what was popped since is noted.
+    private func pops(
+        _ ring: SplitRingCopy, _ bounds: Bounds, _ queue: inout QueueRecord
+    ) -> UInt16? {
+        guard place.showsPops else { return nil }
+        let event = ring.availEvent
+        // What is completed was popped; the event cannot be ahead of what was published.
+        guard avail &- event <= ring.size else { return popped }
+        if let popped, event &- popped <= ring.size {
+            var index = popped
+            while index != event {
+                let head = ring.availHead(index)
+                if head < ring.size { queue.book.pop(head, at: bounds.middle) }
+                index &+= 1
+            }
+        }
+        return event
+    }
+
+    /// Adds what the queue did between two looks to its meter.
+    private mutating func note(
+        _ ring: SplitRingCopy, _ taken: (published: UInt16, completed: UInt16),
+        since before: Look, _ look: Look, _ queue: inout QueueRecord
+    ) {
+        let new = stateNow(ring)
+        if let old = state {
+            queue.meter.add(from: old, to: new, duration: look.middle &- before.middle)
+        }
+        state = new
+        if place.showsReaps, new.unreaped != nil { queue.reap(upTo: ring.usedEvent) }
+        if taken.published > 0 {
+            queue.meter.submitLooks += 1
+            if !wantsKick(ring, after: taken.published) { queue.meter.kicklessLooks += 1 }
+        }
+        if taken.completed > 0 {
+            queue.meter.completionLooks += 1
+            if !wantsInterrupt(ring, after: taken.completed) {
+                queue.meter.interruptlessLooks += 1
+            }
+        }
+    }
+
+    private func stateNow(_ ring: SplitRingCopy) -> QueueMeter.State {
+        let inFlight = Int(avail &- used)
+        var state = QueueMeter.State(
+            inFlight: inFlight, waiting: nil, unreaped: nil, isFull: false)
+        if let popped {
+            let waiting = Int(avail &- popped)
+            if waiting <= inFlight { state.waiting = waiting }
+        }
+        if place.showsReaps {
+            let unreaped = Int(used &- ring.usedEvent)
+            // While the driver reaps it names an index far behind.
+            if unreaped <= Int(ring.size) { state.unreaped = unreaped }
+        }
+        let size = Int(ring.size)
+        // Without indirect tables a request takes three descriptors: header, data, status.
+        state.isFull =
+            place.features.contains(.indirect) ? inFlight >= size : inFlight * 3 + 3 > size
+        return state
+    }
+
+    private func wantsKick(_ ring: SplitRingCopy, after published: UInt16) -> Bool {
+        place.features.contains(.eventIndex)
+            ? passesEvent(ring.availEvent, old: avail &- published, new: avail)
+            : !ring.refusesKicks
+    }
+
+    private func wantsInterrupt(_ ring: SplitRingCopy, after completed: UInt16) -> Bool {
+        place.features.contains(.eventIndex)
+            ? passesEvent(ring.usedEvent, old: used &- completed, new: used)
+            : !ring.refusesInterrupts
+    }
+
+    /// The indices cannot be: a reset, or other memory by now. What is under way is not known until
+    /// they make sense again.
+    private mutating func doubt(
+        _ ring: SplitRingCopy, _ look: Look, _ queue: inout QueueRecord
+    ) {
+        nonsense += 1
+        let doubts = nonsense
+        begin(ring, look, &queue)
+        nonsense = doubts
+    }
+
+    /// Begins with the queue as it is found: what is in flight are the heads published last, as far
+    /// as anybody can tell.
+    private mutating func begin(
+        _ ring: SplitRingCopy, _ look: Look, _ queue: inout QueueRecord
+    ) {
+        (avail, used) = (ring.availIndex, ring.usedIndex)
+        popped = nil
+        queue.book.removeAll()
+        queue.fresh.removeAll(keepingCapacity: true)
+        let inFlight = avail &- used
+        guard inFlight <= ring.size else {
+            state = nil
+            nonsense += 1
+            return
+        }
+        var index = avail
+        for _ in 0..<inFlight {
+            index &-= 1
+            let head = ring.availHead(index)
+            if head < ring.size { queue.book.presume(head, at: index, seen: look.end) }
+        }
+        popped = place.showsPops && avail &- ring.availEvent <= inFlight ? ring.availEvent : nil
+        state = stateNow(ring)
+        presumeUnreaped(ring, look, &queue)
+        nonsense = 0
+    }
+
+    /// What is completed and not reaped when the observer comes.
+    private func presumeUnreaped(
+        _ ring: SplitRingCopy, _ look: Look, _ queue: inout QueueRecord
+    ) {
+        queue.unreaped.removeAll(keepingCapacity: true)
+        for distance in 0..<UInt16(state?.unreaped ?? 0) {
+            let position = ring.usedEvent &+ distance
+            guard let head = ring.usedHead(position) else { continue }
+            let entry = RequestBook.Entry(state: .presumed, seen: look.end)
+            let bounds = Bounds(earliest: 0, latest: look.end)
+            queue.keep(.init(head: head, entry: entry, ended: bounds, position: position))
+        }
+    }
+}
