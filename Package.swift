@@ -102,7 +102,8 @@ let package = Package(
             name: "DataPlane", dependencies: ["Telemetry", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
-            name: "Demo", dependencies: ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel"],
+            name: "Demo",
+            dependencies: ["Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
             name: "Probes",

@@ -199,3 +199,22 @@ int ck_is_safe_to_map(int descriptor) {
     if (seals < 0 || !(seals & F_SEAL_SHRINK)) return 0;
     return fstatfs(descriptor, &system) == 0 && system.f_type != HUGETLBFS_MAGIC;
 }
+
+int ck_memory_note(const char *name, uintptr_t text, uint64_t length) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (descriptor < 0) return -errno;
+    const char *next = (const char *)text;
+    while (length > 0) {
+        ssize_t written = write(descriptor, next, length);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) {
+            int error = written < 0 ? errno : ENOSPC;
+            close(descriptor);
+            return -error;
+        }
+        next += written;
+        length -= (uint64_t)written;
+    }
+    fcntl(descriptor, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+    return descriptor;
+}

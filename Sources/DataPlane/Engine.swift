@@ -206,6 +206,15 @@ public final class Engine: Sendable {
     /// One reading of LUN `index`'s counters; callable from any thread, disturbs none.
     public func counters(ofLUN index: Int) -> LUNCounters { luns[index].counters.read(rate: rate) }
 
+    /// Where LUN `index`'s virtqueue is, for who looks at it from another process.
+    public func ringPlace(ofLUN index: Int) -> EngineRing {
+        let (lun, memory) = (luns[index], luns[index].memory)
+        return EngineRing(
+            size: lun.configuration.queueSize, features: lun.configuration.features,
+            descriptors: memory.descriptors, avail: memory.avail, used: memory.used,
+            host: UInt64(memory.mapping.address), byteCount: UInt64(memory.mapping.byteCount))
+    }
+
     /// LUN `index`'s virtqueue as its observer sees it, and what the device has not popped yet.
     public func virtqueue(ofLUN index: Int) -> Virtqueue {
         let popped = UInt16(truncatingIfNeeded: luns[index].counters[DeviceCounter.popped])

@@ -11,40 +11,49 @@ import Virtio
 struct LUNMemory: Sendable {
     static let descriptorsPerTable = 4
     private static let cacheLine: UInt64 = 64
-    private static let base = GuestAddress(rawValue: 0x10_0000)
 
+    /// Where the LUN's memory begins in the guest: each LUN has a range of its own, so that all of
+    /// them are one memory for who looks from outside.
+    private let base: GuestAddress
     let mapping: SharedMapping
     let memory: GuestMemory
     let ring: SplitRing
+    let avail: GuestAddress
+    let used: GuestAddress
     let indirectTables: GuestAddress
     private let headers: GuestAddress
     private let buffers: GuestAddress
     let slotCount: Int
     let bufferBytes: Int
 
-    init(queueSize: Int, slots: Int, bufferBytes: Int) throws {
+    /// The memory of LUN number `lun`.
+    init(lun: Int, queueSize: Int, slots: Int, bufferBytes: Int) throws {
         func aligned(_ address: GuestAddress, to alignment: UInt64) -> GuestAddress {
             GuestAddress(rawValue: (address.rawValue + alignment - 1) & ~(alignment - 1))
         }
         func byteCount(_ part: SplitRing.Part) -> UInt64 {
             UInt64(SplitRing.byteCount(of: part, size: queueSize))
         }
-        let avail = Self.base + byteCount(.descriptors)
-        let used = aligned(avail + byteCount(.avail), to: Self.cacheLine)
+        base = GuestAddress(rawValue: UInt64(lun) << 36 + 0x10_0000)
+        avail = base + byteCount(.descriptors)
+        used = aligned(avail + byteCount(.avail), to: Self.cacheLine)
         indirectTables = aligned(used + byteCount(.used), to: Self.cacheLine)
         headers = indirectTables + UInt64(queueSize * Self.descriptorsPerTable * 16)
         buffers = aligned(headers + UInt64(slots) * Self.cacheLine, to: 4096)
         slotCount = slots
         self.bufferBytes = (bufferBytes + 4095) & ~4095
         let end = buffers + UInt64(slots * self.bufferBytes)
-        let byteCount = Int(end.rawValue - Self.base.rawValue)
+        let byteCount = Int(end.rawValue - base.rawValue)
         mapping = try SharedMapping(byteCount: byteCount)
         memory = try GuestMemory([
-            .init(guest: Self.base, byteCount: byteCount, host: mapping.address)
+            .init(guest: base, byteCount: byteCount, host: mapping.address)
         ])
         ring = try SplitRing(
-            size: queueSize, descriptors: Self.base, avail: avail, used: used, in: memory)
+            size: queueSize, descriptors: base, avail: avail, used: used, in: memory)
     }
+
+    /// Its first descriptor.
+    var descriptors: GuestAddress { base }
 
     func header(_ slot: Int) -> GuestAddress { headers + UInt64(slot) &* Self.cacheLine }
     func status(_ slot: Int) -> GuestAddress { header(slot) + 16 }
@@ -53,6 +62,6 @@ struct LUNMemory: Sendable {
     /// Where one of the addresses above is mapped.
     @inline(__always)
     func host(_ address: GuestAddress) -> UInt {
-        mapping.address &+ UInt(address.rawValue &- Self.base.rawValue)
+        mapping.address &+ UInt(address.rawValue &- base.rawValue)
     }
 }

@@ -25,7 +25,7 @@ final class LUNShared: Sendable {
         self.interrupt = interrupt
         self.orders = orders
         memory = try LUNMemory(
-            queueSize: configuration.queueSize, slots: configuration.slots,
+            lun: index, queueSize: configuration.queueSize, slots: configuration.slots,
             bufferBytes: configuration.job.blockSize)
         counters = try LUNCounterBlock(queueSize: configuration.queueSize)
         stamps = try StampTable(queueSize: configuration.queueSize)

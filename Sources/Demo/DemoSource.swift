@@ -1,6 +1,7 @@
 public import DataPlane
 import Host
 import Kernel
+import Rings
 public import Telemetry
 
 /// The running demo, sampled. One thread owns it; taking a sample disturbs no thread of the engine.
@@ -9,6 +10,8 @@ public struct DemoSource {
     public let engine: Engine
     /// The requests of the engine, one by one.
     public let requests: DemoRequests
+    /// Tells other processes where the engine's virtqueues are; without it all else works.
+    private let notice: MemoryNote?
     private let luns: [LUN]
     private let configuration: EngineConfiguration
     private var previous: [LUNCounters?]
@@ -34,6 +37,8 @@ public struct DemoSource {
         previous = Array(repeating: nil, count: luns.count)
         threads = ThreadSampler(pid: Process.id)
         cost = SelfCost(tids: ownThreads)
+        notice = try? MemoryNote(
+            RingNotice.fileName, RingNotice(engine, luns.map(\.id)).text)
         try engine.start()
     }
 

@@ -108,12 +108,15 @@ enum Rules {
         "DataPlane": [
             "Telemetry", "Virtio", "Kernel", "SystemPackage", "Glibc", "Synchronization",
         ],
-        "Demo": ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel", "Synchronization"],
+        "Demo": [
+            "Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel", "Synchronization",
+        ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
         "Attach": [
             "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
             "SystemPackage",
         ],
+        "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",

@@ -64,6 +64,9 @@ int ck_unmap(uintptr_t address, uint64_t length);
 // (F_SEAL_SHRINK), and not made of huge pages, of which there may be none left for a hole.
 int ck_is_safe_to_map(int descriptor);
 
+// A memory file called `name` that holds `length` bytes of `text` for good, or negative errno.
+int ck_memory_note(const char *name, uintptr_t text, uint64_t length);
+
 // A file in `directory` whose name is removed at once, or -1.
 int ck_open_unlinked(const char *directory);
 
