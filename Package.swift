@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "AttachTests",
             dependencies: [
-                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry", "GuestHarness",
+                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry", "GuestHarness", "Rings",
+                "Virtio",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Configurations"], swiftSettings: swift),
@@ -214,8 +215,9 @@ let package = Package(
             swiftSettings: swift),
         .target(name: "GuestHarness", path: "Tests/GuestHarness", swiftSettings: swift),
         .testTarget(
-            name: "GuestTests", dependencies: ["GuestHarness"], exclude: ["Guest"],
-            swiftSettings: swift),
+            name: "GuestTests",
+            dependencies: ["GuestHarness", "Attach", "Rings", "Virtio", "Kernel", "Telemetry"],
+            exclude: ["Guest"], swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
         .testTarget(
             name: "EndToEndTests", dependencies: ["GuestHarness"], swiftSettings: swift),

@@ -111,7 +111,7 @@ extension QMPQuery {
     fileprivate var path: String? {
         switch self {
         case .qomGet(let path, _), .qomList(let path), .virtioStatus(let path),
-            .virtioQueueStatus(let path, _):
+            .virtioQueueStatus(let path, _), .vhostQueueStatus(let path, _):
             path
         default: nil
         }

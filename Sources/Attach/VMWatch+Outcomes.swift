@@ -12,6 +12,7 @@ extension VMWatch {
             switch request.call {
             case .query(let query):
                 model.takeRefusal(of: query, kind: kind, saying: description)
+                rings.takeRefusal(of: query, kind: kind, saying: clean(description), at: now)
                 if case .monitorText(let line) = query {
                     lockProfile.takeRefusal(of: line, saying: clean(description))
                 }
@@ -28,14 +29,18 @@ extension VMWatch {
             }
         case .unreadable(let request):
             forget(request)
+            if case .query(let query) = request.call { rings.gaveUp(query) }
             if case .query(.monitorText(let line)) = request.call {
                 lockProfile.takeUnreadable(line)
             }
         case .late(let request):
             if request == statsRequest { cadence.missed() }
             effort.gaveUp()
+            if case .query(let query) = request.call { rings.gaveUp(query) }
             forget(request)
-        case .event(let event): for notice in model.take(event, at: now) { add(notice) }
+        case .event(let event):
+            rings.take(event)
+            for notice in model.take(event, at: now) { add(notice) }
         case .failed: break
         }
     }
@@ -58,6 +63,7 @@ extension VMWatch {
             if isStale { recover(now: now) }
         }
         takeLocks(reply, now: now)
+        rings.take(reply, to: query, blocks: model.machine.ramBlocks ?? [], at: now)
         // QEMU counts right before it answers: a main loop that hangs does so before it reads.
         for notice in model.take(reply, to: query, at: now) { add(notice) }
         forget(request)
@@ -89,6 +95,7 @@ extension VMWatch {
         model.version = version
         if readySince == nil, ticks > 1 { note(.info, "QMP is connected", at: now) }
         readySince = now
+        rings.forgetEverything()
         for query in Agenda.opening {
             if case .blockStats = query {
                 if statsRequest == nil { askForCounters(at: now) }
@@ -125,6 +132,7 @@ extension VMWatch {
         isStale = false
         effort.gaveUp()
         model.loseConnection()
+        rings.loseConnection()
         lockProfile.loseConnection()
         // Without a process to tell by, what answers next may be another VM.
         if process == nil { model.forgetCounters() }
@@ -142,6 +150,7 @@ extension VMWatch {
         histograms = HistogramKeeper(isOn: histograms.isOn)
         lockProfile = LockProfileKeeper(isWanted: lockProfile.isWanted)
         regular = RegularQuestions()
+        rings.forgetEverything()
         guest?.startAnew()
         effort = effort.anew()
         statsRequest = nil

@@ -56,9 +56,11 @@ extension VMWatch {
             reading.eventCounts = KVMStats.eventCounts(
                 from: model.previousKVMStats, to: model.kvmStats, at: now)
         }
-        reading.sources = [qmpStatus(now: now), procStatus(now: now)]
+        locateRings(of: luns)
+        reading.sources = [qmpStatus(now: now), procStatus(now: now), ringStatus()]
         if let agent = guest?.status(at: now) { reading.sources.append(agent) }
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
+        reading.unavailable += ringProblems
         reading.notices = notices
         notices = []
         if process?.isGone == false { addProbes(to: &reading) }

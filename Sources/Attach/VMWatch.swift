@@ -39,6 +39,8 @@ struct VMWatch: Sendable {
     /// Samples begun.
     var ticks = 0
     var regular = RegularQuestions()
+    /// Finds the virtqueues.
+    var rings = RingLocator()
     /// What the guest's agent says, where its socket was given.
     var guest: GuestFacts?
     /// What our questions cost the VM.
@@ -111,7 +113,9 @@ struct VMWatch: Sendable {
         for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
         let count = effort.allowance(at: now)
         let urgent = model.agenda.next(count)
-        for query in urgent + nextDetails(count - urgent.count) { ask(query, at: now) }
+        let ofRings = nextRingQuestions(count - urgent.count, at: now)
+        let details = nextDetails(count - urgent.count - ofRings.count)
+        for query in urgent + ofRings + details { ask(query, at: now) }
         link?.send()
     }
 
@@ -168,6 +172,7 @@ struct VMWatch: Sendable {
 
     mutating func ask(_ query: QMPQuery, at now: Nanoseconds) {
         _ = link?.ask(query, at: now, within: Self.answerLimit)
+        rings.asked(query)
         effort.asked(at: now)
     }
 

@@ -49,6 +49,10 @@ int ck_block_device_size(int descriptor, uint64_t *bytes) {
     return ioctl(descriptor, BLKGETSIZE64, bytes);
 }
 
+_Static_assert(CK_SEAL_SHRINK == F_SEAL_SHRINK, "the kernel's number");
+
+int ck_file_seals(int descriptor) { return fcntl(descriptor, F_GET_SEALS); }
+
 int ck_is_tmpfs(const char *path) {
     struct statfs information;
     return statfs(path, &information) == 0 && information.f_type == TMPFS_MAGIC;

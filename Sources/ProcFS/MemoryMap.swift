@@ -5,20 +5,35 @@ public struct MemoryMap: Sendable, Equatable {
         public var start: UInt64
         /// The first address behind it.
         public var end: UInt64
+        public var isReadable: Bool
         public var isWritable: Bool
         public var isExecutable: Bool
+        /// Whether writes reach the file, and whoever else has mapped it.
+        public var isShared: Bool
+        /// Where in the file it begins, bytes.
+        public var offset: UInt64
+        /// The file's device, and its number there; 0 for anonymous memory.
+        public var major, minor: UInt32
+        public var inode: UInt64
         /// The file's path, `[heap]` and the like, empty for anonymous memory; control characters
         /// are U+FFFD.
         public var path: String
 
         /// A mapping of `start..<end`.
         public init(
-            start: UInt64, end: UInt64, isWritable: Bool, isExecutable: Bool, path: String
+            start: UInt64, end: UInt64, isReadable: Bool = true, isWritable: Bool,
+            isExecutable: Bool, isShared: Bool = false, offset: UInt64 = 0,
+            device: (major: UInt32, minor: UInt32) = (0, 0), inode: UInt64 = 0, path: String
         ) {
             self.start = start
             self.end = end
+            self.isReadable = isReadable
             self.isWritable = isWritable
             self.isExecutable = isExecutable
+            self.isShared = isShared
+            self.offset = offset
+            (major, minor) = device
+            self.inode = inode
             self.path = path
         }
     }
@@ -59,8 +74,8 @@ public struct MemoryMap: Sendable, Equatable {
     /// The most lines looked at; a QEMU with a thousand disks has some thousands.
     private static let lineLimit = 65_536
 
-    /// Parses the file's text. Throws for a line that does not start `FROM-TO PERMISSIONS`; a last
-    /// line that was cut short is left out.
+    /// Parses the file's text. Throws for a line that does not start
+    /// `FROM-TO PERMISSIONS OFFSET DEVICE INODE`; a last line that was cut short is left out.
     public init(_ text: Span<UInt8>) throws(ProcFSError) {
         var mappings: [Mapping] = []
         var line: [UInt8] = []
@@ -115,6 +130,22 @@ public struct MemoryMap: Sendable, Equatable {
             offset: address - min(address, first?.start ?? mapping.start))
     }
 
+    /// The mappings that together hold `byteCount` bytes from `address` on, in order and without a
+    /// gap; none if a part is not mapped or may not be read.
+    public func readable(from address: UInt64, byteCount: UInt64) -> ArraySlice<Mapping> {
+        let (end, overflows) = address.addingReportingOverflow(byteCount)
+        guard !overflows, byteCount > 0, let first = index(of: address) else { return [] }
+        var last = first
+        while true {
+            guard mappings[last].isReadable else { return [] }
+            if mappings[last].end >= end { return mappings[first...last] }
+            guard last + 1 < mappings.count, mappings[last + 1].start == mappings[last].end else {
+                return []
+            }
+            last += 1
+        }
+    }
+
     private func index(of address: UInt64) -> Int? {
         var (low, high) = (0, mappings.count)
         while low < high {
@@ -139,7 +170,9 @@ extension MemoryMap.Mapping {
             let end = Self.hexadecimal(range[1]), start < end
         else { return nil }
         let permissions = Array(fields[1])
-        guard permissions.count == 4 else { return nil }
+        guard permissions.count == 4, let offset = Self.hexadecimal(fields[2]),
+            let device = Self.device(fields[3]), let inode = Self.decimal(fields[4])
+        else { return nil }
         var path = ""
         if fields.count == 6 {
             let bytes = Array(fields[5].drop { $0 == UInt8(ascii: " ") })
@@ -147,8 +180,25 @@ extension MemoryMap.Mapping {
             path = scanner.text(upTo: bytes.count, in: bytes.span)
         }
         self.init(
-            start: start, end: end, isWritable: permissions[1] == UInt8(ascii: "w"),
-            isExecutable: permissions[2] == UInt8(ascii: "x"), path: path)
+            start: start, end: end, isReadable: permissions[0] == UInt8(ascii: "r"),
+            isWritable: permissions[1] == UInt8(ascii: "w"),
+            isExecutable: permissions[2] == UInt8(ascii: "x"),
+            isShared: permissions[3] == UInt8(ascii: "s"), offset: offset, device: device,
+            inode: inode, path: path)
+    }
+
+    /// `fd:01`
+    private static func device(_ field: ArraySlice<UInt8>) -> (major: UInt32, minor: UInt32)? {
+        let parts = field.split(separator: UInt8(ascii: ":"))
+        guard parts.count == 2, let major = hexadecimal(parts[0]).flatMap(UInt32.init(exactly:)),
+            let minor = hexadecimal(parts[1]).flatMap(UInt32.init(exactly:))
+        else { return nil }
+        return (major, minor)
+    }
+
+    private static func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
+        guard digits.allSatisfy({ $0.digit != nil }) else { return nil }
+        return UInt64(String(decoding: digits, as: UTF8.self))
     }
 
     private static func hexadecimal(_ digits: ArraySlice<UInt8>) -> UInt64? {

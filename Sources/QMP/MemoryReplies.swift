@@ -49,15 +49,22 @@ public struct QMPRAMBlock: Sendable, Equatable {
     /// Bytes.
     public var used: UInt64
 
-    /// The rows of the table that QEMU prints for people: name, page size, offset, used, total.
-    /// What is no such row is passed over.
+    /// Where it begins in QEMU's own memory (QEMU 8.0); before, nobody says.
+    public var host: UInt64?
+
+    /// The rows of the table that QEMU prints for people: name, page size, offset, used, total, and
+    /// since QEMU 8.0 its address in QEMU and `rw` or `ro`. What is no such row is passed over.
     public static func all(in text: String) -> [QMPRAMBlock] {
         text.split(separator: "\n").compactMap { QMPRAMBlock(row: $0) }
     }
 
     /// A name may hold spaces, so that a row is read from its end.
     private init?(row: Substring) {
-        let words = row.split(separator: " ")
+        var words = row.split(separator: " ")
+        if words.last == "rw" || words.last == "ro" {
+            host = words.dropLast().last.flatMap(Self.hexadecimal)
+            words.removeLast(min(2, words.count))
+        }
         guard words.count >= 5, let used = Self.hexadecimal(words[words.count - 2]),
             Self.hexadecimal(words[words.count - 3]) != nil,
             let pageSize = Self.size(words[words.count - 5], unit: words[words.count - 4])

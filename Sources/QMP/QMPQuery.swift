@@ -50,8 +50,13 @@ public enum QMPQuery: Sendable, Hashable {
     case virtio
     /// `x-query-virtio-status` (QEMU 7.2, unstable) of the device at a path of `virtio`.
     case virtioStatus(path: String)
-    /// `x-query-virtio-queue-status` (QEMU 7.2, unstable): 1 ms for each queue.
+    /// `x-query-virtio-queue-status` (QEMU 7.2, unstable): 1 ms for each queue. Never of a vhost
+    /// device: QEMU asks its back end for the ring's base, and a vhost-user back end stops serving
+    /// the ring when it is asked that.
     case virtioQueueStatus(path: String, queue: UInt16)
+    /// `x-query-virtio-vhost-queue-status` (QEMU 7.2, unstable): what QEMU told the back end of a
+    /// vhost device, which is left alone; refused for other devices, and while it is not started.
+    case vhostQueueStatus(path: String, queue: UInt16)
     /// `query-stats` of the provider `kvm` (QEMU 7.1); no names: all of them.
     case stats(StatsTarget, names: [String])
     /// `human-monitor-command`, for what QMP does not tell.
@@ -87,6 +92,7 @@ public enum QMPQuery: Sendable, Hashable {
         case .virtio: "x-query-virtio"
         case .virtioStatus: "x-query-virtio-status"
         case .virtioQueueStatus: "x-query-virtio-queue-status"
+        case .vhostQueueStatus: "x-query-virtio-vhost-queue-status"
         case .stats: "query-stats"
         case .monitorText: "human-monitor-command"
         }
@@ -100,7 +106,8 @@ public enum QMPQuery: Sendable, Hashable {
         case .qomGet(let path, let property):
             #""path":\#(quoted(path)),"property":\#(quoted(property))"#
         case .qomList(let path), .virtioStatus(let path): #""path":\#(quoted(path))"#
-        case .virtioQueueStatus(let path, let queue): #""path":\#(quoted(path)),"queue":\#(queue)"#
+        case .virtioQueueStatus(let path, let queue), .vhostQueueStatus(let path, let queue):
+            #""path":\#(quoted(path)),"queue":\#(queue)"#
         case .stats(let target, let names):
             #""target":"\#(target.rawValue)","providers":[{"provider":"kvm""#
                 + (names.isEmpty ? "" : #","names":[\#(names.map(quoted).joined(separator: ","))]"#)

@@ -29,6 +29,7 @@ public enum QMPReply: Sendable, Equatable {
     case virtio([QMPVirtioDevice])
     case virtioStatus(QMPVirtioStatus)
     case virtioQueueStatus(QMPVirtioQueue)
+    case vhostQueueStatus(QMPVhostQueue)
     case stats([QMPStats])
     /// Lines of text, ended by `\n`.
     case monitorText(String)
@@ -42,7 +43,7 @@ public enum QMPReply: Sendable, Equatable {
     init?(_ value: JSONValue, to query: QMPQuery) {
         switch query {
         case .version, .name, .status, .kvm, .memorySize, .migration, .blockGraph,
-            .virtioStatus, .virtioQueueStatus, .balloon, .ramBlocks:
+            .virtioStatus, .virtioQueueStatus, .vhostQueueStatus, .balloon, .ramBlocks:
             guard value.isObject else { return nil }
             self.init(object: value, to: query)
         case .qomGet:
@@ -72,6 +73,7 @@ public enum QMPReply: Sendable, Equatable {
             self = .ramBlocks(QMPRAMBlock.all(in: text))
         case .virtioStatus: self = .virtioStatus(QMPVirtioStatus(value))
         case .virtioQueueStatus: self = .virtioQueueStatus(QMPVirtioQueue(value))
+        case .vhostQueueStatus: self = .vhostQueueStatus(QMPVhostQueue(value))
         default: return nil
         }
     }

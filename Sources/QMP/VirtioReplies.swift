@@ -31,6 +31,9 @@ public struct QMPVirtioStatus: Sendable, Equatable {
     public var isDisabled: Bool?
     public var vmIsRunning: Bool?
     public var vhostIsStarted: Bool?
+    /// What QEMU and a vhost-user back end agreed upon, by name:
+    /// `VHOST_USER_PROTOCOL_F_HOST_NOTIFIER`, …; empty for other devices.
+    public var vhostProtocols: Set<String> = []
     /// The interrupt status register.
     public var interruptStatus: UInt64?
 
@@ -49,6 +52,8 @@ public struct QMPVirtioStatus: Sendable, Equatable {
         isDisabled = value["disabled"]?.bool
         vmIsRunning = value["vm-running"]?.bool
         vhostIsStarted = value["vhost-started"]?.bool
+        vhostProtocols = Set(
+            QMPVirtioFeatures.names(value["vhost-dev"]?["protocol-features"]?["protocols"]))
         interruptStatus = value["isr"]?.uint64
     }
 }
@@ -117,6 +122,27 @@ public struct QMPVirtioQueue: Sendable, Equatable {
         descriptors = value["vring-desc"]?.uint64
         availableRing = value["vring-avail"]?.uint64
         usedRing = value["vring-used"]?.uint64
+    }
+}
+
+/// One virtqueue that another process serves, as QEMU gave it to that process
+/// (`x-query-virtio-vhost-queue-status`).
+public struct QMPVhostQueue: Sendable, Equatable {
+    /// Entries of the ring.
+    public var size: Int?
+    /// Guest-physical addresses of the ring's parts; 0 before the driver has set them.
+    public var descriptors: UInt64?
+    public var availableRing: UInt64?
+    public var usedRing: UInt64?
+
+    /// Nothing known.
+    public init() {}
+
+    init(_ value: JSONValue) {
+        size = value["num"]?.int
+        descriptors = value["desc-phys"]?.uint64
+        availableRing = value["avail-phys"]?.uint64
+        usedRing = value["used-phys"]?.uint64
     }
 }
 

@@ -113,6 +113,40 @@ private func field(_ offset: Int, _ size: Int, signed: Bool) -> TracepointFormat
         #expect(map.place(of: .max - 1)?.kind == .anonymous && map.place(of: .max) == nil)
     }
 
+    /// Two mappings of one memfd, anonymous memory that nobody may read, and a gap.
+    private let shared = """
+        1000-2000 rw-s 00000000 00:01 1938      /memfd:memory-backend-memfd (deleted)
+        2000-3000 r--s 00001000 00:01 1938      /memfd:memory-backend-memfd (deleted)
+        3000-4000 ---p 00000000 00:00 0
+        6000-ffffffffffffffff r--p 00000000 fd:1f 7   /x
+
+        """
+
+    @Test func filesBehindMappings() throws {
+        let bytes = Array(shared.utf8)
+        let mappings = try MemoryMap(bytes.span).mappings
+        #expect(mappings.map(\.isShared) == [true, true, false, false])
+        #expect(mappings.map(\.isReadable) == [true, true, false, true])
+        #expect(mappings.map(\.offset) == [0, 0x1000, 0, 0])
+        #expect(mappings.map(\.inode) == [1938, 1938, 0, 7])
+        #expect(mappings.map(\.major) == [0, 0, 0, 0xFD])
+        #expect(mappings.map(\.minor) == [1, 1, 0, 0x1F])
+    }
+
+    @Test func whatCanBeRead() throws {
+        let bytes = Array(shared.utf8)
+        let map = try MemoryMap(bytes.span)
+        #expect(map.readable(from: 0x1800, byteCount: 0x800).map(\.start) == [0x1000])
+        #expect(map.readable(from: 0x1800, byteCount: 0x801).map(\.start) == [0x1000, 0x2000])
+        #expect(map.readable(from: 0x1000, byteCount: 0x2000).count == 2)
+        for (address, byteCount) in [
+            (0x1000, 0x2001), (0x3000, 1), (0x4000, 1), (0, 0x1001), (0x1000, 0),
+            (UInt64.max - 1, 2), (0x1000, .max), (.max, .max),
+        ] as [(UInt64, UInt64)] {
+            #expect(map.readable(from: address, byteCount: byteCount).isEmpty)
+        }
+    }
+
     @Test func damagedTexts() {
         let bytes = Array(text.utf8)
         for count in bytes.indices { _ = try? MemoryMap(bytes.span.extracting(first: count)) }

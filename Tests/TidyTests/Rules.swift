@@ -112,9 +112,10 @@ enum Rules {
             "Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel", "Synchronization",
         ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
+        "Rings": ["Telemetry", "Virtio", "Kernel"],
         "Attach": [
             "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
-            "SystemPackage",
+            "Rings", "SystemPackage",
         ],
         "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],

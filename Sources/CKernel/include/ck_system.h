@@ -20,6 +20,12 @@ int ck_set_direct(int descriptor);
 
 int ck_block_device_size(int descriptor, uint64_t *bytes);
 
+// The file may not shrink (F_SEAL_SHRINK).
+enum { CK_SEAL_SHRINK = 2 };
+
+// The seals of a file of memory, or -1 with errno.
+int ck_file_seals(int descriptor);
+
 int ck_is_tmpfs(const char *path);
 
 // Bytes an ordinary user can still write below `path`, or -1.

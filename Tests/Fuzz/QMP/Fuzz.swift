@@ -81,6 +81,12 @@ private struct Conversation {
         .monitorText(.lockProfile),
     ]
 
+    /// Further ones, with the ids behind those of the changes.
+    static let laterQueries: [QMPQuery] = [
+        .monitorText(.memoryMap), .monitorText(.hostAddress(ofGuest: 0)),
+        .vhostQueueStatus(path: "p", queue: 0),
+    ]
+
     init(isReady: Bool) {
         if isReady {
             receive(Array(#"{"QMP":{"version":{}}}{"return":{},"id":0}"#.utf8)[...])
@@ -91,6 +97,7 @@ private struct Conversation {
             .setLatencyHistograms(device: "d", boundaries: [1, 2]), .profileLocks(true),
         ]
         for change in changes { waiting.insert(session.change(change, at: 1, within: 9)) }
+        for query in Self.laterQueries { waiting.insert(session.ask(query, at: 1, within: 9)) }
         require(session.takeOutput().isEmpty != isReady, "calls and readiness")
     }
 
@@ -144,9 +151,20 @@ private struct Conversation {
             }
         case .lockProfile(let profile):
             require(profile.sites.allSatisfy { $0.waited >= 0 }, "less than no time")
+        case .monitorText(let text): checkMemory(text)
         default: break
         }
     }
+}
+
+/// Takes `text` for what the human monitor says of memory.
+private func checkMemory(_ text: String) {
+    let ranges = QMPMemoryRange.all(in: text) ?? []
+    require(ranges.count <= 4096, "a list without end")
+    require(ranges.allSatisfy { $0.start <= $0.last }, "memory that ends before it begins")
+    require(ranges.allSatisfy { $0.name.isHarmless }, "text that a terminal obeys")
+    require(QMPHostAddress(text)?.host != 0, "memory at no address")
+    _ = QMPRAMBlock.all(in: text)
 }
 
 extension String {

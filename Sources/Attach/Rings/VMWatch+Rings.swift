@@ -1,0 +1,56 @@
+import Host
+import Kernel
+import QMP
+import Rings
+import Telemetry
+
+extension VMWatch {
+    /// Where the VM's virtqueues are and its memory is mapped, as far as that is known;
+    /// `ringStatus` and `unavailable` say why it is not.
+    var ringLocation: RingLocation? { rings.location }
+
+    /// Whoever reads the rings of `generation` says here what is wrong with them; `nil`: nothing.
+    mutating func takeRingProblem(
+        _ problem: RingProblem?, ofGeneration generation: Int, at now: Nanoseconds
+    ) {
+        rings.take(problem, ofGeneration: generation, at: now)
+    }
+
+    /// Tells the locator which disks there are, and looks at the process once that is all that is
+    /// missing. `luns` are the disks as they are shown.
+    mutating func locateRings(of luns: [LUN]) {
+        let pid = process.flatMap { $0.isGone ? nil : $0.pid }
+        rings.update(model.ringDevices + luns.compactMap(RingDevice.Identity.init), pid: pid)
+        if let pid, rings.memory.wantsCheck { RingFiles(pid: pid).check(&rings) }
+    }
+
+    /// Questions about the rings: they share what may be asked with those about what does not
+    /// change, which with many disks take minutes.
+    mutating func nextRingQuestions(_ count: Int, at now: Nanoseconds) -> [QMPQuery] {
+        guard count > 0 else { return [] }
+        // Of a single one every other is for the rings.
+        let share = (count + ticks % 2) / 2
+        return rings.next(share, at: now)
+    }
+}
+
+extension VMModel {
+    /// Disks of QEMU's own virtio-blk.
+    fileprivate var ringDevices: [RingDevice.Identity] {
+        disks.filter(\.isVirtioBlock).map { disk in
+            RingDevice.Identity(
+                path: disk.key, lun: disk.lun.id, isVhost: false, rate: disk.lun.rates.iops ?? 0)
+        }
+    }
+}
+
+extension RingDevice.Identity {
+    /// A disk that a vhost-user process serves: QEMU's block layer does not know it, and its path
+    /// follows from its `id=`.
+    init?(_ lun: LUN) {
+        guard lun.device.hasPrefix("vhost-user-blk") else { return nil }
+        self.init(
+            path: "/machine/peripheral/\(lun.id)/virtio-backend", lun: lun.id, isVhost: true,
+            rate: lun.rates.iops ?? 0)
+    }
+}
