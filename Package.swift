@@ -130,8 +130,8 @@ let package = Package(
             name: "vblktop",
             dependencies: [
                 "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
-                "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
-                "Doctor",
+                "Attach", "Rings", "Terminal", "Libraries", "Recording", "Exchange", "Analysis",
+                "Query", "Doctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

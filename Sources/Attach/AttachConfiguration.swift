@@ -24,6 +24,10 @@ public struct AttachConfiguration: Sendable {
     /// Whether there is no time to spare the VM: all that it is made of is asked for within
     /// seconds, at up to a quarter of its main loop's time, and not at a fiftieth.
     public var isInHaste = false
+    /// Looks at the virtqueues per second, 10…20,000; 0: none.
+    public var ringRate = 1000.0
+    /// What those may cost, percent of one core.
+    public var ringBudget = 3.0
     /// The probes to open.
     public var probes: [ProbeDefinition] = []
     /// What is wrong with probe files that could not be used.

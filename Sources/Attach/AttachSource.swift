@@ -26,6 +26,8 @@ public struct AttachSource {
     private var facts = FactBook()
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
+    /// Looks at the virtqueues; `nil` where that was not asked for, or cannot be.
+    let rings: RingWatch?
 
     /// Attaches to the VMs of `configuration`. `ownThreads` are the kernel ids of vblktop's own
     /// threads, whose cost is shown.
@@ -42,6 +44,7 @@ public struct AttachSource {
             return VMWatch(
                 target, configuration, agent: index < agents.count ? agents[index] : nil)
         }
+        rings = RingWatch(configuration)
         cost = SelfCost(tids: ownThreads)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
@@ -63,6 +66,8 @@ public struct AttachSource {
             until: begin
                 + (sequence == 1 ? Self.firstPatience : min(interval / 4, Self.patience)))
         for index in watches.indices { add(index, to: &snapshot) }
+        snapshot.inFlight.sort { $0.age > $1.age }
+        snapshot.slowest.sort { $0.request.latency ?? 0 > $1.request.latency ?? 0 }
         snapshot.total = BlockRates(summing: snapshot.luns)
         for index in snapshot.host.disks.indices {
             let name = snapshot.host.disks[index].name
@@ -120,6 +125,7 @@ public struct AttachSource {
             _ = wait(until: limit, wake: -1)
             step()
         }
+        rings?.stop()
         for index in watches.indices {
             watches[index].link?.close()
             watches[index].guest?.close()
@@ -199,11 +205,14 @@ public struct AttachSource {
     /// Adds what VM number `index` has to say. With several, everything says whose it is.
     private mutating func add(_ index: Int, to snapshot: inout Snapshot) {
         var reading = watches[index].reading(now: Clock.monotonic())
+        addRings(index, to: &reading)
         if watches.count > 1 { reading.belong(to: name(ofWatch: index)) }
         snapshot.vms.append(reading.vm)
         snapshot.luns += reading.luns
         snapshot.threads += reading.threads
         snapshot.locks += reading.locks
+        snapshot.inFlight += reading.inFlight
+        snapshot.slowest += reading.slowest
         for column in reading.probeColumns where !snapshot.probeColumns.contains(column) {
             snapshot.probeColumns.append(column)
         }

@@ -10,6 +10,8 @@ struct VMReading: Sendable {
     var luns: [LUN] = []
     var threads: [ThreadActivity] = []
     var locks: [LockActivity] = []
+    var inFlight: [InFlightRequest] = []
+    var slowest: [SlowRequest] = []
     var probeColumns: [ProbeColumn] = []
     var lostEvents: UInt64 = 0
     var eventCounts: [EventCount] = []

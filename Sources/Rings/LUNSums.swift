@@ -15,7 +15,9 @@ struct LUNSums: Sendable {
     private var depth: Int?
     private var reads = LatencyCounts()
     private var writes = LatencyCounts()
+    private var untyped = LatencyCounts()
     private var errorSum: UInt64 = 0
+    private var counted: UInt64 = 0
     private(set) var slowest: [IOEvent] = []
 
     init(id: String, number: UInt16) {
@@ -24,26 +26,29 @@ struct LUNSums: Sendable {
         meter = QueueMeter(size: 0)
     }
 
-    /// Notes how many requests are in flight in all queues, of `size` descriptors together.
-    mutating func note(inFlight: Int, size: Int, duration: Nanoseconds) {
+    /// Notes how many requests are outstanding in all queues, of `size` descriptors together.
+    mutating func note(outstanding: Int, size: Int, duration: Nanoseconds) {
         if meter.timeAtDepth.count <= size { meter = QueueMeter(size: size) }
         let new = QueueMeter.State(
-            inFlight: inFlight, waiting: nil, unreaped: nil, isFull: false)
+            inFlight: outstanding, outstanding: outstanding, waiting: nil, unreaped: nil,
+            isFull: false)
         if let depth {
             var old = new
-            old.inFlight = depth
+            old.outstanding = depth
             meter.add(from: old, to: new, duration: duration)
         }
-        depth = inFlight
+        depth = outstanding
     }
 
     /// Counts a request that ended.
     mutating func add(_ event: IOEvent) {
-        guard let latency = event.latency, event.type != IOEvent.unknownType else { return }
+        guard let latency = event.latency else { return }
         errorSum &+= event.latencyError
+        counted &+= 1
         switch event.type {
         case 0: reads.add(latency)
         case 1: writes.add(latency)
+        case IOEvent.unknownType: untyped.add(latency)
         default: break
         }
         guard slowest.count < Self.mostSlowest || latency > slowest.last?.latency ?? 0 else {
@@ -58,10 +63,10 @@ struct LUNSums: Sendable {
     mutating func takeRequests(into reading: inout LUNRings) {
         reading.readLatencies = reads.take()
         reading.writeLatencies = writes.take()
-        let count = reading.readLatencies.count + reading.writeLatencies.count
-        if count > 0 { reading.latencyUncertainty = Double(errorSum) / Double(count) / 1000 }
+        reading.untypedLatencies = untyped.take()
+        if counted > 0 { reading.latencyUncertainty = Double(errorSum) / Double(counted) / 1000 }
         reading.slowest = slowest
-        errorSum = 0
+        (errorSum, counted) = (0, 0)
         slowest = []
     }
 }

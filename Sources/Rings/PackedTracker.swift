@@ -169,7 +169,7 @@ struct PackedTracker: Sendable {
     private func stateNow(_ queue: QueueRecord) -> QueueMeter.State {
         let least = place.features.contains(.indirect) ? 1 : 3
         return QueueMeter.State(
-            inFlight: queue.book.count, waiting: nil, unreaped: nil,
+            inFlight: queue.book.count, outstanding: queue.book.count, waiting: nil, unreaped: nil,
             isFull: occupied + least > place.size)
     }
 

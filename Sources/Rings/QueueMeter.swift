@@ -5,6 +5,9 @@ struct QueueMeter: Sendable {
     /// A state of the queue, as one look shows it.
     struct State: Sendable, Equatable {
         var inFlight: Int
+        /// Published and not reaped: what the driver waits for. As `inFlight` where reaping cannot
+        /// be seen.
+        var outstanding: Int
         /// Published and not popped; `nil` where it cannot be seen.
         var waiting: Int?
         /// Completed and not reaped; `nil` likewise.
@@ -13,12 +16,13 @@ struct QueueMeter: Sendable {
         var isFull: Bool
     }
 
-    /// Nanoseconds for which so many requests were in flight.
+    /// Nanoseconds for which so many requests were outstanding.
     private(set) var timeAtDepth: [UInt64]
     /// Nanoseconds watched.
     private(set) var time: UInt64 = 0
-    /// Nanoseconds times requests: in flight, waiting, not reaped.
+    /// Nanoseconds times requests: in flight, outstanding, waiting, not reaped.
     private(set) var inFlightTime = 0.0
+    private(set) var outstandingTime = 0.0
     private(set) var waitingTime = 0.0
     private(set) var unreapedTime = 0.0
     /// Nanoseconds in which those could be told.
@@ -61,9 +65,10 @@ struct QueueMeter: Sendable {
     }
 
     private mutating func note(_ state: State, for duration: UInt64) {
-        let depth = min(max(0, state.inFlight), timeAtDepth.count - 1)
+        let depth = min(max(0, state.outstanding), timeAtDepth.count - 1)
         timeAtDepth[depth] &+= duration
-        inFlightTime += Double(depth) * Double(duration)
+        outstandingTime += Double(depth) * Double(duration)
+        inFlightTime += Double(state.inFlight) * Double(duration)
         if state.isFull { fullTime &+= duration }
         deepest = max(deepest, depth)
     }

@@ -7,7 +7,10 @@ struct QueueRecord: Sendable {
     struct Ended: Sendable {
         var head: UInt16
         var entry: RequestBook.Entry
+        /// When the device completed it.
         var ended: Bounds
+        /// When the driver reaped it; `nil` where that cannot be seen.
+        var reaped: Bounds?
         /// Its place in the used ring.
         var position: UInt16
     }
@@ -21,12 +24,13 @@ struct QueueRecord: Sendable {
     var meter: QueueMeter
     /// What was published since this was emptied.
     var fresh: [Fresh] = []
-    /// Followed requests that ended since this was emptied.
+    /// Followed requests that were completed, and reaped where that can be seen, since this was
+    /// emptied.
     var ended: [Ended] = []
     /// What the driver has not reaped, the oldest first.
     var unreaped: [Ended] = []
     /// More is not kept: a driver that reaps nothing stops publishing soon.
-    private static let mostUnreaped = 256
+    private static let mostUnreaped = 1024
 
     /// Nothing yet, of a queue of `size` descriptors.
     init(size: Int) {
@@ -40,22 +44,31 @@ struct QueueRecord: Sendable {
             meter.slipped += 1
             return
         }
-        if let position {
-            keep(Ended(head: head, entry: entry, ended: bounds, position: position))
+        if entry.state == .underWay { meter.followed += 1 }
+        let request = Ended(head: head, entry: entry, ended: bounds, position: position ?? 0)
+        if position != nil, keep(request) { return }
+        if entry.state == .underWay { ended.append(request) }
+    }
+
+    /// Notes a request as not reaped yet; whether there is room.
+    @discardableResult
+    mutating func keep(_ request: Ended) -> Bool {
+        guard unreaped.count < Self.mostUnreaped else { return false }
+        unreaped.append(request)
+        return true
+    }
+
+    /// The driver has reaped all that stands before place `index` of the used ring, within
+    /// `bounds`.
+    mutating func reap(upTo index: UInt16, _ bounds: Bounds) {
+        let count = unreaped.prefix { Int16(bitPattern: $0.position &- index) < 0 }.count
+        guard count > 0 else { return }
+        for var request in unreaped[..<count] where request.entry.state == .underWay {
+            // It was not reaped before it was completed.
+            let earliest = max(bounds.earliest, request.ended.earliest)
+            request.reaped = Bounds(earliest: earliest, latest: bounds.latest)
+            ended.append(request)
         }
-        guard entry.state == .underWay else { return }
-        meter.followed += 1
-        ended.append(Ended(head: head, entry: entry, ended: bounds, position: position ?? 0))
-    }
-
-    /// Notes a request as not reaped yet.
-    mutating func keep(_ request: Ended) {
-        if unreaped.count < Self.mostUnreaped { unreaped.append(request) }
-    }
-
-    /// The driver has reaped all that stands before place `index` of the used ring.
-    mutating func reap(upTo index: UInt16) {
-        guard !unreaped.isEmpty else { return }
-        unreaped.removeAll { Int16(bitPattern: $0.position &- index) < 0 }
+        unreaped.removeFirst(count)
     }
 }

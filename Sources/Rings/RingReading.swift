@@ -32,6 +32,8 @@ public struct LUNRings: Sendable {
     /// Of the requests followed; empty where none was.
     public var readLatencies = LatencyHistogram()
     public var writeLatencies = LatencyHistogram()
+    /// Of requests that ended before anybody could see what they were.
+    public var untypedLatencies = LatencyHistogram()
     /// Mean of the followed requests' `latencyError`, microseconds.
     public var latencyUncertainty: Double?
     /// Requests that ended, by the indices.

@@ -10,7 +10,6 @@ public final class RingSampler: Sendable {
 
     struct State {
         var vms: [Key: VMRings] = [:]
-        var names: [Key: String] = [:]
         var taken: [Key: (at: Nanoseconds, looks: Int)] = [:]
         var pace: RingPace
         var stops = false
@@ -39,7 +38,6 @@ public final class RingSampler: Sendable {
     ) throws(KernelError) {
         try state.withLock { (state) throws(KernelError) in
             let prefix = prefix.map { $0 + "/" } ?? ""
-            state.names[key] = prefix
             let rings = try VMRings(ram, places) { id in state.feed.number(of: prefix + id) }
             rings.readsAllChains = state.feed.isRecording
             state.vms[key] = rings
@@ -57,7 +55,12 @@ public final class RingSampler: Sendable {
     }
 
     /// What was seen of a VM's queues since this was called last; `nil` if none is watched.
-    public func take(_ key: Key) -> RingReading? {
+    public func take(_ key: Key, prefix: String?) -> RingReading? {
+        let prefix = prefix.map { $0 + "/" } ?? ""
+        return take(key) { prefix + $0 }
+    }
+
+    private func take(_ key: Key, name: (String) -> String) -> RingReading? {
         state.withLock { state in
             guard let rings = state.vms[key] else { return nil }
             var reading = RingReading()
@@ -65,8 +68,7 @@ public final class RingSampler: Sendable {
             reading.newest = rings.last?.end
             reading.cpuPercent = state.pace.cost.map { $0 * 100 }
             guard let now = rings.last?.end, rings.problem == nil else { return reading }
-            let prefix = state.names[key] ?? ""
-            reading.luns = rings.take { prefix + $0 }
+            reading.luns = rings.take(name: name)
             if let before = state.taken[key], now > before.at {
                 let looks = Double(rings.looks - before.looks)
                 reading.rate = looks / (Double(now - before.at) / 1e9)

@@ -32,9 +32,9 @@ extension VMRings {
     private static func depth(of queues: [WatchedQueue], _ lun: LUNSums) -> QueueDepth? {
         let meter = queues.count == 1 ? queues[0].record.meter : lun.meter
         guard meter.time > 0, queues.allSatisfy({ $0.current != nil }) else { return nil }
-        let now = queues.reduce(0) { $0 + ($1.current?.inFlight ?? 0) }
+        let now = queues.reduce(0) { $0 + ($1.current?.outstanding ?? 0) }
         return QueueDepth(
-            now: now, mean: meter.inFlightTime / Double(meter.time), p50: meter.depth(at: 0.5),
+            now: now, mean: meter.outstandingTime / Double(meter.time), p50: meter.depth(at: 0.5),
             p99: meter.depth(at: 0.99), max: meter.deepest)
     }
 

@@ -14,6 +14,8 @@ struct SplitTracker: Sendable {
     private var popped: UInt16?
     private var state: QueueMeter.State?
     private var before: Look?
+    /// The last look that showed how far the driver has reaped.
+    private var reapsSeen: Look?
     /// Looks in a row that made no sense.
     private(set) var nonsense = 0
     private static let patience = 3
@@ -125,12 +127,16 @@ struct SplitTracker: Sendable {
         _ ring: SplitRingCopy, _ taken: (published: UInt16, completed: UInt16),
         since before: Look, _ look: Look, _ queue: inout QueueRecord
     ) {
-        let new = stateNow(ring)
+        let new = stateNow(ring, completed: Int(taken.completed))
         if let old = state {
             queue.meter.add(from: old, to: new, duration: look.middle &- before.middle)
         }
         state = new
-        if place.showsReaps, new.unreaped != nil { queue.reap(upTo: ring.usedEvent) }
+        if new.unreaped != nil {
+            let bounds = Bounds(earliest: (reapsSeen ?? before).begin, latest: look.end)
+            queue.reap(upTo: ring.usedEvent, bounds)
+            reapsSeen = look
+        }
         if taken.published > 0 {
             queue.meter.submitLooks += 1
             if !wantsKick(ring, after: taken.published) { queue.meter.kicklessLooks += 1 }
@@ -143,24 +149,30 @@ struct SplitTracker: Sendable {
         }
     }
 
-    private func stateNow(_ ring: SplitRingCopy) -> QueueMeter.State {
+    /// The queue as it is now; `completed` came since the state before.
+    private func stateNow(_ ring: SplitRingCopy, completed: Int) -> QueueMeter.State {
         let inFlight = Int(avail &- used)
-        var state = QueueMeter.State(
-            inFlight: inFlight, waiting: nil, unreaped: nil, isFull: false)
+        var new = QueueMeter.State(
+            inFlight: inFlight, outstanding: inFlight, waiting: nil, unreaped: nil,
+            isFull: false)
         if let popped {
             let waiting = Int(avail &- popped)
-            if waiting <= inFlight { state.waiting = waiting }
+            if waiting <= inFlight { new.waiting = waiting }
         }
         if place.showsReaps {
             let unreaped = Int(used &- ring.usedEvent)
-            // While the driver reaps it names an index far behind.
-            if unreaped <= Int(ring.size) { state.unreaped = unreaped }
+            // While the driver reaps it names an index far behind: it has not done so yet.
+            if unreaped + inFlight <= Int(ring.size) { new.unreaped = unreaped }
+            let before = state.map { $0.outstanding - $0.inFlight } ?? 0
+            new.outstanding += new.unreaped ?? before + completed
         }
         let size = Int(ring.size)
+        new.outstanding = min(new.outstanding, size)
         // Without indirect tables a request takes three descriptors: header, data, status.
-        state.isFull =
-            place.features.contains(.indirect) ? inFlight >= size : inFlight * 3 + 3 > size
-        return state
+        new.isFull =
+            place.features.contains(.indirect)
+            ? new.outstanding >= size : new.outstanding * 3 + 3 > size
+        return new
     }
 
     private func wantsKick(_ ring: SplitRingCopy, after published: UInt16) -> Bool {
@@ -208,7 +220,9 @@ struct SplitTracker: Sendable {
             if head < ring.size { queue.book.presume(head, at: index, seen: look.end) }
         }
         popped = place.showsPops && avail &- ring.availEvent <= inFlight ? ring.availEvent : nil
-        state = stateNow(ring)
+        state = nil
+        state = stateNow(ring, completed: 0)
+        reapsSeen = nil
         presumeUnreaped(ring, look, &queue)
         nonsense = 0
     }

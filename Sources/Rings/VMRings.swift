@@ -176,12 +176,12 @@ final class VMRings {
         guard let before, let last else { return }
         let duration = last.middle &- before.middle
         for index in luns.indices where luns[index].queues.count > 1 {
-            var (inFlight, size) = (0, 0)
+            var (outstanding, size) = (0, 0)
             for queue in luns[index].queues {
-                inFlight += queues[queue].current?.inFlight ?? 0
+                outstanding += queues[queue].current?.outstanding ?? 0
                 size += queues[queue].place.size
             }
-            luns[index].note(inFlight: inFlight, size: size, duration: duration)
+            luns[index].note(outstanding: outstanding, size: size, duration: duration)
         }
     }
 
@@ -206,26 +206,29 @@ final class VMRings {
 }
 
 extension IOEvent {
-    /// A request that was followed. Its stamps are the middles of their bounds; of one that came
-    /// and went between two looks, the thirds.
+    /// A request that was followed. Its stamps are the middles of their bounds; where the first
+    /// and the last may have been in either order, the thirds of the time they were in.
     init(_ ended: QueueRecord.Ended, lun: UInt16, queue: Int) {
         let entry = ended.entry
-        let isWithinOneLook = entry.published == ended.ended
-        let third = ended.ended.width / 3
-        let begin = isWithinOneLook ? ended.ended.earliest &+ third : entry.published.middle
-        let end = max(
-            begin, isWithinOneLook ? ended.ended.earliest &+ 2 &* third : ended.ended.middle)
+        let last = ended.reaped ?? ended.ended
+        let isWithinOneLook = last.earliest < entry.published.latest
+        let all = Bounds(earliest: entry.published.earliest, latest: last.latest)
+        let third = all.width / 3
+        let begin = isWithinOneLook ? all.earliest &+ third : entry.published.middle
+        let end = max(begin, isWithinOneLook ? all.latest &- third : last.middle)
+        let completed = min(max(begin, ended.ended.middle), end)
         self.init(
             type: entry.type, status: IOEvent.unknownStatus, lun: lun, head: ended.head,
             sector: entry.sector, byteCount: UInt32(clamping: entry.byteCount ?? 0),
             queued: begin, kicked: 0,
-            popped: entry.popped == 0 ? 0 : min(max(begin, entry.popped), end), submitted: 0,
-            completed: 0, published: end, notified: 0, reaped: 0,
+            popped: entry.popped == 0 ? 0 : min(max(begin, entry.popped), completed),
+            submitted: 0, completed: 0, published: completed, notified: 0,
+            reaped: ended.reaped == nil ? 0 : end,
             queue: UInt16(truncatingIfNeeded: queue))
         let errors =
             isWithinOneLook
             ? (2 &* third, 2 &* third)
-            : (entry.published.width / 2, ended.ended.width / 2)
+            : (entry.published.width / 2, last.width / 2)
         queuedError = UInt32(clamping: errors.0)
         endError = UInt32(clamping: errors.1)
     }

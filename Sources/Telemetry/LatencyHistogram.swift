@@ -103,6 +103,22 @@ public struct LatencyHistogram: Sendable, Equatable {
         sum = nanoseconds
     }
 
+    /// So many of the requests, by their `share` of 0…1: counts are rounded, the rounding of each
+    /// bucket goes into the next.
+    public func scaled(by share: Double) -> LatencyHistogram {
+        var carry = 0.5
+        var kept: [Bucket] = []
+        for bucket in buckets {
+            let exact = Double(bucket.count) * min(max(share, 0), 1) + carry
+            let count = exact.rounded(.down)
+            carry = exact - count
+            if count > 0 { kept.append(Bucket(index: bucket.index, count: UInt32(count))) }
+        }
+        let (all, some) = (Double(count), Double(kept.reduce(0) { $0 + UInt64($1.count) }))
+        return LatencyHistogram(
+            buckets: kept, sum: all > 0 ? UInt64(Double(sum) / all * some) : 0)
+    }
+
     /// Adds the requests of `other`.
     public mutating func add(_ other: LatencyHistogram) {
         var merged: [Bucket] = []

@@ -44,6 +44,18 @@ struct AttachOptions: ParsableArguments {
             """)
     var setSyncProfile = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Looks at the virtqueues in the guest's memory per second, 10 to 20000, or 0 for none.",
+            valueName: "hz"))
+    var ringRate = 1000.0
+
+    @Option(
+        help: ArgumentHelp(
+            "What those looks may cost, percent of one core; beyond it there are fewer.",
+            valueName: "percent"))
+    var ringBudget = 3.0
+
     var isGiven: Bool { !qmp.isEmpty || !pid.isEmpty }
 
     func validate() throws {
@@ -51,6 +63,12 @@ struct AttachOptions: ParsableArguments {
             throw ValidationError("--pid must be a process id, more than 0")
         }
         guard qmp.count + pid.count <= 64 else { throw ValidationError("at most 64 VMs") }
+        guard ringRate == 0 || (10...20_000).contains(ringRate) else {
+            throw ValidationError("--ring-rate is 10 to 20000 looks per second, or 0 for none")
+        }
+        guard ringBudget > 0, ringBudget <= 100 else {
+            throw ValidationError("--ring-budget is more than 0 and at most 100 percent of a core")
+        }
         guard qga.count <= qmp.count + pid.count else {
             throw ValidationError("--qga belongs to a VM named by --qmp or --pid")
         }
@@ -76,6 +94,8 @@ struct AttachOptions: ParsableArguments {
         configuration.setsHistograms = setHistograms
         configuration.setsLockProfile = setSyncProfile
         configuration.keepsTracepoints = tracepoints
+        configuration.ringRate = ringRate
+        configuration.ringBudget = ringBudget
         return configuration
     }
 }

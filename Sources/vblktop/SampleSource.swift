@@ -3,6 +3,7 @@ public import Demo
 import Doctor
 import Kernel
 public import Recording
+public import Rings
 import Telemetry
 
 /// Where samples come from. One thread owns it.
@@ -54,9 +55,11 @@ extension DemoSource: SampleSource {
     mutating func takeKernelEvents(ends: Bool) -> KernelEventBatch { KernelEventBatch() }
 }
 
+extension RingRequests: RequestFeed {}
+
 extension AttachSource: SampleSource {
-    // QEMU tells of no single request.
-    var requestFeed: (any RequestFeed)? { nil }
+    // QEMU tells of no single request: its virtqueues show them.
+    var requestFeed: (any RequestFeed)? { ringRequests }
 }
 
 /// The next instant of a steady beat: `interval` after the one at `last`, or `now` once a whole

@@ -8,13 +8,13 @@ struct MeterTests {
     func weights() {
         var meter = QueueMeter(size: 8)
         func state(_ depth: Int) -> QueueMeter.State {
-            .init(inFlight: depth, waiting: depth / 2, unreaped: nil, isFull: depth == 8)
+            .init(inFlight: depth, outstanding: depth, waiting: depth / 2, unreaped: nil, isFull: depth == 8)
         }
         meter.add(from: state(0), to: state(0), duration: 900)
         meter.add(from: state(0), to: state(8), duration: 50)
         meter.add(from: state(8), to: state(8), duration: 50)
         #expect(meter.time == 1000)
-        #expect(meter.inFlightTime / Double(meter.time) == 0.6)
+        #expect(meter.outstandingTime / Double(meter.time) == 0.6)
         #expect(meter.waitingTime / Double(meter.waitingKnown) == 0.3)
         #expect(meter.depth(at: 0.5) == 0)
         #expect(meter.depth(at: 0.99) == 8)

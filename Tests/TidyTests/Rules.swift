@@ -121,8 +121,8 @@ enum Rules {
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
-            "Attach", "Terminal", "Libraries", "Recording", "Exchange", "Analysis", "Query",
-            "Doctor",
+            "Attach", "Rings", "Terminal", "Libraries", "Recording", "Exchange", "Analysis",
+            "Query", "Doctor",
             "ArgumentParser", "FoundationEssentials", "Glibc",
             "Synchronization",
             "SystemPackage",

@@ -24,12 +24,18 @@ extension VMWatch {
         if let pid, rings.memory.wantsCheck { RingFiles(pid: pid).check(&rings) }
     }
 
+    /// In the first so many samples, so many questions are asked about the rings: some ten
+    /// milliseconds of QEMU's main loop in all.
+    private static let firstRounds = 3
+    private static let firstShare = 8
+
     /// Questions about the rings: they share what may be asked with those about what does not
     /// change, which with many disks take minutes.
     mutating func nextRingQuestions(_ count: Int, at now: Nanoseconds) -> [QMPQuery] {
         guard count > 0 else { return [] }
-        // Of a single one every other is for the rings.
-        let share = (count + ticks % 2) / 2
+        // Of a single one every other is for the rings; at first they go before, for whoever looks
+        // at a VM that is slow wants to know where its requests are stuck.
+        let share = ticks < Self.firstRounds ? Self.firstShare : (count + ticks % 2) / 2
         return rings.next(share, at: now)
     }
 }
