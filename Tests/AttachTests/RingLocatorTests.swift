@@ -184,7 +184,8 @@ struct RingLocatorTests {
     @Test func damagedAnswers() throws {
         for answer in [
             "{}", #"{"num-vqs":-1,"status":{"statuses":["VIRTIO_CONFIG_S_DRIVER_OK"]}}"#,
-            #"{"num-vqs":9223372036854775807,"status":{"statuses":["VIRTIO_CONFIG_S_DRIVER_OK"]}}"#,
+            #"{"num-vqs":9223372036854775807,"guest-features":{},"#
+                + #""status":{"statuses":["VIRTIO_CONFIG_S_DRIVER_OK"]}}"#,
         ] {
             var vm = try LocatedVM.plain("plain")
             let path = LocatedVM.path("plain")

@@ -108,8 +108,8 @@ extension GuestTests {
             return UInt16(truncatingIfNeeded: try #require(status[name]?.integer))
         }
 
-        /// The index of a ring at guest address `ring` (virtio 1.2 §2.7.6, §2.7.8), in the memory of
-        /// QEMU's process.
+        /// The index of a ring at guest address `ring` (virtio 1.2 §2.7.6, §2.7.8), in the memory
+        /// of QEMU's process.
         private func index(at ring: UInt64, _ location: RingLocation) throws -> UInt16 {
             let host = try #require(location.ram.translate(ring + 2, byteCount: 2))
             return try word(of: "/proc/\(location.ram.pid)/mem", at: host)
