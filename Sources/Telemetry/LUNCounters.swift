@@ -296,16 +296,23 @@ extension BlockRates {
     public init(summing luns: [LUN]) {
         self.init()
         for index in luns.indices { add(luns[index].rates) }
-        oldestInFlight = luns.compactMap(\.rates.oldestInFlight).max()
-        let depths = luns.compactMap(\.rates.queueDepth)
+        oldestInFlight = luns.indices.compactMap { luns[$0].rates.oldestInFlight }.max()
+        let depths = luns.indices.compactMap { luns[$0].rates.queueDepth }
         if !depths.isEmpty {
             queueDepth = QueueDepth(
                 now: depths.allSatisfy { $0.now != nil }
                     ? depths.reduce(0) { $0 &+ ($1.now ?? 0) } : nil,
                 mean: depths.reduce(0) { $0 + $1.mean })
         }
-        readLatency = .total(of: luns, \.readLatencies, \.readLatency, by: \.reads)
-        writeLatency = .total(of: luns, \.writeLatencies, \.writeLatency, by: \.writes)
+        // By index, as above: to copy a LUN takes longer than to add what it has.
+        readLatency = .total(
+            luns.indices.map { luns[$0].rates.readLatency },
+            of: luns.indices.map { luns[$0].readLatencies },
+            by: luns.indices.map { luns[$0].rates.reads })
+        writeLatency = .total(
+            luns.indices.map { luns[$0].rates.writeLatency },
+            of: luns.indices.map { luns[$0].writeLatencies },
+            by: luns.indices.map { luns[$0].rates.writes })
         stages = StageTimes(weighting: luns)
     }
 }
@@ -332,21 +339,20 @@ extension BlockRates {
 }
 
 extension LatencySummary {
-    /// All LUNs together: from their histograms where every LUN with a latency has one, else only
-    /// the mean, weighted by the rates.
+    /// All LUNs together, each at the same place in all three: from their histograms where every
+    /// LUN with a latency has one, else only the mean, weighted by the rates.
     static func total(
-        of luns: [LUN], _ histogram: KeyPath<LUN, LatencyHistogram?>,
-        _ latency: KeyPath<BlockRates, LatencySummary?>, by rate: KeyPath<BlockRates, Double?>
+        _ latencies: [LatencySummary?], of histograms: [LatencyHistogram?], by rates: [Double?]
     ) -> LatencySummary? {
-        let known = luns.filter { $0.rates[keyPath: latency] != nil }
-        if known.allSatisfy({ $0[keyPath: histogram] != nil }) {
-            return LatencySummary(of: .sum(luns.compactMap { $0[keyPath: histogram] }))
+        let known = latencies.indices.filter { latencies[$0] != nil }
+        if known.allSatisfy({ histograms[$0] != nil }) {
+            return LatencySummary(of: .sum(histograms))
         }
         var (weight, weighted) = (0.0, 0.0)
-        for lun in known {
-            let requests = lun.rates[keyPath: rate] ?? 0
+        for index in known {
+            let requests = rates[index] ?? 0
             weight += requests
-            weighted += (lun.rates[keyPath: latency]?.mean ?? 0) * requests
+            weighted += (latencies[index]?.mean ?? 0) * requests
         }
         return weight > 0 ? LatencySummary(mean: weighted / weight) : nil
     }
@@ -354,23 +360,25 @@ extension LatencySummary {
 
 extension LatencyHistogram {
     /// All of `histograms` together.
-    public static func sum(_ histograms: [LatencyHistogram]) -> LatencyHistogram {
+    public static func sum(_ histograms: [LatencyHistogram?]) -> LatencyHistogram {
         var counts = [UInt64](repeating: 0, count: LatencyBuckets.count)
         var sum: UInt64 = 0
-        for histogram in histograms {
+        for case let histogram? in histograms {
             sum &+= histogram.sum
             for bucket in histogram.buckets { counts[Int(bucket.index)] += UInt64(bucket.count) }
         }
-        let zero = [UInt64](repeating: 0, count: counts.count)
-        return LatencyHistogram(from: zero[...], to: counts[...], sum: sum)
+        let buckets = counts.indices.lazy.filter { counts[$0] > 0 }.map {
+            Bucket(index: UInt16($0), count: UInt32(clamping: counts[$0]))
+        }
+        return LatencyHistogram(buckets: Array(buckets), sum: sum)
     }
 }
 
 extension StageTimes {
     /// Stage means over all LUNs, weighted by their request rates; `nil` if none has any.
     init?(weighting luns: [LUN]) {
-        let known = luns.compactMap { lun in
-            if let stages = lun.rates.stages, let iops = lun.rates.iops {
+        let known = luns.indices.compactMap { index in
+            if let stages = luns[index].rates.stages, let iops = luns[index].rates.iops {
                 (stages, iops)
             } else {
                 nil

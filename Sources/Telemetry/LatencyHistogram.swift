@@ -58,7 +58,20 @@ public struct LatencyHistogram: Sendable, Equatable {
     /// A histogram of these buckets, with the `sum` of the values in nanoseconds. A bucket that
     /// does not follow those before it, counts nothing, or that the layout has not, is left out.
     public init(buckets: [Bucket], sum: UInt64) {
+        self.sum = sum
         var next = 0
+        // Nearly always nothing is left out, and the array can be kept.
+        let isInOrder = buckets.allSatisfy { bucket in
+            let index = Int(bucket.index)
+            guard index >= next, index < LatencyBuckets.count, bucket.count > 0 else {
+                return false
+            }
+            next = index + 1
+            return true
+        }
+        self.buckets = buckets
+        if isInOrder { return }
+        next = 0
         self.buckets = buckets.filter { bucket in
             let index = Int(bucket.index)
             guard index >= next, index < LatencyBuckets.count, bucket.count > 0 else {
@@ -67,7 +80,6 @@ public struct LatencyHistogram: Sendable, Equatable {
             next = index + 1
             return true
         }
-        self.sum = sum
     }
 
     /// The requests counted after `previous` and up to `current`, two readings of the same

@@ -10,12 +10,19 @@ package protocol NumberedRow: Sendable {
     mutating func walk(_ walker: inout NumberWalker)
     /// Visits the numbers of which rows can have more or fewer, a multiple of `tailWidth`.
     mutating func walkTail(_ walker: inout NumberWalker)
+    /// Has `walker` take all numbers, and those of the tail.
+    func take(_ walker: inout NumberWalker, tail: inout NumberWalker)
     static var tailWidth: Int { get }
 }
 
 extension NumberedRow {
     package static var tailWidth: Int { 1 }
     package mutating func walkTail(_ walker: inout NumberWalker) {}
+    package func take(_ walker: inout NumberWalker, tail: inout NumberWalker) {
+        var row = self
+        row.walk(&walker)
+        row.walkTail(&tail)
+    }
 }
 
 /// A row without numbers.
@@ -43,6 +50,17 @@ extension LUN: NumberedRow {
     package mutating func walk(_ walker: inout NumberWalker) {
         rates.walk(&walker)
         walker.visit(&span)
+    }
+
+    // Without a copy of the LUN, which has many texts to be counted.
+    package func take(_ walker: inout NumberWalker, tail: inout NumberWalker) {
+        var (rates, span) = (rates, span)
+        rates.walk(&walker)
+        walker.visit(&span)
+        for index in virtqueues.indices {
+            var queue = virtqueues[index]
+            queue.walk(&tail)
+        }
     }
 
     package static var tailWidth: Int { Virtqueue.numberCount }

@@ -2,25 +2,31 @@ internal import Telemetry
 
 /// Models for the histograms of a sample.
 ///
-/// Where the key has a histogram of the same LUN, each count is written as what it adds to the
-/// expectation: the requests not yet placed times the share that the key, smoothed, gives the
-/// bucket. Small expectations go by what similar ones turned out to be, so that an empty bucket
-/// costs next to nothing.
+/// Where the key has a histogram of the same LUN, each cell's count is written as what it adds to
+/// the expectation: the requests not yet placed times the cell's share of what is left. Small
+/// expectations go by what similar ones turned out to be, so that an empty cell costs next to
+/// nothing.
 struct HistogramModels {
     private var isThere = NumberModels()
-    private var total = NumberModels()
+    private var totals = ResidualModels()
+    private var sums = ResidualModels()
     private var gap = NumberModels()
     private var count = NumberModels()
-    private var sum = NumberModels()
-    private var outside = NumberModels()
-    /// Whether there is one more, by expectation and how many there were.
-    private var more = [BitModel](
-        repeating: BitModel(), count: Expectation.classes * Expectation.steps)
+    private var number = NumberModels()
+    private var more = CountModels.atFirst
     private var differences = [NumberModels](
-        repeating: NumberModels(), count: Expectation.classes)
+        repeating: NumberModels(), count: CountExpectation.largeClasses)
+    /// Of the counts that are more than is written one by one.
+    private var beyond = NumberModels()
+    /// Counts of buckets in a cell of more than `scatter` requests.
+    private var inside = NumberModels()
 
     /// The most buckets that all histograms of a sample may have.
     static let bucketLimit = 1 << 22
+    /// Up to so many requests of a cell are placed one by one.
+    private static let scatter: UInt64 = 8
+    /// Totals and sums of histograms with fewer requests are more often just as expected.
+    private static let few: UInt64 = 8
 
     // MARK: Writing
 
@@ -28,69 +34,105 @@ struct HistogramModels {
     mutating func put(
         _ histogram: LatencyHistogram?, base: HistogramBase, to coder: inout RangeEncoder
     ) {
-        isThere.put(histogram == nil ? 0 : 1, context: base.isThere ? 1 : 0, to: &coder)
+        isThere.put(histogram == nil ? 0 : 1, context: base.cells == nil ? 0 : 1, to: &coder)
         guard let histogram else { return }
-        let buckets = histogram.buckets
-        if let shape = base.shape {
-            let requests = histogram.count
-            total.put(Int64(bitPattern: requests &- shape.requests), context: 0, to: &coder)
-            if requests > 0 { put(buckets, shape, to: &coder) }
+        let requests = histogram.count
+        if let cells = base.cells {
+            totals.put(
+                Int64(bitPattern: requests &- cells.requests), Self.context(cells.requests),
+                about: cells.totalBits, to: &coder)
+            if requests > 0 { put(histogram.buckets.span, requests, cells, to: &coder) }
         } else {
-            putSparse(buckets[...], to: &coder)
+            putSparse(histogram.buckets, to: &coder)
         }
-        sum.put(
-            Int64(bitPattern: histogram.sum) &- Self.middle(buckets), context: 0, to: &coder)
+        let (middle, bits) = Self.expectedSum(histogram.buckets)
+        sums.put(
+            Int64(bitPattern: histogram.sum) &- middle, Self.context(requests), about: bits,
+            to: &coder)
+    }
+
+    private static func context(_ requests: UInt64) -> Int {
+        requests == 0 ? 0 : requests < few ? 1 : 2
     }
 
     private mutating func put(
-        _ buckets: [LatencyHistogram.Bucket], _ shape: HistogramShape,
+        _ buckets: Span<LatencyHistogram.Bucket>, _ requests: UInt64, _ cells: HistogramCells,
         to coder: inout RangeEncoder
     ) {
-        let inside = buckets.drop { $0.index < shape.first }.prefix { $0.index <= shape.last }
-        putSparse(buckets[buckets.startIndex..<inside.startIndex], to: &coder)
-        putSparse(buckets[inside.endIndex..<buckets.endIndex], to: &coder)
-        var left = inside.reduce(UInt64(0)) { $0 &+ UInt64($1.count) }
-        var (at, weight) = (0, shape.weight)
-        let (weights, counts) = (shape.weights.span, inside.span)
-        for place in weights.indices where left > 0 && place < weights.count &- 1 {
-            let expected = Expectation(left, weights[place], of: weight)
-            weight -= weights[place]
+        var (left, at) = (requests, 0)
+        let (starts, shares) = (cells.starts.span, cells.shares.span)
+        for cell in shares.indices where left > 0 {
+            let (from, end) = (at, starts[cell &+ 1])
             var count: UInt64 = 0
-            if at < counts.count, Int(counts[at].index) == Int(shape.first) &+ place {
-                count = UInt64(counts[at].count)
+            while at < buckets.count, buckets[at].index < end {
+                count &+= UInt64(buckets[at].count)
                 at &+= 1
             }
-            put(count, expected, limit: left, to: &coder)
+            // The last cell has what is left.
+            if cell < shares.count &- 1 {
+                let expected = CountExpectation(left, shares[cell])
+                put(count, expected, limit: left, to: &coder)
+            }
             left &-= count
+            if count > 0, end &- starts[cell] > 1 {
+                putInside(
+                    buckets.extracting(from..<at), starts[cell]..<end, count, to: &coder)
+            }
         }
     }
 
     private mutating func put(
-        _ count: UInt64, _ expected: Expectation, limit: UInt64, to coder: inout RangeEncoder
+        _ count: UInt64, _ expected: CountExpectation, limit: UInt64,
+        to coder: inout RangeEncoder
     ) {
         guard expected.isSmall else {
             differences[expected.index].put(
                 Int64(count) &- expected.about, context: 0, to: &coder)
             return
         }
-        var step: UInt64 = 0
-        while step < limit {
-            if step == UInt64(Expectation.steps) {
-                differences[expected.index].putPositive(count - step + 1, to: &coder)
-                return
-            }
+        var models = more.mutableSpan
+        var place = expected.index &* CountModels.steps
+        for step in 0..<min(limit, UInt64(CountModels.steps)) {
             let isMore = count > step
-            coder.put(isMore, &more[expected.index * Expectation.steps + Int(step)])
+            coder.put(isMore, &models[place])
             if !isMore { return }
-            step += 1
+            place &+= 1
+        }
+        if limit > UInt64(CountModels.steps) {
+            beyond.putPositive(count &- UInt64(CountModels.steps) &+ 1, to: &coder)
+        }
+    }
+
+    /// Where in a cell of several buckets its requests are.
+    private mutating func putInside(
+        _ buckets: Span<LatencyHistogram.Bucket>, _ cell: Range<UInt16>, _ count: UInt64,
+        to coder: inout RangeEncoder
+    ) {
+        if count <= Self.scatter {
+            let bits = cell.count.trailingZeroBitCount
+            for place in buckets.indices {
+                let offset = UInt64(buckets[place].index &- cell.lowerBound)
+                for _ in 0..<buckets[place].count { coder.putBits(offset, count: bits) }
+            }
+            return
+        }
+        var (left, at) = (count, 0)
+        for index in cell where left > 0 {
+            var count: UInt64 = 0
+            if at < buckets.count, buckets[at].index == index {
+                count = UInt64(buckets[at].count)
+                at &+= 1
+            }
+            inside.put(Int64(count), context: 0, to: &coder)
+            left &-= count
         }
     }
 
     /// Bucket after bucket: the distance from the one before, and the count.
     private mutating func putSparse(
-        _ buckets: ArraySlice<LatencyHistogram.Bucket>, to coder: inout RangeEncoder
+        _ buckets: [LatencyHistogram.Bucket], to coder: inout RangeEncoder
     ) {
-        outside.put(Int64(buckets.count), context: 0, to: &coder)
+        number.put(Int64(buckets.count), context: 0, to: &coder)
         var next = 0
         for bucket in buckets {
             gap.put(Int64(bucket.index) - Int64(next), context: next == 0 ? 1 : 0, to: &coder)
@@ -105,76 +147,111 @@ struct HistogramModels {
     mutating func take(
         base: HistogramBase, room: inout Int, from coder: inout RangeDecoder
     ) throws(RecordingError) -> LatencyHistogram? {
-        guard isThere.take(context: base.isThere ? 1 : 0, from: &coder) != 0 else { return nil }
+        let context = base.cells == nil ? 0 : 1
+        guard isThere.take(context: context, from: &coder) != 0 else { return nil }
         var buckets: [LatencyHistogram.Bucket] = []
-        if let shape = base.shape {
-            let difference = total.take(context: 0, from: &coder)
-            let requests = shape.requests &+ UInt64(bitPattern: difference)
+        if let cells = base.cells {
+            let difference = totals.take(
+                Self.context(cells.requests), about: cells.totalBits, from: &coder)
+            let requests = cells.requests &+ UInt64(bitPattern: difference)
             // A histogram counts fewer: 1056 buckets of 32 bits.
             guard requests < 1 << 43 else { throw malformed("a histogram counts too much") }
-            if requests > 0 { buckets = try take(requests, shape, from: &coder) }
+            if requests > 0 { buckets = try take(requests, cells, from: &coder) }
         } else {
             buckets = try takeSparse(from: &coder)
         }
         room -= buckets.count
         guard room >= 0 else { throw malformed("a sample has too many histogram buckets") }
-        let sum = sum.take(context: 0, from: &coder) &+ Self.middle(buckets)
-        return LatencyHistogram(buckets: buckets, sum: UInt64(bitPattern: sum))
+        let requests = buckets.reduce(UInt64(0)) { $0 &+ UInt64($1.count) }
+        let (middle, bits) = Self.expectedSum(buckets)
+        let rest = sums.take(Self.context(requests), about: bits, from: &coder)
+        return LatencyHistogram(buckets: buckets, sum: UInt64(bitPattern: rest &+ middle))
     }
 
     private mutating func take(
-        _ requests: UInt64, _ shape: HistogramShape, from coder: inout RangeDecoder
+        _ requests: UInt64, _ cells: HistogramCells, from coder: inout RangeDecoder
     ) throws(RecordingError) -> [LatencyHistogram.Bucket] {
-        let below = try takeSparse(from: &coder)
-        let above = try takeSparse(from: &coder)
-        let outside = (below + above).reduce(UInt64(0)) { $0 + UInt64($1.count) }
-        guard outside <= requests else { throw malformed("a histogram does not add up") }
-        var (left, weight) = (requests - outside, shape.weight)
-        var buckets = below
-        let weights = shape.weights.span
-        for place in weights.indices where left > 0 {
-            let expected = Expectation(left, weights[place], of: weight)
-            weight -= weights[place]
-            let isLast = place == weights.count &- 1
-            let count = isLast ? left : try take(expected, limit: left, from: &coder)
+        var buckets: [LatencyHistogram.Bucket] = []
+        buckets.reserveCapacity(Int(min(requests, 256)))
+        var left = requests
+        let (starts, shares) = (cells.starts.span, cells.shares.span)
+        for cell in shares.indices where left > 0 {
+            var count = left
+            if cell < shares.count &- 1 {
+                let expected = CountExpectation(left, shares[cell])
+                count = try take(expected, limit: left, from: &coder)
+            }
             guard count > 0 else { continue }
-            left -= count
-            buckets.append(
-                LatencyHistogram.Bucket(
-                    index: shape.first + UInt16(place), count: UInt32(clamping: count)))
+            left &-= count
+            let range = starts[cell]..<starts[cell &+ 1]
+            if range.count == 1 {
+                buckets.append(
+                    LatencyHistogram.Bucket(
+                        index: range.lowerBound, count: UInt32(clamping: count)))
+            } else {
+                try takeInside(range, count, into: &buckets, from: &coder)
+            }
         }
-        return buckets + above
+        return buckets
     }
 
+    @inline(__always)
     private mutating func take(
-        _ expected: Expectation, limit: UInt64, from coder: inout RangeDecoder
+        _ expected: CountExpectation, limit: UInt64, from coder: inout RangeDecoder
     ) throws(RecordingError) -> UInt64 {
         guard expected.isSmall else {
-            let count =
-                differences[expected.index].take(context: 0, from: &coder)
-                &+ expected.about
+            let difference = differences[expected.index].take(context: 0, from: &coder)
+            let count = difference &+ expected.about
             guard count >= 0, count <= limit else { throw malformed("a count is too large") }
             return UInt64(count)
         }
-        var step: UInt64 = 0
-        while step < limit {
-            if step == UInt64(Expectation.steps) {
-                let more = differences[expected.index].takePositive(from: &coder) - 1
-                guard more <= limit - step else { throw malformed("a count is too large") }
-                return step + more
-            }
-            guard coder.bit(&more[expected.index * Expectation.steps + Int(step)]) else {
-                return step
-            }
-            step += 1
+        var models = more.mutableSpan
+        var place = expected.index &* CountModels.steps
+        for step in 0..<min(limit, UInt64(CountModels.steps)) {
+            guard coder.bit(&models[place]) else { return step }
+            place &+= 1
         }
-        return step
+        guard limit > UInt64(CountModels.steps) else { return limit }
+        let more = beyond.takePositive(from: &coder) &- 1
+        guard more <= limit &- UInt64(CountModels.steps) else {
+            throw malformed("a count is too large")
+        }
+        return UInt64(CountModels.steps) &+ more
+    }
+
+    private mutating func takeInside(
+        _ cell: Range<UInt16>, _ count: UInt64, into buckets: inout [LatencyHistogram.Bucket],
+        from coder: inout RangeDecoder
+    ) throws(RecordingError) {
+        if count <= Self.scatter {
+            let bits = cell.count.trailingZeroBitCount
+            for _ in 0..<count {
+                let offset = UInt16(truncatingIfNeeded: coder.bits(count: bits))
+                let index = cell.lowerBound &+ offset
+                if let last = buckets.last, last.index == index {
+                    buckets[buckets.count - 1].count &+= 1
+                } else {
+                    buckets.append(LatencyHistogram.Bucket(index: index, count: 1))
+                }
+            }
+            return
+        }
+        var left = count
+        for index in cell where left > 0 {
+            let number = UInt64(bitPattern: inside.take(context: 0, from: &coder))
+            guard number <= left else { throw malformed("a count is too large") }
+            left &-= number
+            guard number > 0 else { continue }
+            buckets.append(
+                LatencyHistogram.Bucket(index: index, count: UInt32(clamping: number)))
+        }
+        guard left == 0 else { throw malformed("a histogram does not add up") }
     }
 
     private mutating func takeSparse(
         from coder: inout RangeDecoder
     ) throws(RecordingError) -> [LatencyHistogram.Bucket] {
-        let size = outside.take(context: 0, from: &coder)
+        let size = number.take(context: 0, from: &coder)
         guard size >= 0, size <= LatencyBuckets.count else {
             throw malformed("a histogram has too many buckets")
         }
@@ -193,96 +270,28 @@ struct HistogramModels {
         return buckets
     }
 
-    /// The sum if every value lay in the middle of its bucket.
-    private static func middle(_ buckets: [LatencyHistogram.Bucket]) -> Int64 {
-        var sum: UInt64 = 0
+    /// The sum if every value lay in the middle of its bucket, and about how many bits below the
+    /// highest what it is off by has: each request is anywhere in its bucket.
+    private static func expectedSum(
+        _ buckets: [LatencyHistogram.Bucket]
+    ) -> (middle: Int64, bits: Int) {
+        var (sum, spread): (UInt64, UInt64) = (0, 0)
         for bucket in buckets {
             let range = LatencyBuckets.range(of: Int(bucket.index))
-            let middle = range.lowerBound &+ (range.upperBound &- range.lowerBound) / 2
-            sum = sum &+ middle &* UInt64(bucket.count)
+            let below = range.upperBound &- range.lowerBound
+            sum = sum &+ (range.lowerBound &+ below / 2) &* UInt64(bucket.count)
+            spread = spread &+ below &* below &* UInt64(bucket.count)
         }
-        return Int64(bitPattern: sum)
+        return (Int64(bitPattern: sum), max(0, spread.halfLogarithm &- 52) >> 4)
     }
 }
 
-/// How many requests a bucket is likely to count.
-private struct Expectation {
-    /// Half powers of two from 1/64 to 2^12.
-    static let classes = 38
-    /// Counts that are written one by one.
-    static let steps = 16
-    /// Below 8 counts are written one by one.
-    let isSmall: Bool
-    let index: Int
-    private let expected: Double
-
-    /// Of `left` requests the share of `weight` in `all`.
-    @inline(__always)
-    init(_ left: UInt64, _ weight: Double, of all: Double) {
-        expected = Double(Int64(bitPattern: left)) * weight / max(all, weight)
-        isSmall = expected < 8
-        // The exponent and the first bit of the significand: the same on every machine.
-        let bits = min(max(expected, 1.0 / 64), 4096).bitPattern >> 51
-        let halves = Int(truncatingIfNeeded: bits) &- (1023 - 6) * 2
-        index = min(max(halves, 0), Self.classes - 1)
+extension UInt64 {
+    /// About sixteen times the binary logarithm of the square root.
+    var halfLogarithm: Int {
+        guard self > 0 else { return 0 }
+        let whole = 63 &- leadingZeroBitCount
+        let normal = self << UInt64(63 &- whole)
+        return whole << 3 | Int(truncatingIfNeeded: normal >> 60 & 7)
     }
-
-    /// The whole number next to it.
-    var about: Int64 { Int64(min(expected, 1e15).rounded()) }
-}
-
-/// The key's histogram of a LUN, as far as others are compared with it.
-struct HistogramBase: Sendable {
-    var isThere = false
-    /// `nil` for one that counts nothing.
-    var shape: HistogramShape?
-
-    init(_ histogram: LatencyHistogram?) {
-        isThere = histogram != nil
-        shape = histogram.flatMap { HistogramShape($0) }
-    }
-
-    static let none = HistogramBase(nil)
-}
-
-/// How the key's requests lay, smoothed, over the buckets it uses and some around them.
-struct HistogramShape: Sendable {
-    /// Buckets at either side that are taken to be possible.
-    private static let margin = (below: 6, above: 16)
-    private static let reach = 6
-
-    /// Requests that it counts.
-    let requests: UInt64
-    let first: UInt16
-    private(set) var weights: [Double]
-    private(set) var weight = 0.0
-
-    /// `nil` for a key that counts nothing.
-    init?(_ base: LatencyHistogram) {
-        guard let lowest = base.buckets.first, let highest = base.buckets.last else { return nil }
-        let first = max(0, Int(lowest.index) - Self.margin.below)
-        let last = min(LatencyBuckets.count - 1, Int(highest.index) + Self.margin.above)
-        self.first = UInt16(first)
-        requests = base.count
-        let (count, reach) = (last - first + 1, Self.reach)
-        var counts = [Double](repeating: 0, count: count + 2 * reach + 1)
-        for bucket in base.buckets {
-            counts[Int(bucket.index) - first + reach] = Double(bucket.count)
-        }
-        weights = []
-        weights.reserveCapacity(count)
-        // Whole numbers, so that nothing is lost by adding and taking away.
-        var wide = counts[0..<(2 * reach)].reduce(0, +)
-        for place in 0..<count {
-            let middle = place + reach
-            wide += counts[place + 2 * reach]
-            let narrow = counts[middle - 1] + 2 * counts[middle] + counts[middle + 1]
-            let weight = narrow + 2 * wide + 1
-            wide -= counts[place]
-            weights.append(weight)
-            self.weight += weight
-        }
-    }
-
-    var last: UInt16 { first + UInt16(weights.count - 1) }
 }

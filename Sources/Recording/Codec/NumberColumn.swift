@@ -34,6 +34,14 @@ struct NumberTable {
         return isThere[place] ? words[place] : nil
     }
 
+    /// Puts `word` at `row` and `column`.
+    @inline(__always)
+    mutating func set(_ word: UInt64?, _ row: Int, _ column: Int) {
+        let place = place(row, column)
+        words[place] = word ?? 0
+        isThere[place] = word != nil
+    }
+
     /// The duration in `column` of a row, 0 where it is not known.
     func span(_ row: Int, _ column: Int?) -> Nanoseconds {
         column.flatMap { word(row, $0) } ?? 0
@@ -102,10 +110,23 @@ struct ColumnGuess {
     var exact: [Exact] = []
     /// About this, as the compact whole number; the key's number where it is empty or `nil`.
     var about: [Int64?] = []
+    /// Or about this: which of the two is told.
+    var otherAbout: [Int64?] = []
     /// The other count of a share or quotient.
     var others: [Int64?] = []
 
     func other(_ row: Int) -> Int64 { row < others.count ? others[row] ?? 0 : 0 }
+
+    /// Whether `word` is exactly what was foretold; `nil` where nothing was.
+    @inline(__always)
+    func isExact(_ word: UInt64?, _ row: Int) -> Bool? {
+        guard row < exact.count else { return nil }
+        switch exact[row] {
+        case .unknown: return nil
+        case .missing: return word == nil
+        case .word(let expected): return word == expected
+        }
+    }
 }
 
 /// What guesses numbers of a table from those read before; both sides ask the same.

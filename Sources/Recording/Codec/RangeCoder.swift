@@ -1,3 +1,13 @@
+/// 2²² over 2, 3, … 49, rounded up: to divide takes several times as long, and of 16 bits the
+/// result is the same.
+private let reciprocals: [UInt64] = [
+    2_097_152, 1_398_102, 1_048_576, 838_861, 699_051, 599_187, 524_288, 466_034, 419_431,
+    381_301, 349_526, 322_639, 299_594, 279_621, 262_144, 246_724, 233_017, 220_753, 209_716,
+    199_729, 190_651, 182_362, 174_763, 167_773, 161_320, 155_345, 149_797, 144_632, 139_811,
+    135_301, 131_072, 127_101, 123_362, 119_838, 116_509, 113_360, 110_377, 107_547, 104_858,
+    102_301, 99_865, 97_542, 95_326, 93_207, 91_181, 89_241, 87_382, 85_599,
+]
+
 /// How likely a binary decision is 0, learnt from the decisions made so far, of which the first
 /// ones teach most.
 struct BitModel: Sendable {
@@ -8,16 +18,23 @@ struct BitModel: Sendable {
     /// Even odds; `confidence` is how many decisions these count as.
     init(confidence: UInt16 = 0) { count = confidence }
 
+    /// A guess: a chance of `one` that the decision is 1.
+    init(ofOne one: Double, confidence: UInt16) {
+        probability = UInt16(min(max(((1 - one) * 65_536).rounded(), 64), 65_472))
+        count = confidence
+    }
+
     /// Forgets so much that what it knows counts as `confidence` decisions at most.
     mutating func relax(to confidence: UInt16) { count = min(count, confidence) }
 
     /// Learns that the decision was `bit`.
     @inline(__always)
     mutating func learn(_ bit: Bool) {
-        let target: Int32 = bit ? 0 : 65_535
-        let step = (target &- Int32(probability)) / (Int32(count) &+ 2)
-        let learnt = min(max(Int32(probability) &+ step, 64), 65_472)
-        probability = UInt16(truncatingIfNeeded: learnt)
+        let distance = bit ? probability : 65_535 &- probability
+        // The distance over count + 2.
+        let scaled = UInt64(distance) &* reciprocals[Int(count)]
+        let step = UInt16(truncatingIfNeeded: scaled >> 22)
+        probability = bit ? max(probability &- step, 64) : min(probability &+ step, 65_472)
         if count < 47 { count &+= 1 }
     }
 }

@@ -16,9 +16,7 @@ struct RowTable<Row: RecordedRow>: Sendable {
         tailStarts = [0]
         tailStarts.reserveCapacity(rows.count + 1)
         for index in rows.indices {
-            var row = rows[index]
-            row.walk(&walker)
-            row.walkTail(&tailWalker)
+            rows[index].take(&walker, tail: &tailWalker)
             tailStarts.append(tailWalker.words.count / Row.tailWidth)
         }
         numbers = NumberTable(walker, rowCount: rows.count)

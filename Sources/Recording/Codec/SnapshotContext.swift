@@ -21,15 +21,40 @@ struct SnapshotContext: Sendable {
     var facts: [Fact?]
     /// The LUNs' histograms, once other samples are compared with this one.
     private(set) var histograms: [(reads: HistogramBase, writes: HistogramBase)] = []
+    /// The same for samples of form 1.
+    private(set) var oldHistograms: [(reads: OldHistogramBase, writes: OldHistogramBase)] = []
 
     /// Prepares to be what others are compared with.
     mutating func becomeKey() {
+        let pool = HistogramPool(snapshot.luns)
+        // Of a LUN that was idle only the pool is known: the same for all of them.
+        let idle = HistogramBase(LatencyHistogram(), pool)
+        func base(_ histogram: LatencyHistogram?) -> HistogramBase {
+            histogram?.buckets.isEmpty == true ? idle : HistogramBase(histogram, pool)
+        }
         histograms = snapshot.luns.indices.map {
+            (base(snapshot.luns[$0].readLatencies), base(snapshot.luns[$0].writeLatencies))
+        }
+    }
+
+    /// Prepares to be what others of form 1 are compared with.
+    mutating func becomeOldKey() {
+        oldHistograms = snapshot.luns.indices.map {
             (
-                HistogramBase(snapshot.luns[$0].readLatencies),
-                HistogramBase(snapshot.luns[$0].writeLatencies)
+                OldHistogramBase(snapshot.luns[$0].readLatencies),
+                OldHistogramBase(snapshot.luns[$0].writeLatencies)
             )
         }
+    }
+
+    /// The histograms of LUN `index` of a key.
+    func base(_ index: Int) -> (reads: HistogramBase, writes: HistogramBase)? {
+        index < histograms.count ? histograms[index] : nil
+    }
+
+    /// The same for samples of form 1.
+    func oldBase(_ index: Int) -> (reads: OldHistogramBase, writes: OldHistogramBase)? {
+        index < oldHistograms.count ? oldHistograms[index] : nil
     }
 
     init(_ snapshot: Snapshot) {

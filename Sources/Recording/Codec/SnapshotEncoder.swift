@@ -5,7 +5,7 @@ public import Telemetry
 /// from it. One damaged chunk costs one sample at most, and reading any takes two chunks.
 public struct SnapshotEncoder: ~Copyable {
     /// Samples from one key to the next.
-    public static let keyInterval = 120
+    public static let keyInterval = 240
     /// Zstd is tried where lists of rows take at least so many bytes.
     private static let worthCompressing = 128
 
@@ -107,9 +107,11 @@ public struct SnapshotEncoder: ~Copyable {
             }
         }
         writer.append(packed)
-        return Chunk(
+        var chunk = Chunk(
             kind: .snapshots, codec: codec, first: snapshot.monotonic, last: snapshot.monotonic,
             count: 1, plainByteCount: UInt32(clamping: plainByteCount), payload: writer.bytes)
+        chunk.minReader = 2
+        return chunk
     }
 }
 
@@ -144,7 +146,7 @@ public struct SnapshotDecoder: ~Copyable {
             }
             guard let known else { throw malformed("a key that is none") }
             let body = try PackedBody.unpack(chunk, headLength: head, &zstd)
-            let parts = try SnapshotPartReader(body, key: known.context)
+            let parts = try SnapshotPartReader(body, time: chunk.first, key: known.context)
             var snapshot = try parts.read()
             snapshot.facts = try sheet(of: parts) ?? known.context.snapshot.facts
             return snapshot
@@ -185,13 +187,13 @@ public struct SnapshotDecoder: ~Copyable {
         guard crc32c(body) == name.checksum else {
             throw malformed("a key is not what its name says")
         }
-        let parts = try SnapshotPartReader(body, key: nil)
+        let parts = try SnapshotPartReader(body, time: chunk.first, key: nil)
         var snapshot = try parts.read()
         let facts = try parts.facts() ?? []
         snapshot.facts = FactSheet(facts.compactMap { $0 })
         var context = SnapshotContext(snapshot)
         context.facts = facts
-        context.becomeKey()
+        if parts.isOld { context.becomeOldKey() } else { context.becomeKey() }
         known = (name, context)
         return context
     }

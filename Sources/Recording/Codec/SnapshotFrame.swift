@@ -24,8 +24,15 @@ enum SnapshotPart {
     static let numbers: UInt64 = 20
     static let tails: UInt64 = 40
 
-    /// The only form there is of each part.
-    static let form: UInt8 = 1
+    /// The form of what has no other, and of what earlier versions wrote.
+    static let oldForm: UInt8 = 1
+
+    /// The form in which part `id` is written.
+    static func form(of id: UInt64) -> UInt8 {
+        let isNumbers = (vms + numbers...clearedFindings + numbers).contains(id)
+        let isTails = (vms + tails...clearedFindings + tails).contains(id)
+        return id == frame || id == histograms || isNumbers || isTails ? 2 : oldForm
+    }
 }
 
 /// Writes the parts of one sample, compared with `key`.
@@ -75,7 +82,7 @@ struct SnapshotPartWriter {
     }
 
     private mutating func put(_ id: UInt64, _ bytes: [UInt8]) {
-        Section.write(id, form: SnapshotPart.form, bytes, to: &writer)
+        Section.write(id, form: SnapshotPart.form(of: id), bytes, to: &writer)
     }
 
     private mutating func rows<Row>(
@@ -128,11 +135,16 @@ struct SnapshotPartWriter {
         guard hasAny else { return }
         var (coder, models) = (RangeEncoder(), HistogramModels())
         for index in luns.indices {
-            let base = places[index].flatMap { key?.histograms[$0] } ?? (.none, .none)
+            let base = places[index].flatMap { key?.base($0) } ?? (.none, .none)
             models.put(luns[index].readLatencies, base: base.reads, to: &coder)
             models.put(luns[index].writeLatencies, base: base.writes, to: &coder)
         }
         put(SnapshotPart.histograms, coder.finish())
+    }
+
+    /// Nanoseconds since the key.
+    private var elapsed: Int64? {
+        key.map { Int64(bitPattern: sample.snapshot.monotonic &- $0.snapshot.monotonic) }
     }
 
     private mutating func queues(_ places: [Int?]) {
@@ -148,7 +160,7 @@ struct SnapshotPartWriter {
                 layout.tailKinds, order: QueueColumn.order,
                 guesser: QueueGuesser(
                     luns: layout.state(table.numbers, key?.luns, places),
-                    owners: QueueGuesser.owners(table.tailStarts))))
+                    owners: QueueGuesser.owners(table.tailStarts), elapsed: elapsed)))
     }
 
     private mutating func frame() {
@@ -160,7 +172,8 @@ struct SnapshotPartWriter {
         put(
             SnapshotPart.frame,
             encoder.encode(
-                kinds, order: Array(kinds.indices), guesser: FrameGuesser(sample.luns.rows)))
+                kinds, order: Array(kinds.indices),
+                guesser: FrameGuesser(sample.luns.rows, time: sample.snapshot.monotonic)))
     }
 }
 

@@ -143,9 +143,12 @@ struct QueueGuesser: ColumnGuesser {
     let luns: TableState
     /// The LUN whose only queue this is.
     let owners: [Int?]
+    /// Nanoseconds since the key; `nil` without one, and where form 1 is read.
+    let elapsed: Int64?
 
     func guess(_ column: Int, done: TableState) -> ColumnGuess? {
         switch column {
+        case QueueColumn.available: ColumnGuess(about: owners.indices.map { available($0, done) })
         case QueueColumn.inFlight:
             ColumnGuess(
                 about: owners.map { owner in
@@ -169,6 +172,18 @@ struct QueueGuesser: ColumnGuesser {
         }
     }
 
+    /// The key's index, and since then as many requests a second as now and then on average.
+    private func available(_ row: Int, _ done: TableState) -> Int64? {
+        guard let elapsed, let owner = owners[row],
+            let before = done.baseWord(row, QueueColumn.available),
+            let now = luns.table.word(owner, LUNColumn.iops),
+            let then = luns.baseWord(owner, LUNColumn.iops)
+        else { return nil }
+        let rate = (Double(bitPattern: now) + Double(bitPattern: then)) / 2
+        let requests = Int64(exactly: (rate * (Double(elapsed) / 1e9)).rounded())
+        return requests.map { (Int64(bitPattern: before) &+ $0) & 0xFFFF }
+    }
+
     /// Of all batches those without a signal: as many as in the key for each with one.
     private func share(_ column: Int, of counted: Int, _ done: TableState) -> ColumnGuess {
         let others = owners.map { $0.flatMap { luns.count($0, counted) } }
@@ -178,19 +193,31 @@ struct QueueGuesser: ColumnGuesser {
             guard percent < 100 else { return 1 }
             return Int64(exactly: (Double(other) * percent / (100 - percent)).rounded())
         }
-        return ColumnGuess(about: about, others: others)
+        // Or each request came with a signal or without.
+        let rest = owners.indices.map { row -> Int64? in
+            guard let all = requests(row), let other = others[row] else { return nil }
+            return all &- other
+        }
+        return ColumnGuess(about: about, otherAbout: rest, others: others)
+    }
+
+    /// Requests of the LUN.
+    private func requests(_ row: Int) -> Int64? {
+        owners[row].flatMap { luns.count($0, LUNColumn.iops) }
     }
 
     /// Requests over turns of the device thread: as many a turn as in the key.
     private func quotient(_ done: TableState) -> ColumnGuess {
-        let others = owners.map { $0.flatMap { luns.count($0, LUNColumn.iops) } }
+        let others = owners.indices.map(requests)
         let about = owners.indices.map { row -> Int64? in
             guard let other = others[row], let word = done.baseWord(row, QueueColumn.batch) else {
                 return others[row]
             }
             return Int64(exactly: (Double(other) / Double(bitPattern: word)).rounded())
         }
-        return ColumnGuess(about: about, others: others)
+        // Or each kick woke the device's thread once.
+        let kicks = owners.map { $0.flatMap { luns.count($0, LUNColumn.kicks) } }
+        return ColumnGuess(about: about, otherAbout: kicks, others: others)
     }
 
     private func sameAsLUN(_ column: Int) -> ColumnGuess {
@@ -207,7 +234,11 @@ struct FrameGuesser: ColumnGuesser {
     private let total: [UInt64]
     private let isThere: [Bool]
 
-    init(_ luns: [LUN]) {
+    /// The sample's time; `nil` where form 1 is read.
+    private let time: Nanoseconds?
+
+    init(_ luns: [LUN], time: Nanoseconds?) {
+        self.time = time
         var walker = NumberWalker(.takeWords, room: BlockRates.numberCount)
         var rates = BlockRates(summing: luns)
         rates.walk(&walker)
@@ -216,6 +247,9 @@ struct FrameGuesser: ColumnGuesser {
     }
 
     func guess(_ column: Int, done: TableState) -> ColumnGuess? {
+        if column == 1, let time {
+            return ColumnGuess(exact: [.word(time)])
+        }
         if column == 1 {
             guard let sequence = done.table.word(0, 0), let before = done.baseWord(0, 0),
                 let time = done.baseWord(0, 1)

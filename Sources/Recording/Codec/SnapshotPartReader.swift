@@ -3,15 +3,29 @@ internal import Telemetry
 /// Reads the parts of one sample, compared with `key`.
 struct SnapshotPartReader {
     private var parts: [UInt64: ArraySlice<UInt8>] = [:]
+    /// Numbers and histograms of form 1, as earlier versions wrote them.
+    private var oldParts: [UInt64: ArraySlice<UInt8>] = [:]
     private let key: SnapshotContext?
+    /// The sample's time, as its chunk's header has it.
+    private let time: Nanoseconds
 
-    init(_ bytes: ArraySlice<UInt8>, key: SnapshotContext?) throws(RecordingError) {
+    init(
+        _ bytes: ArraySlice<UInt8>, time: Nanoseconds, key: SnapshotContext?
+    ) throws(RecordingError) {
         self.key = key
+        self.time = time
         var reader = ByteReader(bytes)
-        for section in try Section.all(&reader) where section.form == SnapshotPart.form {
-            parts[section.id] = section.bytes
+        for section in try Section.all(&reader) {
+            if section.form == SnapshotPart.form(of: section.id) {
+                parts[section.id] = section.bytes
+            } else if section.form == SnapshotPart.oldForm {
+                oldParts[section.id] = section.bytes
+            }
         }
     }
+
+    /// Whether earlier versions wrote it.
+    var isOld: Bool { oldParts[SnapshotPart.frame] != nil }
 
     /// The sample's facts as they stand in the file; `nil` where they are the key's.
     func facts() throws(RecordingError) -> [Fact?]? {
@@ -69,9 +83,26 @@ struct SnapshotPartReader {
         _ layout: RowLayout<Row>, guesser: some ColumnGuesser
     ) -> NumberTable {
         let empty = NumberTable(rowCount: count, columnCount: layout.kinds.count)
-        guard count > 0, let bytes = parts[id + SnapshotPart.numbers] else { return empty }
-        var decoder = ColumnDecoder(bytes, layout.state(empty, key, places))
-        return decoder.decode(layout.kinds, order: layout.order, guesser: guesser)
+        guard count > 0 else { return empty }
+        return columns(
+            id + SnapshotPart.numbers, layout.state(empty, key, places), layout.kinds,
+            layout.order, guesser)
+    }
+
+    /// The numbers in part `id`.
+    private func columns(
+        _ id: UInt64, _ state: TableState, _ kinds: [ColumnKind], _ order: [Int],
+        _ guesser: some ColumnGuesser
+    ) -> NumberTable {
+        if let bytes = parts[id] {
+            var decoder = ColumnDecoder(bytes, state)
+            return decoder.decode(kinds, order: order, guesser: guesser)
+        }
+        if let bytes = oldParts[id] {
+            var decoder = OldColumnDecoder(bytes, state)
+            return decoder.decode(kinds, order: order, guesser: guesser)
+        }
+        return state.table
     }
 
     /// Where the tail of each row begins. What rows name more than once is counted each time.
@@ -94,10 +125,9 @@ struct SnapshotPartReader {
     ) -> NumberTable {
         let kinds = layout.tailKinds
         let empty = NumberTable(rowCount: starts.last ?? 0, columnCount: kinds.count)
-        guard let bytes = parts[id + SnapshotPart.tails] else { return empty }
-        var decoder = ColumnDecoder(
-            bytes, layout.tailState(empty, starts, numbers: numbers, key, places))
-        return decoder.decode(kinds, order: order, guesser: guesser)
+        return columns(
+            id + SnapshotPart.tails,
+            layout.tailState(empty, starts, numbers: numbers, key, places), kinds, order, guesser)
     }
 
     private func luns() throws(RecordingError) -> [LUN] {
@@ -110,7 +140,8 @@ struct SnapshotPartReader {
         var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
         for index in luns.indices { luns[index].walk(&walker) }
         let guesser = QueueGuesser(
-            luns: layout.state(table, key?.luns, places), owners: QueueGuesser.owners(starts))
+            luns: layout.state(table, key?.luns, places), owners: QueueGuesser.owners(starts),
+            elapsed: isOld ? nil : key.map { Int64(bitPattern: time &- $0.snapshot.monotonic) })
         let tails = tails(
             SnapshotPart.luns, starts, table, key?.luns, places, layout, order: QueueColumn.order,
             guesser: guesser)
@@ -123,16 +154,34 @@ struct SnapshotPartReader {
         into luns: inout [LUN], _ places: [Int?]
     ) throws(RecordingError) {
         guard let bytes = parts[SnapshotPart.histograms] else {
+            try readOldHistograms(into: &luns, places)
+            return
+        }
+        var (coder, models) = (RangeDecoder(bytes), HistogramModels())
+        var room = HistogramModels.bucketLimit
+        for index in luns.indices {
+            let base = places[index].flatMap { key?.base($0) } ?? (.none, .none)
+            luns[index].readLatencies = try models.take(
+                base: base.reads, room: &room, from: &coder)
+            luns[index].writeLatencies = try models.take(
+                base: base.writes, room: &room, from: &coder)
+        }
+    }
+
+    private func readOldHistograms(
+        into luns: inout [LUN], _ places: [Int?]
+    ) throws(RecordingError) {
+        guard let bytes = oldParts[SnapshotPart.histograms] else {
             for index in luns.indices {
                 luns[index].readLatencies = nil
                 luns[index].writeLatencies = nil
             }
             return
         }
-        var (coder, models) = (RangeDecoder(bytes), HistogramModels())
+        var (coder, models) = (RangeDecoder(bytes), OldHistogramModels())
         var room = HistogramModels.bucketLimit
         for index in luns.indices {
-            let base = places[index].flatMap { key?.histograms[$0] } ?? (.none, .none)
+            let base = places[index].flatMap { key?.oldBase($0) } ?? (.none, .none)
             luns[index].readLatencies = try models.take(
                 base: base.reads, room: &room, from: &coder)
             luns[index].writeLatencies = try models.take(
@@ -141,7 +190,7 @@ struct SnapshotPartReader {
     }
 
     private func readFrame(into snapshot: inout Snapshot) throws(RecordingError) {
-        guard let bytes = parts[SnapshotPart.frame] else {
+        guard parts[SnapshotPart.frame] != nil || oldParts[SnapshotPart.frame] != nil else {
             throw malformed("a sample has no time")
         }
         let kinds = FrameNumbers.kinds
@@ -149,9 +198,9 @@ struct SnapshotPartReader {
             table: NumberTable(rowCount: 1, columnCount: kinds.count),
             base: key?.frame ?? NumberTable(rowCount: 0, columnCount: 0),
             baseRows: [key == nil ? nil : 0], spanColumn: nil)
-        var decoder = ColumnDecoder(bytes, state)
-        let table = decoder.decode(
-            kinds, order: Array(kinds.indices), guesser: FrameGuesser(snapshot.luns))
+        let table = columns(
+            SnapshotPart.frame, state, kinds, Array(kinds.indices),
+            FrameGuesser(snapshot.luns, time: isOld ? nil : time))
         var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
         var numbers = FrameNumbers(snapshot)
         numbers.walk(&walker)

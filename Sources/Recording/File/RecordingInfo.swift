@@ -19,7 +19,7 @@ public struct RecordingInfo: Sendable, Equatable, Codable {
         }
     }
 
-    /// The version of the file format; 1.
+    /// The version of the file format that whoever wrote it knows.
     public var version: Int
     /// Names the session: files of one session have the same.
     public var uuid: String?

@@ -24,13 +24,13 @@ enum RecordCost {
                 command: [program, "record", "--demo", "--luns", "56", "-o"], file: "ours.vbt")
         ]
         addPeers(&watched, &report)
-        // A key, which is larger than the samples around it, comes once in 120 samples.
+        // A key, which is larger than the samples around it, comes once in 240 samples.
         let seconds = options.watchSeconds
         for round in 0..<(options.isQuick ? 1 : 3) {
             for index in watched.indices {
                 let isLong = !options.isQuick && round == 0 && index == 0
                 watch(
-                    &watched[index], folder, isLong ? 120 : seconds,
+                    &watched[index], folder, isLong ? 240 : seconds,
                     isForSize: isLong || index > 0)
             }
         }
