@@ -307,6 +307,20 @@ extension BlockRates {
         readLatency = .total(of: luns, \.readLatencies, \.readLatency, by: \.reads)
         writeLatency = .total(of: luns, \.writeLatencies, \.writeLatency, by: \.writes)
         stages = StageTimes(weighting: luns)
+        stageQuality = StageQualities(weakestOf: luns)
+        latencyUncertainty = Self.uncertainty(of: luns)
+    }
+
+    /// The mean of the LUNs', weighted by their reads and writes; one that is stamped is not off.
+    private static func uncertainty(of luns: [LUN]) -> Double? {
+        guard luns.contains(where: { $0.rates.latencyUncertainty != nil }) else { return nil }
+        var (weight, weighted) = (0.0, 0.0)
+        for lun in luns where lun.rates.readLatency != nil || lun.rates.writeLatency != nil {
+            let requests = (lun.rates.reads ?? 0) + (lun.rates.writes ?? 0)
+            weight += requests
+            weighted += (lun.rates.latencyUncertainty ?? 0) * requests
+        }
+        return weight > 0 ? weighted / weight : nil
     }
 }
 
