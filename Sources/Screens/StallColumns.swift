@@ -84,7 +84,12 @@ extension Painter {
     /// 80 columns has no room for the words.
     mutating func drawStalls() {
         guard !snapshot.inFlight.isEmpty || lacks(StallRow.metrics) else {
-            return drawNote("no request is under way")
+            let total = snapshot.total
+            let isBusy = total.oldestInFlight != nil || (total.queueDepth?.now ?? 0) > 0
+            return drawNote(
+                isBusy
+                    ? "requests are under way, which this source does not tell one by one"
+                    : "no request is under way")
         }
         drawTable(of: StallRow.self)
         let key = state.table.selectedKey
