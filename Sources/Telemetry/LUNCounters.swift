@@ -313,13 +313,17 @@ extension BlockRates {
 
     /// The mean of the LUNs', weighted by their reads and writes; one that is stamped is not off.
     private static func uncertainty(of luns: [LUN]) -> Double? {
-        guard luns.contains(where: { $0.rates.latencyUncertainty != nil }) else { return nil }
-        var (weight, weighted) = (0.0, 0.0)
-        for lun in luns where lun.rates.readLatency != nil || lun.rates.writeLatency != nil {
-            let requests = (lun.rates.reads ?? 0) + (lun.rates.writes ?? 0)
+        var (weight, weighted, isKnown) = (0.0, 0.0, false)
+        for index in luns.indices {
+            guard luns[index].rates.readLatency != nil || luns[index].rates.writeLatency != nil
+            else { continue }
+            let requests = (luns[index].rates.reads ?? 0) + (luns[index].rates.writes ?? 0)
+            let error = luns[index].rates.latencyUncertainty
+            isKnown = isKnown || error != nil
             weight += requests
-            weighted += (lun.rates.latencyUncertainty ?? 0) * requests
+            weighted += (error ?? 0) * requests
         }
+        guard isKnown else { return nil }
         return weight > 0 ? weighted / weight : nil
     }
 }

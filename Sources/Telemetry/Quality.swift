@@ -58,8 +58,9 @@ public struct StageQualities: Sendable, Equatable {
         self.init()
         for stage in StageTimes.Stage.allCases {
             var weakest: Quality?
-            for lun in luns where lun.rates.stages?[stage] != nil {
-                let quality = lun.rates.stageQuality[stage]
+            // By index: to copy a LUN takes longer than to look at what it has.
+            for index in luns.indices where luns[index].rates.stages?[stage] != nil {
+                let quality = luns[index].rates.stageQuality[stage]
                 if quality.rawValue < (weakest ?? .measured).rawValue || weakest == nil {
                     weakest = quality
                 }
