@@ -12,7 +12,7 @@ struct Column<Row: Sendable>: Sendable {
         case drawn(Picture, @Sendable (Row) -> Double?)
     }
     /// The pictures a cell can hold.
-    enum Picture: Sendable { case depth, stages, trend, fill, severity }
+    enum Picture: Sendable { case depth, stages, trend, fill, severity, clock }
 
     /// How sort and filter call it, and its title: `p99`.
     let word: String

@@ -24,7 +24,7 @@ extension Painter {
         drawTopology(lun, &pen)
         drawLatencyTable(lun.rates, &pen)
         drawDisk(under: lun, &pen)
-        drawStageStack(lun.rates.stages, &pen)
+        drawStageStack(lun.rates, &pen)
         drawDepthDetails(lun, &pen)
         drawTrends(ofLUN: index, &pen)
     }
@@ -60,7 +60,15 @@ extension Painter {
             case .milliseconds: "ms"
             case .automatic: ""
             }
-        grid.put(unit, row: pen.row, column: pen.column, style: Style(.title))
+        let end = grid.put(unit, row: pen.row, column: pen.column, style: Style(.title))
+        if let error = rates.latencyUncertainty {
+            // Each latency may be off by so much, and the percentiles with them.
+            let text = Unit.latency.text(
+                error, width: 7, latency: state.latencyUnit, micro: symbols.micro)
+            grid.put(
+                symbols.plusMinus + text, row: pen.row,
+                column: end > pen.column ? end + 1 : pen.column, style: Style(.advice))
+        }
         if pen.width >= 60 { drawWideLatencies(rates, &pen) } else { drawLatencies(rates, &pen) }
         pen.row += 1
     }
@@ -111,15 +119,16 @@ extension Painter {
         }
     }
 
-    /// The stages in the order a request passes them: mean, share and bar.
-    mutating func drawStageStack(_ stages: StageTimes?, _ pen: inout Pen) {
-        guard let stages, pen.row + 6 <= pen.end else { return }
+    /// The stages in the order a request passes them: mean, how it came about, share and bar.
+    mutating func drawStageStack(_ rates: BlockRates, _ pen: inout Pen) {
+        guard let stages = rates.stages, pen.row + 6 <= pen.end else { return }
         let all = StageTimes.Stage.allCases
         let whole = all.reduce(0) { $0 + max(0, stages[$1] ?? 0) }
         grid.put("stage", row: pen.row, column: pen.column, style: Style(.title), limit: pen.width)
         putRight(
             "mean", row: pen.row, end: pen.column + 20, width: 8, style: Style(.title))
-        putRight("%", row: pen.row, end: pen.column + 26, width: 5, style: Style(.title))
+        grid.put("q", row: pen.row, column: pen.column + 21, style: Style(.title))
+        putRight("%", row: pen.row, end: pen.column + 28, width: 5, style: Style(.title))
         pen.row += 1
         for stage in all {
             let style = Style(stage.graphRole)
@@ -127,14 +136,22 @@ extension Painter {
             grid.put(stage.title, row: pen.row, column: pen.column + 2)
             putNumber(stages[stage], .latency, row: pen.row, end: pen.column + 20, width: 8)
             let share = stages[stage].flatMap { whole > 0 ? $0 / whole : nil }
+            putQuality(rates.stageQuality[stage], row: pen.row, column: pen.column + 21)
             putNumber(
-                share.map { $0 * 100 }, .percent, row: pen.row, end: pen.column + 26, width: 5)
+                share.map { $0 * 100 }, .percent, row: pen.row, end: pen.column + 28, width: 5)
             putBar(
-                share ?? 0, row: pen.row, column: pen.column + 27, width: pen.width - 27,
+                share ?? 0, row: pen.row, column: pen.column + 29, width: pen.width - 29,
                 symbol: symbols.bar, style: style)
             pen.row += 1
         }
         pen.row += 1
+    }
+
+    /// The letter of a quality; what is not measured is told from what is by more than the letter.
+    private mutating func putQuality(_ quality: Quality, row: Int, column: Int) {
+        grid.put(
+            String(quality.letter), row: row, column: column,
+            style: Style(quality == .measured ? .label : .muted))
     }
 
     private mutating func drawDepthDetails(_ lun: LUN, _ pen: inout Pen) {

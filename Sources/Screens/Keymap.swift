@@ -2,9 +2,9 @@ internal import Grid
 
 /// What a key can ask for.
 enum Action: Sendable, Hashable, CaseIterable {
-    case showLUNs, showVMs, showThreads, showQueues, showLatency, showInterrupts, showContention
-    case showDisks, showFlags, showTimeline, compare, openLatency, openVM, openFinding, showFix
-    case copyFix, help, leave, quit
+    case showLUNs, showVMs, showThreads, showQueues, showLatency, showHeat, showSlowest, showStalls
+    case showInterrupts, showContention, showDisks, showFlags, showTimeline, compare, openLatency
+    case openVM, openFinding, showFix, copyFix, help, leave, quit
     case up, down, pageUp, pageDown, halfPageUp, halfPageDown, first, last
     case find, findNext, findPrevious, filter, hideIdle
     case sortMenu, sortLeft, sortRight, reverse, sortByIOPS, sortByBandwidth, sortByLatency
@@ -13,7 +13,7 @@ enum Action: Sendable, Hashable, CaseIterable {
     case firstSample, liveEdge, jump, slowerPlay, fasterPlay
     case nextEvent, previousEvent, mark, record, dumpFlightRecorder
     case cursorLeft, cursorRight, goToCursor
-    case tag, lock, follow, nextScope, allLUNs
+    case tag, lock, follow, nextScope, allLUNs, heatForm, explain
     case units, words, names, color, redraw
 }
 
@@ -66,7 +66,7 @@ struct Binding: Sendable {
 
 /// Which key does what: the only place that says so. Help, footer and dispatch are made from it.
 enum Keymap {
-    private static let tables = Screen.allCases.filter(\.isTable)
+    private static let tables = Screen.allCases.filter(\.hasRows)
 
     /// In the order of the help and of the footer.
     static let bindings: [Binding] =
@@ -91,6 +91,13 @@ enum Keymap {
             .showLatency, [.character("5"), .character("L")],
             "latency of the selected or tagged LUNs"),
         Binding(
+            .showHeat, [.character("6"), .character("H")],
+            "heat map: LUNs or latencies over time"),
+        Binding(.showSlowest, [.character("O")], "the slowest requests (outliers), with stages"),
+        Binding(
+            .showStalls, [.character("X")],
+            "stalls: requests under way, how old, and where each is stuck"),
+        Binding(
             .showInterrupts, [.character("7"), .character("i")], "interrupts, exits, injections"),
         Binding(.showContention, [.character("8"), .character("c")], "locks and who waits"),
         Binding(.showDisks, [.character("K")], "the host's disks under the LUNs"),
@@ -113,7 +120,8 @@ enum Keymap {
         Binding(
             .openVM, [.enter], "show the LUNs of the selected VM only", on: [.vms]),
         Binding(
-            .openLatency, [.enter], "open the latency of the selected or tagged LUNs", on: [.luns]),
+            .openLatency, [.enter], "open the latency of the selected or tagged LUNs",
+            on: [.luns, .heat]),
         Binding(
             .leave, [.escape],
             "back from help, flag, latency, timeline; else drop tags, lock, filter in turn"),
@@ -128,15 +136,18 @@ enum Keymap {
         Binding(.halfPageDown, [.control("d")], "half a page down"),
         Binding(.first, [.home, .character("g")], "first row"),
         Binding(.last, [.end, .character("G")], "last row"),
-        Binding(.tag, [.insert], "tag or untag the LUN", on: [.luns, .latency]),
+        Binding(.tag, [.insert], "tag or untag the LUN", on: [.luns, .latency, .heat]),
         Binding(
             .lock, [.character("l")], "lock all screens to the selected LUN, or unlock",
-            on: [.luns, .latency]),
+            on: [.luns, .latency, .heat]),
         Binding(
             .follow, [.character("F")], "the selection follows its row", on: tables),
         Binding(
             .nextScope, [.tab], "latency of: selected LUN, tagged LUNs, all", on: [.latency]),
-        Binding(.allLUNs, [.character("a")], "latency of all LUNs", on: [.latency]),
+        Binding(.allLUNs, [.character("a")], "latency of all LUNs", on: [.latency, .heat]),
+        Binding(
+            .heatForm, [.tab], "heat map of the LUNs, or of the latencies of those chosen",
+            footer: "Form", on: [.heat]),
     ]
 
     private static let table: [Binding] = [
@@ -152,9 +163,12 @@ enum Keymap {
         Binding(.sortLeft, [.character("<")], "sort by the column to the left", on: tables),
         Binding(.sortRight, [.character(">")], "sort by the column to the right", on: tables),
         Binding(.reverse, [.character("I")], "reverse the order", on: tables),
-        Binding(.sortByIOPS, [.character("P")], "sort by IOPS", on: [.luns, .vms]),
-        Binding(.sortByBandwidth, [.character("M")], "sort by MiB/s", on: [.luns, .vms]),
-        Binding(.sortByLatency, [.character("A")], "sort by latency", on: [.luns, .vms]),
+        Binding(.sortByIOPS, [.character("P")], "sort by IOPS", on: [.luns, .vms, .heat]),
+        Binding(.sortByBandwidth, [.character("M")], "sort by MiB/s", on: [.luns, .vms, .heat]),
+        Binding(.sortByLatency, [.character("A")], "sort by latency", on: [.luns, .vms, .heat]),
+        Binding(
+            .explain, [.character("=")],
+            "explain the column sorted by: its value, its meaning, its source", on: tables),
         Binding(.hideIdle, [.character("z")], "hide or show idle rows", on: tables),
     ]
 

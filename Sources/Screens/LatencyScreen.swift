@@ -21,18 +21,41 @@ extension Painter {
         var side = Pen(
             row: first + 1, column: width + 1, width: 40, end: layout.table.upperBound)
         if isWide {
-            drawStageStack(rates.stages, &side)
+            drawStageStack(rates, &side)
             drawRanking(&side)
         }
         let reserve = isWide || rates.stages == nil ? 0 : 7
         drawHistogram(
             PowerHistogram(reads: reads, writes: writes), quantiles(reads, writes),
             &pen, end: pen.end - reserve)
-        if !isWide { drawStageStack(rates.stages, &pen) }
+        if !isWide { drawStageStack(rates, &pen) }
+        drawOutliers(of: chosen, &pen)
+    }
+
+    /// The slowest requests of the interval, where there is room for some.
+    private mutating func drawOutliers(of chosen: [LUN], _ pen: inout Pen) {
+        let ids = Set(chosen.map(\.qualifiedID))
+        let rows = SlowRow.rows(of: snapshot).filter { ids.contains($0.slow.lun) }
+        guard !rows.isEmpty, pen.row + 3 <= pen.end else { return }
+        putCut(
+            "slowest of the interval (O: of all samples)", row: pen.row, column: pen.column,
+            width: pen.width, style: Style(.title))
+        let longest = rows.reduce(0) { max($0, $1.slow.lun.utf8.count) }
+        let plan = ColumnPlan(SlowRow.columns, width: pen.width, nameWidth: longest)
+        drawHeadings(plan, line: pen.row + 1, sortedBy: "lat")
+        pen.row += 2
+        for row in rows.prefix(pen.end - pen.row) {
+            let severity = row.severity(options.thresholds)
+            grid.put(
+                String(severity.mark), row: pen.row, column: pen.column,
+                style: Style(severity.role, bold: severity == .critical))
+            drawCells(row, plan, index: 0, line: pen.row, name: row.name(state.nameForm))
+            pen.row += 1
+        }
     }
 
     /// The LUNs the screen is about.
-    private var chosenLUNs: [LUN] {
+    var chosenLUNs: [LUN] {
         let luns = snapshot.luns.filter { state.lock?.keeps($0) ?? true }
         switch state.latencyScope {
         case .all: return luns

@@ -33,7 +33,7 @@ struct Layout {
             field = line..<(line + lines)
             line = field.upperBound
         }
-        if rows >= 3, screen.isTable { header = next() }
+        if rows >= 3, screen.hasRows { header = next() }
         var end = rows
         let mustTell = state.prompt != nil || state.message != nil
         if rows >= 16 || (mustTell && rows >= 2) {
@@ -52,6 +52,8 @@ struct Layout {
     private static func pinnedCount(_ rows: Int, _ screen: Screen, _ snapshot: Snapshot) -> Int {
         switch screen {
         case .luns: rows >= 6 ? 1 : 0
+        case .heat: rows >= 9 ? 2 : rows >= 6 ? 1 : 0
+        case .stalls: rows >= 9 && !snapshot.inFlight.isEmpty ? 1 : 0
         case .threads: rows >= 20 ? Set(snapshot.threads.map(\.role)).count : 0
         case .contention: contentionCount(rows, snapshot)
         case .flags: rows >= 30 && !FlagRow.rows(of: snapshot).isEmpty ? rows / 2 : 0

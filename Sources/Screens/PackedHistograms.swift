@@ -30,49 +30,53 @@ struct PackedHistograms: Sendable {
         }
     }
 
+    /// Both histograms of the LUNs at the places for which `isWanted`; the others are passed over.
+    func histograms(at isWanted: (Int) -> Bool, of count: Int) -> [LatencyHistogram] {
+        guard !bytes.isEmpty else { return [] }
+        var rest = bytes[...]
+        var result: [LatencyHistogram] = []
+        for index in 0..<count {
+            if isWanted(index) {
+                if let reads = Self.take(&rest) { result.append(reads) }
+                if let writes = Self.take(&rest) { result.append(writes) }
+            } else {
+                Self.skip(&rest)
+                Self.skip(&rest)
+            }
+        }
+        return result
+    }
+
+    private static func skip(_ bytes: inout ArraySlice<UInt8>) {
+        let count = PackedNumber.take(&bytes)
+        guard count > 0 else { return }
+        // The sum, and two numbers a bucket.
+        for _ in 0..<(2 * count - 1) { _ = PackedNumber.take(&bytes) }
+    }
+
     /// The number of buckets, one more so that 0 stands for no histogram; the sum; the buckets.
     private static func append(_ histogram: LatencyHistogram?, to bytes: inout [UInt8]) {
-        guard let histogram else { return append(0, to: &bytes) }
-        append(UInt64(histogram.buckets.count) + 1, to: &bytes)
-        append(histogram.sum, to: &bytes)
+        guard let histogram else { return PackedNumber.append(0, to: &bytes) }
+        PackedNumber.append(UInt64(histogram.buckets.count) + 1, to: &bytes)
+        PackedNumber.append(histogram.sum, to: &bytes)
         var last: UInt16 = 0
         for bucket in histogram.buckets {
-            append(UInt64(bucket.index - last), to: &bytes)
-            append(UInt64(bucket.count), to: &bytes)
+            PackedNumber.append(UInt64(bucket.index - last), to: &bytes)
+            PackedNumber.append(UInt64(bucket.count), to: &bytes)
             last = bucket.index
         }
     }
 
     private static func take(_ bytes: inout ArraySlice<UInt8>) -> LatencyHistogram? {
-        let count = number(&bytes)
+        let count = PackedNumber.take(&bytes)
         guard count > 0 else { return nil }
-        let sum = number(&bytes)
+        let sum = PackedNumber.take(&bytes)
         var index: UInt16 = 0
         let buckets = (1..<count).map { _ in
-            index &+= UInt16(truncatingIfNeeded: number(&bytes))
+            index &+= UInt16(truncatingIfNeeded: PackedNumber.take(&bytes))
             return LatencyHistogram.Bucket(
-                index: index, count: UInt32(truncatingIfNeeded: number(&bytes)))
+                index: index, count: UInt32(truncatingIfNeeded: PackedNumber.take(&bytes)))
         }
         return LatencyHistogram(buckets: buckets, sum: sum)
-    }
-
-    /// Seven bits a byte, the lowest first; all but the last have the eighth set (LEB128).
-    private static func append(_ number: UInt64, to bytes: inout [UInt8]) {
-        var number = number
-        while number >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: number) | 0x80)
-            number >>= 7
-        }
-        bytes.append(UInt8(truncatingIfNeeded: number))
-    }
-
-    private static func number(_ bytes: inout ArraySlice<UInt8>) -> UInt64 {
-        var (result, shift): (UInt64, UInt64) = (0, 0)
-        while let byte = bytes.popFirst() {
-            result |= UInt64(byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80 { break }
-        }
-        return result
     }
 }

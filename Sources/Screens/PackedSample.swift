@@ -9,6 +9,7 @@ final class PackedSample: Sendable {
     private let vms: PackedTable<VirtualMachine>
     let luns: PackedTable<LUN>
     private let histograms: PackedHistograms
+    let requests: PackedRequests
     private let threads: PackedTable<ThreadActivity>
     private let locks: PackedTable<LockActivity>
     private let disks: PackedTable<HostDisk>
@@ -30,6 +31,8 @@ final class PackedSample: Sendable {
         frame.host.disks = []
         frame.eventCounts = []
         frame.probeColumns = []
+        frame.inFlight = []
+        frame.slowest = []
         frame.findings = []
         frame.clearedFindings = []
         frame.facts = FactSheet()
@@ -40,6 +43,7 @@ final class PackedSample: Sendable {
         vms = PackedTable(snapshot.vms, like: previous?.vms)
         luns = PackedTable(snapshot.luns, like: previous?.luns)
         histograms = PackedHistograms(snapshot.luns)
+        requests = PackedRequests(snapshot, like: previous?.requests)
         threads = PackedTable(snapshot.threads, like: previous?.threads)
         locks = PackedTable(snapshot.locks, like: previous?.locks)
         disks = PackedTable(snapshot.host.disks, like: previous?.disks)
@@ -59,6 +63,8 @@ final class PackedSample: Sendable {
         result.vms = vms.rows
         result.luns = luns.rows
         histograms.restore(&result.luns)
+        result.inFlight = requests.inFlight
+        result.slowest = requests.slowest
         result.threads = threads.rows
         result.locks = locks.rows
         result.host.disks = disks.rows
@@ -91,6 +97,14 @@ final class PackedSample: Sendable {
             findings: findings.rows)
     }
 
+    /// Latencies of the LUNs with these qualified ids, all together; `nil` where none is known.
+    func latencies(of ids: Set<String>) -> PowerHistogram? {
+        let boxes = luns.boxes
+        let found = histograms.histograms(
+            at: { ids.contains(boxes[$0].row.qualifiedID) }, of: boxes.count)
+        return found.isEmpty ? nil : PowerHistogram(reads: .sum(found), writes: LatencyHistogram())
+    }
+
     /// What happened before it.
     var notices: [Notice] { noticeTable.rows }
 
@@ -104,6 +118,6 @@ final class PackedSample: Sendable {
         let texts =
             findings.byteCount + clearedFindings.byteCount + noticeTable.byteCount
             + sources.byteCount + unavailable.byteCount
-        return Self.ownBytes + histograms.byteCount + rows + more + texts
+        return Self.ownBytes + histograms.byteCount + requests.byteCount + rows + more + texts
     }
 }

@@ -6,7 +6,7 @@ struct QueueRow: TableRow {
     let lun: String
     let vm: String?
     let queue: Virtqueue
-    /// Completed requests per second, known per queue only where the LUN has a single one.
+    /// Completed requests per second: its own, or the LUN's where that has a single queue.
     let iops: Double?
     let key: String
 
@@ -15,7 +15,8 @@ struct QueueRow: TableRow {
             lun.virtqueues.map { queue in
                 QueueRow(
                     lun: lun.qualifiedID, vm: lun.vm, queue: queue,
-                    iops: lun.virtqueues.count == 1 ? lun.rates.iops : nil,
+                    iops: queue.completions
+                        ?? (lun.virtqueues.count == 1 ? lun.rates.iops : nil),
                     key: lun.qualifiedID + "." + String(queue.index))
             }
         }
@@ -26,7 +27,12 @@ struct QueueRow: TableRow {
 
     var lunIDs: [String]? { [lun] }
     var names: [String] { [key] }
-    var isIdle: Bool { queue.inFlight == 0 && queue.kicks == 0 && queue.interrupts == 0 }
+    var isIdle: Bool {
+        guard queue.inFlight == 0, (queue.unreaped ?? 0) == 0 else { return false }
+        // Whoever reads rings counts steps, whoever is the device counts notifications.
+        if let completions = queue.completions { return completions == 0 }
+        return queue.kicks == 0 && queue.interrupts == 0
+    }
 
     var depthPercent: Double? {
         queue.size > 0 ? Double(queue.inFlight) / Double(queue.size) * 100 : nil
@@ -66,9 +72,23 @@ struct QueueRow: TableRow {
             "of size", width: 10, weight: 92, .drawn(.fill) { $0.depthPercent }, gauge: .depth,
             meaning: "in flight as a share of the size", source: "avail.idx - used.idx"),
         Column(
+            "mean", width: 5, weight: 83, .number(.mean) { $0.queue.meanInFlight },
+            meaning: "in flight, mean over time", source: "avail.idx - used.idx at each look"),
+        Column(
             "wait", esxtop: "QUED", width: 5, weight: 88,
             .number(.count) { $0.queue.waiting.map(Double.init) },
             meaning: "published and not popped by the device", source: "the device end"),
+        Column(
+            "reap", width: 5, weight: 89,
+            .number(.count) { $0.queue.unreaped.map(Double.init) },
+            meaning: "completed by the device and not reaped by the driver",
+            source: "the driver's free descriptors, or used_event"),
+        Column(
+            "sub/s", width: 6, weight: 82, .number(.perSecond) { $0.queue.submissions },
+            meaning: "requests published by the driver", source: "steps of avail.idx"),
+        Column(
+            "cmp/s", width: 6, weight: 81, .number(.perSecond) { $0.queue.completions },
+            meaning: "requests completed by the device", source: "steps of used.idx"),
     ]
 
     private static let notificationColumns: [Column<QueueRow>] = [

@@ -63,12 +63,13 @@ struct RowFilter: Sendable {
     static func number(_ text: Substring, unit: Unit?) -> Double? {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == "." || $0 == "-") }
         guard let value = Double(String(digits)), value.isFinite else { return nil }
+        let isTime = unit == .latency || unit == .milliseconds
         let factor: Double
         switch text[digits.endIndex...] {
         case "": factor = 1
-        case "us" where unit == .latency, "µs" where unit == .latency: factor = 1
-        case "ms" where unit == .latency: factor = 1000
-        case "s" where unit == .latency: factor = 1_000_000
+        case "us" where isTime, "µs" where isTime: return value
+        case "ms" where isTime: return value * 1000
+        case "s" where isTime: return value * 1_000_000
         case "k": factor = 1000
         case "M": factor = 1_000_000
         case "%": factor = 1
@@ -77,6 +78,7 @@ struct RowFilter: Sendable {
         switch unit {
         case .bandwidth: return value * factor * 1_048_576
         case .kibibytes: return value * factor * 1024
+        case .milliseconds: return value * factor * 1000
         default: return value * factor
         }
     }

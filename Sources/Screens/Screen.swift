@@ -2,8 +2,8 @@ internal import Telemetry
 
 /// The screens there are.
 public enum Screen: Sendable, CaseIterable {
-    case luns, vms, threads, queues, latency, interrupts, contention, disks, flags, finding
-    case timeline, compare, help
+    case luns, vms, threads, queues, latency, heat, slowest, stalls, interrupts, contention, disks
+    case flags, finding, timeline, compare, help
 
     /// The name in the status line and the help.
     var title: String {
@@ -13,6 +13,9 @@ public enum Screen: Sendable, CaseIterable {
         case .threads: "IOThreads and vCPUs"
         case .queues: "Virtqueues"
         case .latency: "Latency"
+        case .heat: "Heat map"
+        case .slowest: "Slowest requests"
+        case .stalls: "Stalls"
         case .interrupts: "Interrupts and exits"
         case .contention: "Contention"
         case .disks: "Host disks"
@@ -36,11 +39,13 @@ public enum Screen: Sendable, CaseIterable {
         case .vms: VMRow.self
         case .threads: ThreadActivity.self
         case .queues: QueueRow.self
+        case .slowest: SlowRow.self
+        case .stalls: StallRow.self
         case .interrupts: EventCount.self
         case .contention: LockActivity.self
         case .disks: HostDisk.self
         case .flags: FlagRow.self
-        case .finding, .latency, .timeline, .compare, .help: nil
+        case .finding, .latency, .heat, .timeline, .compare, .help: nil
         }
     }
 
@@ -50,17 +55,22 @@ public enum Screen: Sendable, CaseIterable {
     /// Whether it is a table with a selected row, columns to sort by and a filter.
     var isTable: Bool { rowType != nil }
 
+    /// Whether it has rows to go through: those of its table, or the LUNs' in another form.
+    var hasRows: Bool { isTable || self == .heat }
+
     /// The order of its table at start.
     var sortWord: String {
         switch self {
         case .vms: "IOPS"
         case .threads: "CPU%"
         case .queues: "inflt"
+        case .slowest: "lat"
+        case .stalls: "age"
         case .interrupts: "rate/s"
         case .contention: "wait%"
         case .disks: "aqu-sz"
         case .flags: "severity"
-        case .luns, .finding, .latency, .timeline, .compare, .help: "p99"
+        case .luns, .finding, .latency, .heat, .timeline, .compare, .help: "p99"
         }
     }
 }

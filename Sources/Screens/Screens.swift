@@ -33,7 +33,7 @@ public func render(
     options: DisplayOptions = DisplayOptions()
 ) -> Grid {
     guard size.columns > 0, size.rows > 0 else { return Grid(size: size) }
-    guard let snapshot = history.shown else {
+    guard let snapshot = history.shown(on: state.screen) else {
         var grid = Grid(size: size)
         grid.put("vblktop: waiting for the first sample", row: 0, column: 0, style: Style(.muted))
         return grid
@@ -50,6 +50,9 @@ public func render(
     case .threads: painter.drawThreads()
     case .contention: painter.drawContention()
     case .latency: painter.drawLatency()
+    case .heat: painter.drawHeat()
+    case .slowest: painter.drawSlowest()
+    case .stalls: painter.drawStalls()
     case .timeline: painter.drawTimeline()
     case .compare: painter.drawComparison()
     case .help: painter.drawHelp()

@@ -109,14 +109,14 @@ public struct Thresholds: Sendable, Equatable {
     ///
     /// Mean latency: 20 ms is where vSphere's guides call a LUN slow, and flash is in trouble a
     /// decade earlier. p99: five times the mean's levels would hide stalls behind flushes, so
-    /// twice. Oldest: from 1 s on guests begin to notice, at 10 s they write hung-task traces.
+    /// twice. Oldest: no healthy device keeps a request for 100 ms, and from 1 s on guests notice.
     /// Depth: from 90 % of the ring on the driver soon waits for descriptors. One failed request is
     /// already worth a warning. CPU: at 85 % of a core a serving thread has no room for a burst.
     /// Run delay and lock waits add to every request directly, so 5 % is much.
     public init() {
         self[.latency] = Levels(2000, 5000, 20_000)
         self[.p99] = Levels(4000, 10_000, 40_000)
-        self[.oldest] = Levels(100_000, 1_000_000, 10_000_000)
+        self[.oldest] = Levels(20_000, 100_000, 1_000_000)
         self[.depth] = Levels(75, 90, 100)
         self[.errors] = Levels(0.001, 0.001, 10)
         self[.cpu] = Levels(70, 85, 97)

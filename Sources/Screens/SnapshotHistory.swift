@@ -129,6 +129,35 @@ public struct SnapshotHistory: Sendable {
         return RateTrail(luns: shown.luns, before: before.reversed().map { packed[$0].luns })
     }
 
+    /// The requests told one by one of the samples before the one shown, the newest first.
+    var requestsBeforeShown: some Sequence<PackedRequests> {
+        packed[..<(shownIndex ?? 0)].reversed().lazy.map(\.requests)
+    }
+
+    /// When each of at most `count` samples was taken and how long before it began, from the one
+    /// shown back.
+    func beats(_ count: Int) -> [(time: Nanoseconds, interval: Double?)] {
+        guard let shown, let shownIndex, count > 0 else { return [] }
+        return [(shown.monotonic, shown.interval)]
+            + packed[max(0, shownIndex + 1 - count)..<shownIndex].reversed().map {
+                ($0.monotonic, $0.interval)
+            }
+    }
+
+    /// Latencies of the LUNs with these qualified ids in at most `count` samples, from the one
+    /// shown back; `nil` where none is known.
+    func latencies(of ids: Set<String>, _ count: Int) -> [PowerHistogram?] {
+        guard let shown, let shownIndex, count > 0 else { return [] }
+        let now = shown.luns.filter { ids.contains($0.qualifiedID) }
+            .flatMap { [$0.readLatencies, $0.writeLatencies].compactMap(\.self) }
+        let latest =
+            now.isEmpty ? nil : PowerHistogram(reads: .sum(now), writes: LatencyHistogram())
+        return [latest]
+            + packed[max(0, shownIndex + 1 - count)..<shownIndex].reversed().map {
+                $0.latencies(of: ids)
+            }
+    }
+
     /// What happened in the `seconds` up to the sample shown, the newest last.
     func notices(ofLast seconds: Double) -> [Notice] {
         guard let shown, let shownIndex else { return [] }

@@ -54,11 +54,11 @@ extension Painter {
         if let lock = state.lock?.text {
             pieces.append(Piece("only " + String(lock.prefix(40)), weight: 85, Style(.advice)))
         }
-        if state.table.hiddenIdle > 0, state.screen.isTable {
+        if state.table.hiddenIdle > 0, state.screen.hasRows {
             let text = "\(state.table.hiddenIdle) idle hidden: z"
             pieces.append(Piece(text, weight: 83, Style(.advice)))
         }
-        if let filter = state.table.filter, state.screen.isTable {
+        if let filter = state.table.filter, state.screen.hasRows {
             pieces.append(
                 Piece("filter " + String(filter.text.prefix(40)), weight: 84, Style(.advice)))
         }
@@ -246,9 +246,14 @@ extension Painter {
                 "p99 " + latencyText(p99), weight: 96,
                 Style(thresholds.severity(p99, of: .p99).role)),
         ]
-        if let oldest = total.oldestInFlight {
-            let role = thresholds.severity(oldest, of: .oldest).role
-            pieces.append(Piece("oldest " + latencyText(oldest), weight: 80, Style(role)))
+        if let oldest = total.oldestInFlight ?? snapshot.inFlight.first?.age {
+            // A request that is stuck is worth more room than any rate.
+            let severity = thresholds.severity(oldest, of: .oldest)
+            let weight = severity >= .warning ? 98 : 80
+            pieces.append(
+                Piece(
+                    mark(severity) + "oldest " + latencyText(oldest), weight: weight,
+                    style(severity)))
         }
         if let flushes = total.flushes, flushes > 0 {
             pieces.append(Piece("f " + rateText(flushes), weight: 60, Style(.flush)))

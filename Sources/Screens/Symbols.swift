@@ -4,8 +4,10 @@ public struct Symbols: Sendable {
     let heights: [Unicode.Scalar]
     /// Shades of the field of LUNs, palest first. None is a severity mark.
     let shades: [Unicode.Scalar]
-    /// A LUN that did nothing, in the field.
+    /// A LUN that did nothing, in the field; 0 in a heat map.
     let idle: Unicode.Scalar
+    /// Densities of a heat map, palest first: all of them stand for more than 0.
+    let densities: [Unicode.Scalar]
     /// Bars: of reads or of anything, of writes, and the groove they lie in.
     let bar: Unicode.Scalar
     let secondBar: Unicode.Scalar
@@ -26,20 +28,26 @@ public struct Symbols: Sendable {
     let times: String
     let quarter: String
     let half: String
+    /// Before what a number may be off by.
+    let plusMinus: String
 
     /// For terminals that show UTF-8.
     public static let unicode = Symbols(
         heights: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         shades: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
-        idle: "·", bar: "█", secondBar: "▒", groove: " ", cut: "…", notYet: "…", micro: "µ",
-        rule: "│", line: "─", arrow: "→", times: "×", quarter: "¼", half: "½")
+        idle: "·", densities: [".", ":", "░", "▒", "▓", "█"],
+        bar: "█", secondBar: "▒", groove: " ", cut: "…", notYet: "…", micro: "µ",
+        rule: "│", line: "─", arrow: "→", times: "×", quarter: "¼", half: "½",
+        plusMinus: "±")
 
     /// For every other terminal: nothing outside ASCII.
     public static let ascii = Symbols(
         heights: [" ", ".", ":", "-", "=", "+", "*", "#"],
         shades: [",", ":", "-", "=", "+", "*", "%"],
-        idle: "_", bar: "#", secondBar: "=", groove: " ", cut: "~", notYet: ".", micro: "u",
-        rule: "|", line: "-", arrow: "->", times: "x", quarter: "1/4", half: "1/2")
+        idle: "_", densities: [".", ":", "-", "=", "+", "*", "#", "%", "@"],
+        bar: "#", secondBar: "=", groove: " ", cut: "~", notYet: ".", micro: "u",
+        rule: "|", line: "-", arrow: "->", times: "x", quarter: "1/4", half: "1/2",
+        plusMinus: "+-")
 
     /// The height or shade for `value` on a scale from 0 to `highest`.
     static func level(

@@ -117,6 +117,11 @@ extension Painter {
             drawFill(value, line: line, start: start, width: width)
             return
         }
+        if picture == .clock {
+            let text = value.flatMap { Int64(exactly: $0.rounded()) }.map(preciseClockText)
+            putCut(text ?? missing, row: line, column: start, width: width)
+            return
+        }
         if picture == .severity, let flag = row as? FlagRow {
             putCut(
                 flag.severityWord, row: line, column: start, width: width,

@@ -23,6 +23,8 @@ enum Unit: Sendable {
     case perSecond
     /// Given in microseconds.
     case latency
+    /// Given in microseconds, shown as milliseconds whatever the unit of latencies.
+    case milliseconds
     /// Given in bytes per second, shown as MiB/s.
     case bandwidth
     /// Given in bytes, shown as KiB.
@@ -38,6 +40,7 @@ enum Unit: Sendable {
         case .count, .mean: "count"
         case .perSecond: "1/s"
         case .latency: "latency"
+        case .milliseconds: "ms"
         case .bandwidth: "MiB/s"
         case .kibibytes: "KiB"
         case .bytes: "bytes"
@@ -57,11 +60,13 @@ enum Unit: Sendable {
             case .bytes: NumberText.compactBytes(value)
             case .ratio: NumberText.figures(value, decimals: 3)
             case .latency: latencyText(value, unit: latency, micro: micro)
+            case .milliseconds: NumberText.figures(value / 1000, decimals: 3)
             }
         guard let plain else { return "-" }
         if plain.utf8.count <= width { return plain }
         return switch self {
         case .bandwidth: NumberText.compact(value / 1_048_576)
+        case .milliseconds: NumberText.compact(value / 1000)
         case .latency where latency == .milliseconds: NumberText.compact(value / 1000)
         case .latency where latency == .automatic: plain
         default: NumberText.compact(value)

@@ -56,16 +56,17 @@ extension ViewState {
             return moveTimeCursor(action, &history, size)
         case .up, .down, .pageUp, .pageDown, .halfPageUp, .halfPageDown, .first, .last:
             move(action, history: history, size: size)
-        case .showLUNs, .showVMs, .showThreads, .showQueues, .showLatency, .showInterrupts,
-            .showContention, .showDisks, .showFlags, .showTimeline, .compare, .openLatency,
-            .openVM, .openFinding, .showFix, .help, .leave:
+        case .showLUNs, .showVMs, .showThreads, .showQueues, .showLatency, .showHeat,
+            .showSlowest, .showStalls, .showInterrupts, .showContention, .showDisks, .showFlags,
+            .showTimeline, .compare, .openLatency, .openVM, .openFinding, .showFix, .help, .leave:
             goTo(action, history)
         case .find, .filter, .setInterval, .sortMenu, .jump: ask(action, history)
         case .findNext: find(forward: true, history: history)
         case .findPrevious: find(forward: false, history: history)
         case .sortLeft, .sortRight, .reverse, .sortByIOPS, .sortByBandwidth, .sortByLatency:
             changeSort(action, history, size: size)
-        case .tag, .lock, .follow, .nextScope, .allLUNs: choose(action, history)
+        case .tag, .lock, .follow, .nextScope, .allLUNs, .heatForm: choose(action, history)
+        case .explain: explain(history)
         case .hideIdle: hidesIdle.toggle()
         case .units: latencyUnit = latencyUnit.next
         case .words: words = words == .iostat ? .esxtop : .iostat
@@ -76,7 +77,7 @@ extension ViewState {
 
     /// Takes in what changed, and scrolls so that the selected row is seen.
     private mutating func settle(_ history: SnapshotHistory, _ size: Size) {
-        guard let snapshot = history.shown else { return }
+        guard let snapshot = history.shown(on: screen) else { return }
         observe(snapshot)
         table.scroll(toShow: Layout(size, self, snapshot).table.count)
     }
@@ -87,6 +88,8 @@ extension ViewState {
         case .showVMs: screen = .vms
         case .showThreads: screen = .threads
         case .showQueues: screen = .queues
+        case .showSlowest: screen = .slowest
+        case .showStalls: screen = .stalls
         case .showInterrupts: screen = .interrupts
         case .showContention: screen = .contention
         case .showDisks: screen = .disks
@@ -100,9 +103,10 @@ extension ViewState {
             timeCursor = nil
             screen = action == .compare ? .compare : .timeline
         case .openVM: openVM(history)
-        case .showLatency, .openLatency:
-            if screen != .latency { latencyScope = tagged.isEmpty ? .selected : .tagged }
-            screen = .latency
+        case .showLatency, .openLatency, .showHeat:
+            let next: Screen = action == .showHeat ? .heat : .latency
+            if screen != next { latencyScope = usualScope }
+            screen = next
         case .help where screen != .help:
             screenBeforeHelp = screen
             screen = .help
@@ -111,6 +115,9 @@ extension ViewState {
         default: leave()
         }
     }
+
+    /// The tagged LUNs where there are any.
+    private var usualScope: LatencyScope { tagged.isEmpty ? .selected : .tagged }
 
     /// Escape: back to where one came from, else what narrows the view goes, the latest kind first.
     private mutating func leave() {
@@ -149,12 +156,15 @@ extension ViewState {
         case .tag:
             guard let key = luns.selectedKey else { return }
             if tagged.remove(key) == nil { tagged.insert(key) }
-            if screen == .luns { luns.select(luns.selected + 1) }
+            if screen == .luns || screen == .heat { luns.select(luns.selected + 1) }
+            if screen == .heat { latencyScope = usualScope }
         case .lock: lock = lock == nil ? lockOnSelected(history) : nil
         case .follow: table.follows.toggle()
         case .nextScope:
             latencyScope = Self.following(latencyScope)
             if latencyScope == .tagged && tagged.isEmpty { latencyScope = .all }
+        case .heatForm: heatForm = Self.following(heatForm)
+        case .allLUNs where screen == .heat && latencyScope == .all: latencyScope = usualScope
         default: latencyScope = .all
         }
     }

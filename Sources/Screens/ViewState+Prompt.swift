@@ -29,7 +29,7 @@ extension ViewState {
             prompt = nil
             result = accept(text, for: asked.kind, history: &history)
         }
-        if let snapshot = history.shown {
+        if let snapshot = history.shown(on: screen) {
             observe(snapshot)
             table.scroll(toShow: Layout(size, self, snapshot).table.count)
         }

@@ -42,7 +42,7 @@ extension ViewState {
         if wheel != 0 {
             for _ in 0..<3 { move(wheel < 0 ? .up : .down, history: history, size: size) }
         } else {
-            guard screen.isTable, lines.contains(row) else { return .none }
+            guard screen.hasRows, heatShowsLUNs, lines.contains(row) else { return .none }
             let index = table.firstRow(showing: lines.count) + row - lines.lowerBound
             guard index < table.visible.count else { return .none }
             table.select(index)
@@ -53,7 +53,7 @@ extension ViewState {
 
     /// Goes to the next row, in either direction, with the text last looked for in a name.
     mutating func find(forward: Bool, history: SnapshotHistory) {
-        guard !lastFind.isEmpty, let snapshot = history.shown else { return }
+        guard !lastFind.isEmpty, let snapshot = history.shown(on: screen) else { return }
         let found = match(screen.tableType, of: snapshot, forward: forward)
         if let found { table.select(found) } else { message = "not found: " + lastFind }
     }

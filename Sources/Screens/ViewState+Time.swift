@@ -230,3 +230,11 @@ func clockText(_ wallClock: Int64) -> String {
     return [time.hour, time.minute, time.second].map(NumberText.twoDigits)
         .joined(separator: ":") + "Z"
 }
+
+/// `22:01:30.042`
+func preciseClockText(_ wallClock: Int64) -> String {
+    let milliseconds = (wallClock % 1_000_000_000 + 1_000_000_000) % 1_000_000_000 / 1_000_000
+    let digits = String(milliseconds)
+    return clockText(wallClock).dropLast() + "."
+        + String(repeating: "0", count: 3 - digits.utf8.count) + digits
+}

@@ -26,6 +26,7 @@ public struct ViewState: Sendable {
     var tagged: Set<String> = []
     var lock: ViewLock?
     var latencyScope: LatencyScope = .selected
+    var heatForm: HeatForm = .luns
     var helpTop = 0
     /// The screen that help goes back to.
     var screenBeforeHelp: Screen = .luns
@@ -55,9 +56,12 @@ public struct ViewState: Sendable {
     /// Which LUNs the latency screen adds up.
     enum LatencyScope: Sendable, CaseIterable { case selected, tagged, all }
 
+    /// What the rows of the heat map are: the LUNs, or the latencies of the LUNs chosen.
+    enum HeatForm: Sendable, CaseIterable { case luns, latencies }
+
     /// Takes in the sample `history` shows now: call it after every new sample.
     public mutating func observe(_ history: SnapshotHistory) {
-        if let snapshot = history.shown { observe(snapshot) }
+        if let snapshot = history.shown(on: screen) { observe(snapshot) }
         extendMarks(history)
     }
 
@@ -70,6 +74,7 @@ public struct ViewState: Sendable {
             luns.follows = true
             observe(LUN.self, of: snapshot, on: .luns)
             luns.follows = follows
+        case .heat: observe(LUN.self, of: snapshot, on: .luns)
         default: if let type = screen.rowType { observe(type, of: snapshot, on: screen) }
         }
     }

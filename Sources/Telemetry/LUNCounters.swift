@@ -314,6 +314,24 @@ extension BlockRates {
             of: luns.indices.map { luns[$0].writeLatencies },
             by: luns.indices.map { luns[$0].rates.writes })
         stages = StageTimes(weighting: luns)
+        stageQuality = StageQualities(weakestOf: luns)
+        latencyUncertainty = Self.uncertainty(of: luns)
+    }
+
+    /// The mean of the LUNs', weighted by their reads and writes; one that is stamped is not off.
+    private static func uncertainty(of luns: [LUN]) -> Double? {
+        var (weight, weighted, isKnown) = (0.0, 0.0, false)
+        for index in luns.indices {
+            guard luns[index].rates.readLatency != nil || luns[index].rates.writeLatency != nil
+            else { continue }
+            let requests = (luns[index].rates.reads ?? 0) + (luns[index].rates.writes ?? 0)
+            let error = luns[index].rates.latencyUncertainty
+            isKnown = isKnown || error != nil
+            weight += requests
+            weighted += (error ?? 0) * requests
+        }
+        guard isKnown else { return nil }
+        return weight > 0 ? weighted / weight : nil
     }
 }
 

@@ -52,6 +52,23 @@ public struct StageQualities: Sendable, Equatable {
         }
     }
 
+    /// What can be said of the mean over all of `luns`: no more than of the weakest that has a time
+    /// for the stage.
+    init(weakestOf luns: [LUN]) {
+        self.init()
+        for stage in StageTimes.Stage.allCases {
+            var weakest: Quality?
+            // By index: to copy a LUN takes longer than to look at what it has.
+            for index in luns.indices where luns[index].rates.stages?[stage] != nil {
+                let quality = luns[index].rates.stageQuality[stage]
+                if quality.rawValue < (weakest ?? .measured).rawValue || weakest == nil {
+                    weakest = quality
+                }
+            }
+            self[stage] = weakest ?? .unknown
+        }
+    }
+
     private func shift(_ stage: StageTimes.Stage) -> UInt16 { UInt16(stage.rawValue * 2) }
 
     /// Five letters in the order of the stages, for example `dd-dd`.

@@ -50,6 +50,7 @@ extension LUN: NumberedRow {
     package mutating func walk(_ walker: inout NumberWalker) {
         rates.walk(&walker)
         walker.visit(&span)
+        rates.walkQuality(&walker)
     }
 
     // Without a copy of the LUN, which has many texts to be counted.
@@ -100,10 +101,10 @@ extension BlockRates {
         walker.visit(&interrupts, .rate)
         walker.visit(&errors, .rate)
         walker.visit(&oldestInFlight)
-        walkQuality(&walker)
     }
 
-    private mutating func walkQuality(_ walker: inout NumberWalker) {
+    /// Visits those that came later: whoever has numbers after the rates visits these after them.
+    package mutating func walkQuality(_ walker: inout NumberWalker) {
         var code: Int? = stageQuality == StageQualities() ? nil : Int(stageQuality.code)
         walker.visit(&code)
         if walker.restores {

@@ -17,12 +17,13 @@ struct PackingTests {
             (0..<6).map { Fixture(lunCount: lunCount).snapshot($0) }
             + (5..<12).map { LiveFixture(lunCount: lunCount).snapshot($0) }
             + (5..<7).map { LiveFixture(lunCount: lunCount, vmCount: 1).snapshot($0) }
+            + (lunCount == 0 ? [] : (28..<33).map { RingFixture(lunCount: lunCount).snapshot($0) })
         for (sample, packed) in zip(samples, pack(samples)) { #expect(packed.snapshot == sample) }
     }
 
     @Test("numbers that are none, and texts that are traps, come back too")
     func hostile() throws {
-        for history in [Fixture.hostile, LiveFixture.hostile] {
+        for history in [Fixture.hostile, LiveFixture.hostile, RingFixture.hostile] {
             let sample = try #require(history.shown)
             let packed = PackedSample(sample, like: nil)
             // Not equal to themselves, but written alike.
@@ -35,12 +36,12 @@ struct PackingTests {
     func fields() {
         func count(_ value: Any) -> Int { Mirror(reflecting: value).children.count }
         #expect(count(LUN(id: "", device: "")) == 23)
-        #expect(count(BlockRates()) == 17)
+        #expect(count(BlockRates()) == 19)
         #expect(count(StageTimes()) == 5)
         #expect(count(QueueDepth(now: 0, mean: 0)) == 5)
         #expect(count(LatencySummary(mean: 0)) == 5)
         let queue = Virtqueue(index: 0, size: 0, availIndex: 0, usedIndex: 0, inFlight: 0)
-        #expect(count(queue) == 12)
+        #expect(count(queue) == 16)
         #expect(count(ThreadActivity(tid: 0, role: .main, name: "")) == 17)
         let lock = LockActivity(name: "", waits: 0, waitPercent: 0, longest: 0, waiters: [])
         #expect(count(lock) == 7)
@@ -49,7 +50,14 @@ struct PackingTests {
         #expect(count(SourceStatus(name: "", state: .ok)) == 7)
         let start = Snapshot(
             source: Source(kind: .qmp, name: ""), sequence: 0, monotonic: 0, wallClock: 0)
-        #expect(count(start) == 20)
+        #expect(count(start) == 22)
+        let request = InFlightRequest(
+            lun: "", queue: 0, head: 0, since: 0, age: 0, place: .ring)
+        #expect(count(request) == 10)
+        let event = IOEvent(
+            type: 0, status: 0, lun: 0, head: 0, sector: 0, byteCount: 0, queued: 0, kicked: 0,
+            popped: 0, submitted: 0, completed: 0, published: 0, notified: 0, reaped: 0)
+        #expect(count(event) == 17)
         #expect(count(start.host) == 2)
     }
 
@@ -145,6 +153,47 @@ struct PackingTests {
         #expect(Set(boxes[2]).subtracting(boxes[1]).count == 1)
     }
 
+    /// Each of these changes a request that is told by itself.
+    static let requestChanges: [@Sendable (inout Snapshot) -> Void] = [
+        { $0.inFlight = [] }, { $0.slowest = [] }, { $0.inFlight[2].lun = "x" },
+        { $0.inFlight[2].queue = -7 }, { $0.inFlight[2].head = .max },
+        { $0.inFlight[2].type = nil }, { $0.inFlight[2].type = .max },
+        { $0.inFlight[2].sector = nil }, { $0.inFlight[2].sector = .max },
+        { $0.inFlight[2].byteCount = nil }, { $0.inFlight[2].byteCount = .max },
+        { $0.inFlight[2].since = 0 }, { $0.inFlight[2].since = .max },
+        { $0.inFlight[2].age = .infinity }, { $0.inFlight[2].ageUncertainty = nil },
+        { $0.inFlight[2].ageUncertainty = 1 / 3 }, { $0.inFlight[2].place = .used },
+        { $0.inFlight[2].place = .ring }, { $0.slowest[2].lun = "x" },
+        { $0.slowest[2].request.type = IOEvent.unknownType },
+        { $0.slowest[2].request.status = 0xFF }, { $0.slowest[2].request.lun = .max },
+        { $0.slowest[2].request.queue = .max }, { $0.slowest[2].request.head = .max },
+        { $0.slowest[2].request.sector = .max }, { $0.slowest[2].request.byteCount = .max },
+        { $0.slowest[2].request.queued = 0 }, { $0.slowest[2].request.kicked = 7 },
+        { $0.slowest[2].request.popped = .max }, { $0.slowest[2].request.submitted = 1 },
+        { $0.slowest[2].request.completed = 1 << 63 }, { $0.slowest[2].request.published = 0 },
+        { $0.slowest[2].request.notified = 5 }, { $0.slowest[2].request.reaped = 0 },
+        { $0.slowest[2].request.queuedError = .max }, { $0.slowest[2].request.endError = .max },
+        { $0.monotonic = .max },
+    ]
+
+    @Test("a change of a request comes back", arguments: requestChanges.indices)
+    func requestChange(index: Int) {
+        let before = RingFixture(lunCount: 12).snapshot(34)
+        var after = before
+        Self.requestChanges[index](&after)
+        #expect(after != before)
+        #expect(pack([before, after])[1].snapshot == after, "change \(index)")
+        #expect(pack([after, before])[1].snapshot == before, "change \(index)")
+    }
+
+    @Test("requests take some forty bytes each, their names once, and no requests next to nothing")
+    func requestSize() {
+        let samples = pack((31..<36).map { RingFixture(lunCount: 12).snapshot($0) })
+        #expect(samples[4].requests.byteCount < 15 * 40 + 32, "\(samples[4].requests.byteCount)")
+        let none = pack((0..<3).map { Fixture().snapshot($0) })
+        #expect(none[2].requests.byteCount == 0)
+    }
+
     @Test("packed bytes have no spare room")
     func exactRoom() {
         var grown: [UInt8] = Array(repeating: 7, count: 1000)
@@ -163,10 +212,12 @@ struct PackingTests {
 
     @Test(
         "looking back shows what was shown",
-        arguments: GoldenTests.screens + GoldenTests.liveScreens)
-    func sameFrame(screen: (key: Key, name: String)) {
+        arguments: (GoldenTests.screens + GoldenTests.liveScreens).map { [$0.key] }
+            + GoldenTests.ringScreens.map(\.keys))
+    func sameFrame(keys: [Key]) {
         let makers: [(Int) -> Snapshot] = [
             Fixture(lunCount: 20).snapshot, LiveFixture(lunCount: 20).snapshot,
+            RingFixture(lunCount: 20, stuckFrom: 8).snapshot,
         ]
         for make in makers {
             var live = Bench(SnapshotHistory(), size: Size(columns: 200, rows: 50))
@@ -175,7 +226,7 @@ struct PackingTests {
                 live.history.append(make(index))
                 live.state = ViewState()
                 live.state.observe(live.history)
-                live.press(screen.key)
+                for key in keys { live.press(key) }
                 frames.append(live.body)
             }
             for frame in frames.reversed() {
@@ -183,7 +234,7 @@ struct PackingTests {
                 live.history.step(by: -1)
                 live.state = ViewState()
                 live.state.observe(live.history)
-                live.press(screen.key)
+                for key in keys { live.press(key) }
             }
         }
     }

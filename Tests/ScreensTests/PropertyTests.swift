@@ -16,13 +16,14 @@ struct PropertyTests {
         ]
 
     /// Every sequence draws, and every cell of every frame is safe to print.
-    @Test("nothing traps, no control character gets out", arguments: 0..<32)
+    @Test("nothing traps, no control character gets out", arguments: 0..<44)
     func walk(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
         let sources = [
             Fixture.standard, Fixture.hostile, Fixture.unavailable, SnapshotHistory(),
             Fixture(lunCount: 0, samples: 2).history, LiveFixture.standard, LiveFixture.hostile,
-            LiveFixture(lunCount: 3, samples: 2, vmCount: 1).history,
+            LiveFixture(lunCount: 3, samples: 2, vmCount: 1).history, RingFixture.standard,
+            RingFixture.hostile, RingFixture.unavailable,
         ]
         var bench = Bench(
             sources[seed % sources.count], size: Size(columns: 80, rows: 24),
@@ -34,6 +35,7 @@ struct PropertyTests {
             let key = Self.keys.randomElement(using: &random) ?? .enter
             bench.press(key)
             if step % 7 == 0 { bench.arrive(Fixture(lunCount: step % 9).snapshot(step)) }
+            if step % 13 == 0 { bench.arrive(RingFixture(lunCount: 9).snapshot(step)) }
             if step % 11 == 0 { bench.arrive(LiveFixture(lunCount: step % 9).snapshot(step)) }
             let grid = bench.grid
             #expect(grid.size == bench.size, "seed \(seed) step \(step) key \(key)")
@@ -50,6 +52,15 @@ struct PropertyTests {
             #expect(bench.grid.cells.count == rows * columns)
             bench.press(.down, .end, .character("/"), .character("x"))
             #expect(bench.grid.cells.count == rows * columns)
+        }
+        for history in [RingFixture.standard, RingFixture.hostile] {
+            for screen in GoldenTests.ringScreens {
+                var bench = Bench(history, size: Size(columns: columns, rows: rows))
+                for key in screen.keys + [.down, .end, .character("=")] {
+                    bench.press(key)
+                    #expect(bench.grid.cells.count == rows * columns)
+                }
+            }
         }
     }
 

@@ -25,16 +25,20 @@ enum RequestPart: UInt64 {
     case head = 24
     case sector = 25
     case byteCount = 26
+    /// Only where a request of the chunk has one.
+    case queuedError = 27
+    case endError = 28
 
     /// The columns, as they are written.
     static let columns: [RequestPart] = [
         .presence, .end, .published, .completed, .submitted, .popped, .queued, .shared, .kicked,
         .notified, .type, .status, .lun, .queue, .head, .sector, .byteCount,
+        .queuedError, .endError,
     ]
 
     /// The place of a column among others.
     var column: Int { Int(rawValue &- RequestPart.presence.rawValue) }
-    static let columnCount = 17
+    static let columnCount = 19
 }
 
 /// A LUN of a chunk of requests.
@@ -95,6 +99,8 @@ public struct RequestEncoder: ~Copyable {
     private var events: [IOEvent] = []
     /// Whether a LUN occurs, by its index.
     private var occurs: [Bool] = []
+    /// Whether the stamps of any may be off.
+    private var hasErrors = false
     private var columns = RequestColumns()
     private var packer = PackedNumbers()
 
@@ -114,6 +120,7 @@ public struct RequestEncoder: ~Copyable {
     /// same.
     public mutating func append(_ event: IOEvent) {
         events.append(event)
+        if event.queuedError | event.endError != 0 { hasErrors = true }
         let lun = Int(event.lun)
         if lun >= occurs.count {
             occurs += Array(repeating: false, count: lun + 1 - occurs.count)
@@ -128,7 +135,7 @@ public struct RequestEncoder: ~Copyable {
     ) throws(RecordingError) -> Chunk? {
         guard !events.isEmpty else { return nil }
         let (luns, places) = table(names)
-        columns.take(events, places, lunCount: luns.count)
+        columns.take(events, places, lunCount: luns.count, hasErrors: hasErrors)
         let times = columns.times
         var writer = ByteWriter()
         writer.reserve(events.count * 16)
@@ -154,6 +161,7 @@ public struct RequestEncoder: ~Copyable {
             payload: writer.bytes)
         chunk.lost = lost
         events.removeAll(keepingCapacity: true)
+        hasErrors = false
         for index in occurs.indices { occurs[index] = false }
         return chunk
     }

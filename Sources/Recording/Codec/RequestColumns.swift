@@ -6,6 +6,7 @@ struct RequestColumns {
     /// Column after column, each with room for a number of every request.
     private(set) var numbers: [Int64] = []
     private var rows = 0
+    private var hasErrors = false
     private var fill = Fill()
     private(set) var times = RequestTimes()
 
@@ -31,6 +32,7 @@ struct RequestColumns {
             case .queued: fill.queued
             case .kicked: fill.kicked
             case .notified: fill.notified
+            case .queuedError, .endError: hasErrors ? rows : 0
             default: rows
             }
         let start = part.column * rows
@@ -38,8 +40,9 @@ struct RequestColumns {
     }
 
     /// Fills the columns; `places` are the LUNs' by their index.
-    mutating func take(_ events: [IOEvent], _ places: [Int], lunCount: Int) {
+    mutating func take(_ events: [IOEvent], _ places: [Int], lunCount: Int, hasErrors: Bool) {
         rows = events.count
+        self.hasErrors = hasErrors
         let needed = rows * RequestPart.columnCount
         if numbers.count < needed { numbers = Array(repeating: 0, count: needed) }
         var history = [RequestHistory](repeating: RequestHistory(), count: lunCount)
@@ -68,6 +71,9 @@ struct RequestColumns {
                 Int64(bitPattern: event.sector &- luns[place].sector)
             luns[place].sector = event.sector &+ UInt64(event.byteCount) / 512
             out[RequestPart.byteCount.column &* rows &+ index] = Int64(event.byteCount)
+            guard hasErrors else { continue }
+            out[RequestPart.queuedError.column &* rows &+ index] = Int64(event.queuedError)
+            out[RequestPart.endError.column &* rows &+ index] = Int64(event.endError)
         }
         self.fill = fill
         self.times = times

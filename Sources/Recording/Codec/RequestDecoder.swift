@@ -111,6 +111,9 @@ public struct RequestDecoder: ~Copyable {
         let hasBytes = try read(.byteCount, parts, count: rows, rows: rows)
         let hasSectors = try read(.sector, parts, count: rows, rows: rows)
         known.hasSectors = hasSectors && hasBytes && known.hasLUNs
+        let hasQueued = try read(.queuedError, parts, count: rows, rows: rows)
+        let hasEnd = try read(.endError, parts, count: rows, rows: rows)
+        known.hasErrors = hasQueued || hasEnd
         known.stamps = try readStamps(parts, rows, hasLUNs: known.hasLUNs)
         return known
     }

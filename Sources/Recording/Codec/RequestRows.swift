@@ -8,6 +8,7 @@ enum RequestRows {
         var stamps: UInt8 = 0
         var hasLUNs = false
         var hasSectors = false
+        var hasErrors = false
     }
 
     /// How many numbers there are of the stamps that not every request has.
@@ -97,6 +98,12 @@ enum RequestRows {
             fillStamps(&event, stamps, end, &places, numbers)
             let shared = numbers[RequestPart.shared.column &* rows &+ index]
             fillSignals(&event, stamps, end, shared, &before[place], &places, numbers)
+            if known.hasErrors {
+                event.queuedError = UInt32(
+                    truncatingIfNeeded: numbers[RequestPart.queuedError.column &* rows &+ index])
+                event.endError = UInt32(
+                    truncatingIfNeeded: numbers[RequestPart.endError.column &* rows &+ index])
+            }
             out[index] = event
         }
     }

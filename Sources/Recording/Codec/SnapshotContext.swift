@@ -116,6 +116,7 @@ struct FrameNumbers: Sendable {
         walker.visit(&lost)
         if walker.restores { cost.lostEvents = lost ?? 0 }
         total.walk(&walker)
+        total.walkQuality(&walker)
     }
 
     /// Puts the numbers into `snapshot`.

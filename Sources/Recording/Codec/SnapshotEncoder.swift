@@ -42,7 +42,7 @@ public struct SnapshotEncoder: ~Copyable {
                 rowByteCount += parts.rowBytes
                 let chunk = try pack(
                     .difference(name), parts.writer.bytes, snapshot,
-                    isCompressed: parts.rowBytes >= Self.worthCompressing)
+                    isCompressed: parts.rowBytes + parts.listBytes >= Self.worthCompressing)
                 return flush() + [chunk]
             }
         }

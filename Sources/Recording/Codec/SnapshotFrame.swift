@@ -21,6 +21,9 @@ enum SnapshotPart {
     static let clearedFindings: UInt64 = 21
     /// No rows: a list of what differs from the key's (`FactList`).
     static let facts: UInt64 = 22
+    /// No rows: lists that stand for themselves (`RequestList`).
+    static let inFlight: UInt64 = 23
+    static let slowest: UInt64 = 24
     static let numbers: UInt64 = 20
     static let tails: UInt64 = 40
 
@@ -40,6 +43,8 @@ struct SnapshotPartWriter {
     private(set) var writer = ByteWriter()
     /// Bytes that lists of rows take.
     private(set) var rowBytes = 0
+    /// Bytes that lists take which are never the key's: another key makes them no shorter.
+    private(set) var listBytes = 0
     private let sample: SnapshotContext
     private let key: SnapshotContext?
     /// The sample's facts, packed; `nil` where they are the key's.
@@ -78,7 +83,19 @@ struct SnapshotPartWriter {
             rowBytes += facts.count
             put(SnapshotPart.facts, facts)
         }
+        let snapshot = sample.snapshot
+        list(
+            SnapshotPart.inFlight,
+            RequestList.encode(snapshot.inFlight, base: snapshot.monotonic))
+        list(
+            SnapshotPart.slowest, RequestList.encode(snapshot.slowest, base: snapshot.monotonic))
         frame()
+    }
+
+    private mutating func list(_ id: UInt64, _ bytes: [UInt8]?) {
+        guard let bytes else { return }
+        listBytes += bytes.count
+        put(id, bytes)
     }
 
     private mutating func put(_ id: UInt64, _ bytes: [UInt8]) {

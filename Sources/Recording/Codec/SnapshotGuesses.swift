@@ -18,7 +18,8 @@ enum LUNColumn {
     static let kicks = 30
     static let interrupts = 31
     /// The duration first, which rates need, and the storage's time after that of the other stages.
-    static let order = [span] + (0..<storage) + [28, 29, storage] + (30..<span)
+    /// What is not in older files comes last.
+    static let order = [span] + (0..<storage) + [28, 29, storage] + (30..<span) + [35, 36]
     static let span = 34
 }
 

@@ -55,6 +55,10 @@ struct SnapshotPartReader {
         snapshot.sources = try rows(SnapshotPart.sources, key?.sources)
         snapshot.unavailable = try rows(SnapshotPart.unavailable, key?.unavailable)
         try readFrame(into: &snapshot)
+        snapshot.inFlight = try RequestList.inFlight(
+            parts[SnapshotPart.inFlight], base: snapshot.monotonic)
+        snapshot.slowest = try RequestList.slowest(
+            parts[SnapshotPart.slowest], base: snapshot.monotonic)
         return snapshot
     }
 

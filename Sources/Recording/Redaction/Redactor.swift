@@ -41,6 +41,12 @@ public struct Redactor: Sendable {
             result.eventCounts[index].vm = vm(result.eventCounts[index].vm)
             result.eventCounts[index].detail = free(result.eventCounts[index].detail)
         }
+        for index in result.inFlight.indices {
+            result.inFlight[index].lun = qualified(result.inFlight[index].lun)
+        }
+        for index in result.slowest.indices {
+            result.slowest[index].lun = qualified(result.slowest[index].lun)
+        }
         redactTexts(&result)
         return result
     }

@@ -29,7 +29,45 @@ extension RandomSamples {
         addTexts(&snapshot)
         snapshot.ownCost = OwnCost(
             cpuPercent: rate(), residentBytes: word(), skew: word(), lostEvents: random.word())
+        addRequests(&snapshot)
         return snapshot
+    }
+
+    private mutating func addRequests(_ snapshot: inout Snapshot) {
+        let places = InFlightRequest.Place.allCases
+        snapshot.inFlight = (0..<random.below(4)).map { _ in
+            var request = InFlightRequest(
+                lun: text(), queue: whole() ?? -1, head: UInt16(random.below(65_536)),
+                since: random.word(), age: rate() ?? 0, place: places[random.below(places.count)])
+            request.type = random.chance(50) ? nil : UInt32(truncatingIfNeeded: random.word())
+            request.sector = word()
+            request.byteCount = word()
+            request.ageUncertainty = rate()
+            return request
+        }
+        snapshot.slowest = (0..<random.below(4)).map { _ in
+            SlowRequest(lun: text(), request: request())
+        }
+    }
+
+    /// A request with anything in it.
+    mutating func request() -> IOEvent {
+        var stamps: [UInt64] = []
+        for _ in 0..<8 {
+            stamps.append(random.chance(20) ? 0 : random.chance(5) ? .max : random.word())
+        }
+        var event = IOEvent(
+            type: UInt32(truncatingIfNeeded: random.word()),
+            status: UInt8(truncatingIfNeeded: random.word()),
+            lun: UInt16(truncatingIfNeeded: random.word()),
+            head: UInt16(truncatingIfNeeded: random.word()), sector: random.word(),
+            byteCount: UInt32(truncatingIfNeeded: random.word()), queued: stamps[0],
+            kicked: stamps[1], popped: stamps[2], submitted: stamps[3], completed: stamps[4],
+            published: stamps[5], notified: stamps[6], reaped: stamps[7],
+            queue: UInt16(truncatingIfNeeded: random.word()))
+        event.queuedError = UInt32(truncatingIfNeeded: random.word())
+        event.endError = UInt32(truncatingIfNeeded: random.word())
+        return event
     }
 
     /// The sum, unless infinities in it cancel out.
@@ -126,6 +164,7 @@ extension RandomSamples {
         for index in next.eventCounts.indices { next.eventCounts[index].rate = rate() }
         if random.chance(30) { addTexts(&next) }
         if random.chance(50) { next.facts = changed(next.facts) }
+        addRequests(&next)
         return next
     }
 }

@@ -13,7 +13,7 @@ struct RecordCodecTests {
         var random = SeededGenerator(seed: seed)
         func stamp() -> UInt64 { random.chance(20) ? 0 : random.chance(5) ? .max : random.word() }
         return (0..<count).map { _ in
-            IOEvent(
+            var event = IOEvent(
                 type: UInt32(truncatingIfNeeded: random.word()),
                 status: UInt8(truncatingIfNeeded: random.word()),
                 lun: UInt16(truncatingIfNeeded: random.word()),
@@ -22,6 +22,11 @@ struct RecordCodecTests {
                 kicked: stamp(), popped: stamp(), submitted: stamp(), completed: stamp(),
                 published: stamp(), notified: stamp(), reaped: stamp(),
                 queue: UInt16(truncatingIfNeeded: random.word()))
+            // Chunks with and without: a source stamps all of its requests or none.
+            guard seed % 3 != 0 else { return event }
+            event.queuedError = UInt32(truncatingIfNeeded: random.word())
+            event.endError = seed % 3 == 1 ? 0 : UInt32(truncatingIfNeeded: random.word())
+            return event
         }
     }
 
@@ -94,6 +99,29 @@ struct RecordCodecTests {
         #expect(chunk.first <= events[0].queued)
         #expect(chunk.last == events.last?.reaped)
         #expect(chunk.payload.count + 64 <= 16 * events.count, "\(chunk.payload.count)")
+    }
+
+    @Test("by how much stamps may be off takes no byte where none may, and is 0 where missing")
+    func errors() throws {
+        func chunk(_ events: [IOEvent], _ encoder: inout RequestEncoder) throws -> Chunk {
+            for event in events { encoder.append(event) }
+            let sealed = try encoder.seal(names: Self.names)
+            return try #require(sealed)
+        }
+        func ids(_ chunk: Chunk) throws -> Set<UInt64> {
+            var reader = ByteReader(chunk.payload[...])
+            return Set(try Section.all(&reader).map(\.id))
+        }
+        var encoder = try RequestEncoder()
+        let stamped = likely(100)
+        var sampled = stamped
+        sampled[99].endError = 7
+        let withErrors = try chunk(sampled, &encoder)
+        #expect(try read(withErrors).1 == sampled)
+        #expect(try ids(withErrors).isSuperset(of: [27, 28]))
+        let without = try chunk(stamped, &encoder)
+        #expect(try ids(without).isDisjoint(with: [27, 28]))
+        #expect(try read(without).1 == stamped)
     }
 
     @Test("a column of requests that is unknown is skipped, and a missing one is empty")

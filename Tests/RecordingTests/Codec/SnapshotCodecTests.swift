@@ -125,6 +125,48 @@ struct SnapshotCodecTests {
         #expect(try Recorded.read(chunks) == samples)
     }
 
+    @Test("requests told one by one are a sample's own, never the key's, and force no key")
+    func requests() throws {
+        var random = RandomSamples(seed: 3, isHarmless: true)
+        var samples = Steady(lunCount: 30).samples(60)
+        for index in samples.indices where index % 2 == 0 {
+            let now = samples[index].monotonic
+            samples[index].inFlight = (0..<40).map { number in
+                InFlightRequest(
+                    lun: "vd\(number % 3)", queue: number, head: 1, since: now - 900, age: 0.9,
+                    place: .used)
+            }
+            samples[index].slowest = (0..<40).map { number in
+                SlowRequest(lun: "vd\(number % 3)", request: random.request())
+            }
+        }
+        let chunks = try Recorded(samples).chunks
+        #expect(try Recorded.read(chunks) == samples)
+        let keys = try chunks.filter {
+            if case .key = try $0.snapshotRole() { true } else { false }
+        }
+        #expect(keys.count == 2)
+    }
+
+    @Test("a request of a LUN that its sample does not name is refused")
+    func badRequest() throws {
+        let request = InFlightRequest(
+            lun: "a", queue: 0, head: 0, since: 1, age: 1, place: .ring)
+        let encoded = RequestList.encode([request], base: 5)
+        var bytes = try #require(encoded)
+        #expect(try RequestList.inFlight(bytes[...], base: 5) == [request])
+        // Count, length and text of the names; count; length; the place, zigzag.
+        #expect(bytes[5] == 0)
+        bytes[5] = 2
+        #expect(throws: RecordingError.self) {
+            _ = try RequestList.inFlight(bytes[...], base: 5)
+        }
+        for length in 0..<bytes.count {
+            _ = try? RequestList.inFlight(bytes.prefix(length), base: 5)
+            _ = try? RequestList.slowest(bytes.prefix(length), base: 5)
+        }
+    }
+
     @Test("a part that this version does not know is skipped")
     func unknownPart() throws {
         let samples = Steady(lunCount: 4).samples(3)
@@ -199,7 +241,7 @@ struct SnapshotCodecTests {
         #expect(count(OwnCost()) == 4)
         #expect(count(Source(kind: .demo, name: "")) == 2)
         #expect(BlockRates.numberCount == LUNColumn.span)
-        #expect(Set(LUNColumn.order) == Set(0...LUNColumn.span))
+        #expect(Set(LUNColumn.order) == Set(RowLayout<LUN>().kinds.indices))
         #expect(QueueColumn.order.sorted() == Array(0..<Virtqueue.numberCount))
     }
 

@@ -33,6 +33,14 @@ import Testing
                 monotonic: 1, vm: "payroll", severity: .info,
                 text: "salaries: moved to /mnt/acme/b.img (salaries-fmt), 3 reads/s")
         ]
+        let event = IOEvent(
+            type: 0, status: 0, lun: 0, head: 0, sector: 0, byteCount: 0, queued: 0, kicked: 0,
+            popped: 0, submitted: 0, completed: 0, published: 0, notified: 0, reaped: 0)
+        sample.slowest = [SlowRequest(lun: "payroll/salaries", request: event)]
+        sample.inFlight = [
+            InFlightRequest(
+                lun: "payroll/salaries", queue: 0, head: 0, since: 0, age: 0, place: .used)
+        ]
         sample.unavailable = [
             Unavailable(metric: "iops", reason: "cannot open /run/acme/payroll.sock: no")
         ]
@@ -55,6 +63,8 @@ import Testing
         #expect(sample.luns[0].hostDisk == "nvme0n1" && sample.host.disks[0].name == "nvme0n1")
         #expect(sample.luns[0].throttle == "iops-total=100 group=group-1")
         #expect(sample.threads[0].name == "IO iothread-1")
+        #expect(sample.slowest[0].lun == sample.luns[0].qualifiedID)
+        #expect(sample.inFlight[0].lun == sample.luns[0].qualifiedID)
         #expect(sample.notices[0].text == "lun-1: moved to /… (node-1), 3 reads/s")
     }
 
