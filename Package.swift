@@ -48,7 +48,7 @@ let package = Package(
             name: "CLibraries",
             linkerSettings: [
                 .linkedLibrary("zstd"), .linkedLibrary("z"), .linkedLibrary("sqlite3"),
-                .linkedLibrary("expat"),
+                .linkedLibrary("expat"), .linkedLibrary("bpf"),
             ]),
 
         // Pure rooms: no clock, no descriptor, no thread.
@@ -112,12 +112,15 @@ let package = Package(
             ],
             swiftSettings: swift),
         .target(
+            name: "KernelProbes", dependencies: ["Telemetry", "Kernel", "Libraries"],
+            swiftSettings: swift),
+        .target(
             name: "Rings", dependencies: ["Telemetry", "Virtio", "Kernel"], swiftSettings: swift),
         .target(
             name: "Attach",
             dependencies: [
                 "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
-                "Rings",
+                "KernelProbes", "Rings",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
@@ -182,6 +185,12 @@ let package = Package(
             dependencies: [
                 "Probes", "ProcFS", "Kernel", "Telemetry",
                 .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "KernelProbesTests",
+            dependencies: [
+                "KernelProbes", "Probes", "Kernel", "Libraries", "Telemetry",
             ],
             swiftSettings: swift),
         .testTarget(

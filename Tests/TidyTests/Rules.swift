@@ -110,9 +110,10 @@ enum Rules {
         ],
         "Demo": ["Telemetry", "DataPlane", "Host", "Virtio", "Kernel", "Synchronization"],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
+        "KernelProbes": ["Telemetry", "Kernel", "Libraries"],
         "Attach": [
             "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
-            "SystemPackage",
+            "KernelProbes", "SystemPackage",
         ],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
