@@ -20,6 +20,7 @@ public struct AttachSource {
     private var interval: Nanoseconds
     private var cpu = HostCPU()
     private var disks = HostDisks()
+    private var kernel = KernelWatch()
     private var interrupts = InterruptCounts()
     private var cost: SelfCost
     private var hostFacts = HostFacts(memoryPromise: promisedMemory)
@@ -43,6 +44,7 @@ public struct AttachSource {
                 target, configuration, agent: index < agents.count ? agents[index] : nil)
         }
         cost = SelfCost(tids: ownThreads)
+        kernel.enable(configuration.keepsTracepoints)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
 
@@ -69,6 +71,7 @@ public struct AttachSource {
             snapshot.host.disks[index].luns =
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
+        kernel.add(to: &snapshot, clock: Clock.monotonic)
         snapshot.facts = gatherFacts(about: snapshot)
         let skew = Clock.monotonic() - begin
         let lost = snapshot.ownCost.lostEvents
@@ -103,8 +106,9 @@ public struct AttachSource {
         for index in watches.indices { watches[index].cadence.wanted = interval }
     }
 
-    /// Opens or closes the tracepoints.
+    /// Opens or closes the tracepoints, and loads the BPF programs or takes them out.
     public mutating func enableTracepoints(_ isOn: Bool) {
+        kernel.enable(isOn || configuration.keepsTracepoints)
         for index in watches.indices {
             watches[index].probes.enableTracepoints(isOn || configuration.keepsTracepoints)
         }
