@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
         .library(
             name: "VblktopRecording", targets: ["Telemetry", "Recording", "Demo", "Analysis"]),
+        .library(name: "VblktopKernelProbes", targets: ["KernelProbes"]),
         .library(name: "VblktopDoctor", targets: ["Telemetry", "Doctor"]),
         // The virtual machines that tests and benchmarks watch.
         .library(name: "GuestHarness", targets: ["GuestHarness"]),
@@ -196,7 +197,8 @@ let package = Package(
         .testTarget(
             name: "AttachTests",
             dependencies: [
-                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry", "GuestHarness",
+                "Attach", "QMP", "ProcFS", "Host", "Kernel", "KernelProbes", "Telemetry",
+                "GuestHarness",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Configurations"], swiftSettings: swift),

@@ -38,7 +38,7 @@ struct PerfGapTests {
         #expect(start.events == 0)
         // perf counts what BPF counts and what BPF says to have missed.
         #expect(end.events >= seen.completions)
-        #expect(end.events - seen.completions <= stages.skipped)
+        #expect(end.events &- seen.completions <= stages.skipped)
         #expect(samples + end.lost <= end.events)
         print(
             "of \(end.events) completions perf recorded \(samples), lost \(end.lost) and hid "
