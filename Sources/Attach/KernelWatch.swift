@@ -13,6 +13,8 @@ struct KernelWatch {
     /// Disks without requests of their own.
     private var remapped: Set<String> = []
     private var numbers: [String: DeviceNumber] = [:]
+    /// Requests of the disks that the programs had no room for.
+    private var unfollowed: UInt64 = 0
 
     static let wakeColumn = ProbeColumn(
         key: "wake_p99_us", title: "WAKEp99", unit: .microseconds,
@@ -44,6 +46,7 @@ struct KernelWatch {
         let devices = find(names)
         if blocks?.devices != devices { load(devices) }
         guard let seen = blocks?.stages.sample(clock: clock) else { return }
+        unfollowed = seen.values.reduce(unfollowed) { $0 &+ $1.unfollowed &+ $1.unseen }
         for index in snapshot.host.disks.indices {
             guard let device = devices[snapshot.host.disks[index].name],
                 let activity = seen[device], activity.span > 0
@@ -123,6 +126,8 @@ struct KernelWatch {
     private func status(roundTrip: Nanoseconds) -> SourceStatus {
         var status = SourceStatus(name: "bpf", state: .ok, age: 0, roundTrip: roundTrip)
         let reasons = refusals.sorted { $0.key < $1.key }.map(\.value.description)
+        let missed = unfollowed &+ (blocks?.stages.skipped ?? 0)
+        if missed > 0 { status.detail = "\(missed) requests of disks were not followed" }
         guard !reasons.isEmpty else { return status }
         status.detail = "percentiles of disks or wake-ups are missing: " + reasons[0]
         if refusals.count == 2 || (blocks == nil && wakes == nil) {

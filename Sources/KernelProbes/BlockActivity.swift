@@ -25,8 +25,8 @@ public struct BlockActivity: Sendable, Equatable {
     public var requeued: UInt64 = 0
     /// Issued and not followed, as the program had no room: missing in all the above.
     public var unfollowed: UInt64 = 0
-    /// Completed while a program was interrupted, which the kernel does not let interrupt itself:
-    /// likewise. Known once the request's memory is used anew.
+    /// Issued anew though no end of the request before was seen, as where the kernel skipped a
+    /// program that would have interrupted itself: likewise. Until then it counts as under way.
     public var unseen: UInt64 = 0
     /// With the driver at the time of the sample, of those issued since the programs run.
     public var inFlight = 0

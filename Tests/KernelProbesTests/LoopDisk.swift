@@ -47,6 +47,12 @@ struct LoopDisk {
     }
 }
 
+extension BlockActivity {
+    /// Requests of which the end was not seen though it came: they are said to be under way still,
+    /// or to have been used anew.
+    var withoutEnd: UInt64 { UInt64(inFlight) + unseen }
+}
+
 struct CommandFailed: Error { var status: Int32 }
 
 /// What `command` prints.
