@@ -20,6 +20,7 @@ public struct AttachSource {
     private var interval: Nanoseconds
     private var cpu = HostCPU()
     private var disks = HostDisks()
+    private var kernel = KernelWatch()
     private var interrupts = InterruptCounts()
     private var cost: SelfCost
     private var hostFacts = HostFacts(memoryPromise: promisedMemory)
@@ -46,6 +47,7 @@ public struct AttachSource {
         }
         rings = RingWatch(configuration)
         cost = SelfCost(tids: ownThreads)
+        kernel.enable(configuration.keepsTracepoints)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
 
@@ -74,6 +76,7 @@ public struct AttachSource {
             snapshot.host.disks[index].luns =
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
+        kernel.add(to: &snapshot, clock: Clock.monotonic)
         snapshot.facts = gatherFacts(about: snapshot)
         let skew = Clock.monotonic() - begin
         let lost = snapshot.ownCost.lostEvents
@@ -108,8 +111,9 @@ public struct AttachSource {
         for index in watches.indices { watches[index].cadence.wanted = interval }
     }
 
-    /// Opens or closes the tracepoints.
+    /// Opens or closes the tracepoints, and loads the BPF programs or takes them out.
     public mutating func enableTracepoints(_ isOn: Bool) {
+        kernel.enable(isOn || configuration.keepsTracepoints)
         for index in watches.indices {
             watches[index].probes.enableTracepoints(isOn || configuration.keepsTracepoints)
         }

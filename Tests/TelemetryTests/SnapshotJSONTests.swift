@@ -55,7 +55,7 @@ private enum Keys {
         "name", "scheduler", "queue_size", "rotational", "luns", "iops", "reads_per_s",
         "writes_per_s", "flushes_per_s", "discards_per_s", "read_bytes_per_s", "write_bytes_per_s",
         "read_merges_per_s", "write_merges_per_s", "read_await_us", "write_await_us",
-        "queue_depth", "in_flight", "util_percent",
+        "read_p99_us", "write_p99_us", "queue_depth", "in_flight", "util_percent",
     ]
     static let eventCount: Set = [
         "kind", "vm", "name", "detail", "per_s", "per_cpu_per_s", "source",

@@ -113,9 +113,10 @@ enum Rules {
         ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
         "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
+        "KernelProbes": ["Telemetry", "Kernel", "Libraries"],
         "Attach": [
             "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
-            "Rings", "SystemPackage",
+            "KernelProbes", "Rings", "SystemPackage",
         ],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [

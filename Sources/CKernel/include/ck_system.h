@@ -91,3 +91,13 @@ int ck_is_no_cow(int descriptor);
 
 // Contiguous pieces of a file, at most `limit`, or -1.
 int64_t ck_extents(int descriptor, int64_t limit);
+
+// A piece of a file, in bytes: where in the file, where in its file system's device, how long.
+struct ck_piece {
+    uint64_t offset, place, length;
+};
+
+// Up to `room` pieces of a file from byte `*from` on, which is moved behind them, or to UINT64_MAX
+// when there are no more. Pieces without a place, or whose bytes there are not the file's
+// (compressed, encrypted, inline), are left out. How many there are, or negative errno.
+int ck_pieces(int descriptor, struct ck_piece *pieces, int room, uint64_t *from);
