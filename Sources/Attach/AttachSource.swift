@@ -1,6 +1,7 @@
 import Host
 import Kernel
 import Probes
+import Rings
 public import Telemetry
 
 /// One or more running VMs, sampled. One thread owns it; nothing it does waits for a VM longer than
@@ -46,7 +47,7 @@ public struct AttachSource {
                 target, configuration, agent: index < agents.count ? agents[index] : nil)
         }
         rings = RingWatch(configuration)
-        cost = SelfCost(tids: ownThreads)
+        cost = SelfCost(tids: ownThreads + [rings?.sampler.threadID].compactMap(\.self))
         kernel.enable(configuration.keepsTracepoints)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
@@ -268,7 +269,9 @@ private func checkQEMU(_ pid: Int) throws {
     guard let arguments = commandLine(ofProcess: pid, open: openTextFile) else {
         throw NoQEMU(pid: pid, reason: "is not there")
     }
-    guard isQEMU(arguments) else { throw NoQEMU(pid: pid, reason: "is no QEMU") }
+    guard isQEMU(arguments) || PublishedRings(ofProcess: pid) != nil else {
+        throw NoQEMU(pid: pid, reason: "is no QEMU, and no demo of vblktop that may be looked at")
+    }
 }
 
 extension VMReading {

@@ -41,6 +41,8 @@ struct VMWatch: Sendable {
     var regular = RegularQuestions()
     /// Finds the virtqueues.
     var rings = RingLocator()
+    /// What a process that is no QEMU says of its virtqueues.
+    private(set) var published: PublishedRings?
     /// What the guest's agent says, where its socket was given.
     var guest: GuestFacts?
     /// What our questions cost the VM.
@@ -217,6 +219,7 @@ struct VMWatch: Sendable {
         model.commandLine = watch.commandLine
         model.describeAll()
         guard case .process = target else { return }
+        if !isProcessOfVM(watch.pid) { published = PublishedRings(ofProcess: watch.pid) }
         untried = (watch.commandLine?.qmpAddresses ?? []).compactMap {
             try? QMPAddress(absolute($0, forProcess: watch.pid))
         }
