@@ -175,9 +175,13 @@ void ck_set_piece(uintptr_t pieces, long index, uint64_t address, uint64_t lengt
     piece->iov_len = length;
 }
 
-long ck_read_process(int process, uintptr_t to, uint64_t room, uintptr_t pieces, long count) {
-    struct iovec local = {(void *)to, room};
-    ssize_t read = process_vm_readv(process, &local, 1, (const struct iovec *)pieces, count, 0);
+void ck_set_length(uintptr_t pieces, long index, uint64_t length) {
+    ((struct iovec *)pieces)[index].iov_len = length;
+}
+
+long ck_read_process(int process, uintptr_t to, uintptr_t from, long count) {
+    ssize_t read = process_vm_readv(process, (const struct iovec *)to, count,
+                                    (const struct iovec *)from, count, 0);
     return read < 0 ? -errno : read;
 }
 

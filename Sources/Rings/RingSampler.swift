@@ -125,6 +125,7 @@ extension RingSampler.State {
     mutating func look(clock: () -> Nanoseconds) -> Bool {
         var moved = false
         for rings in vms.values {
+            rings.idleStride = pace.idleStride
             rings.look(clock: clock)
             rings.drainEnded { feed.add($0) }
             moved = moved || rings.isActive

@@ -50,11 +50,12 @@ int ck_eventfd_wait(int descriptor, int64_t timeout_ns);
 // The pieces of another process's memory that ck_read_process reads: address and length of each.
 enum { CK_PIECE_SIZE = 16, CK_MOST_PIECES = 1024 };
 void ck_set_piece(uintptr_t pieces, long index, uint64_t address, uint64_t length);
+void ck_set_length(uintptr_t pieces, long index, uint64_t length);
 
-// Reads `count` pieces of the memory of `process`, one behind the other, to `to`, which has room
-// for `room` bytes (process_vm_readv(2)). The bytes read, which end before the first piece that is
-// not readable, or negative errno if that is the first.
-long ck_read_process(int process, uintptr_t to, uint64_t room, uintptr_t pieces, long count);
+// Reads `count` pieces of the memory of `process` to as many pieces of ours, of the same lengths
+// (process_vm_readv(2)). The bytes read, which end before the first piece that is not readable, or
+// negative errno if that is the first.
+long ck_read_process(int process, uintptr_t to, uintptr_t from, long count);
 
 // Lets this thread's waits end within `nanoseconds` of their time (PR_SET_TIMERSLACK).
 int ck_set_timer_slack(uint64_t nanoseconds);
