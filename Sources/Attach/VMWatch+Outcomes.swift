@@ -144,6 +144,7 @@ extension VMWatch {
         regular = RegularQuestions()
         guest?.startAnew()
         effort = effort.anew()
+        rounds = rounds.anew()
         statsRequest = nil
         isStale = false
         toldOfEnd = false

@@ -31,7 +31,7 @@ extension VMWatch {
     /// The disks as they are known now: QMP's, else those of the command line.
     var luns: [LUN] {
         if process?.isGone == true { return [] }
-        let started = process?.commandLine?.luns ?? []
+        let started = process?.startedLUNs ?? []
         guard !model.disks.isEmpty else { return started }
         let known = model.disks.map(\.lun)
         // QEMU's block layer, and so QMP, knows nothing of disks that another process serves.
