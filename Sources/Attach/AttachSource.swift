@@ -185,7 +185,7 @@ public struct AttachSource {
         let end = min(deadline, retry, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
         let descriptors =
-            [wake] + links.map { $0.descriptor ?? -1 } + agents.map { $0.descriptor ?? -1 }
+            [wake] + watches.map(\.descriptor) + agents.map { $0.descriptor ?? -1 }
         let ready = try? waitForInput(
             descriptors, timeout: .nanoseconds(Int64(clamping: end - now)))
         return ready?.first?.isReadable ?? false

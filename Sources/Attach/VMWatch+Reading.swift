@@ -35,7 +35,7 @@ extension VMWatch {
     var luns: [LUN] {
         if process?.isGone == true { return [] }
         if let published { return published.luns }
-        let started = process?.commandLine?.luns ?? []
+        let started = process?.startedLUNs ?? []
         guard !model.disks.isEmpty else { return started }
         let known = model.disks.map(\.lun)
         // QEMU's block layer, and so QMP, knows nothing of disks that another process serves.
