@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import SystemPackage
 import Testing
@@ -16,6 +17,8 @@ import Testing
         let block = [UInt8](repeating: 7, count: 1 << 16)
         _ = try file.writeAll(toAbsoluteOffset: 0, block)
         _ = try file.writeAll(toAbsoluteOffset: 1 << 20, block)
+        // What is not written back yet has no place.
+        guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
         try body(path)
     }
 

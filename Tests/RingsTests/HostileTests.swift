@@ -51,8 +51,9 @@ struct HostileTests {
         let map = GuestMap(ring.ram)
         let reader = try ChainReader(map)
         let table = LiveRing.start + 0x4_0000
-        func store(_ index: UInt64, _ address: UInt64, _ length: UInt32, flags: UInt16, next: UInt16)
-        {
+        func store(
+            _ index: UInt64, _ address: UInt64, _ length: UInt32, flags: UInt16, next: UInt16
+        ) {
             let at = ring.host(table + index * 16)
             HostMemory.storeWord(address, at: at)
             HostMemory.storeWord(
@@ -128,8 +129,8 @@ struct HostileTests {
         let rings = try ring.watch()
         ring.look(rings)
         for step in 0..<4 {
-            HostMemory.storeWord(
-                UInt64(0x8000 + step * 0x100) << 16, at: ring.host(ring.place.avail.rawValue & ~7))
+            let index = UInt64(0x8000 + step * 0x100)
+            HostMemory.storeWord(index << 16, at: ring.host(ring.place.avail.rawValue & ~7))
             ring.look(rings)
         }
         guard case .stale = rings.problem else {
