@@ -112,7 +112,6 @@ enum Rules {
             "Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel", "Synchronization",
         ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
-        "Rings": ["Telemetry", "Virtio", "Kernel"],
         "Attach": [
             "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
             "Rings", "SystemPackage",
