@@ -15,6 +15,13 @@ ARGS ?=
 SECONDS_EACH ?= 60
 
 SWIFT ?= swift
+# The clang of the Swift toolchain compiles BPF too.
+BPF_CLANG ?= $(shell clang="$$(dirname "$$(readlink -f "$$(command -v $(SWIFT))")")/clang"; \
+    [ -x "$$clang" ] && echo "$$clang" || echo clang)
+BPF_FLAGS := -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror \
+    -idirafter /usr/include/$(shell uname -m)-linux-gnu
+# Beside the build, where the program looks for probes too.
+BPF_OBJECTS := $(patsubst %.bpf.c,.build/%.bpf.o,$(wildcard probes/*.bpf.c))
 SWIFT_FILES := Sources Tests Package.swift
 # Warnings are errors, and a room imports only what Package.swift grants it. The same flags build and
 # run the tests, so that nothing is built twice.
@@ -22,12 +29,12 @@ STRICT := VBLKTOP_STRICT=1
 CHECKED := --explicit-target-dependency-import-check error
 
 BUILD_PACKAGES := libncursesw5-dev libaio-dev libzstd-dev zlib1g-dev libsqlite3-dev \
-    libexpat1-dev
+    libexpat1-dev libbpf-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make qemu-system-x86 qemu-utils \
     qemu-system-common sysstat linux-perf blktrace babeltrace2 protobuf-compiler python3 \
     qemu-guest-agent
 
-.PHONY: help deps deps-test build demo test guest unit bench fuzz lint format sanitize golden rules install clean
+.PHONY: help deps deps-test bpf build demo test guest unit bench fuzz lint format sanitize golden rules install clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -65,7 +72,13 @@ deps: ## install what building needs and is missing (apt-get, through sudo when 
 deps-test: ## likewise for the tests
 	$(call install-missing,$(TEST_PACKAGES))
 
-build: deps ## build the release binary
+.build/probes/%.bpf.o: probes/%.bpf.c $(wildcard probes/*.bpf.h)
+	@mkdir -p $(@D)
+	$(BPF_CLANG) $(BPF_FLAGS) -c $< -o $@
+
+bpf: deps $(BPF_OBJECTS) ## compile the BPF programs; part of build, unit and bench
+
+build: deps bpf ## build the release binary
 	$(SWIFT) build -c release --product vblktop
 
 demo: build ## watch 56 LUNs of the embedded engine; more options in ARGS=
@@ -76,7 +89,7 @@ test: deps-test lint unit fuzz sanitize ## all that must hold: lint, tests, fuzz
 guest: ## build what the tests boot in QEMU; fetches 28 MB the first time
 	Tests/GuestTests/Guest/build.sh
 
-unit: guest ## the tests alone
+unit: guest bpf ## the tests alone
 	$(STRICT) $(SWIFT) build --build-tests $(CHECKED)
 	$(STRICT) $(SWIFT) test --parallel $(CHECKED)
 
@@ -110,7 +123,7 @@ install: ## install what `make build` built below PREFIX=/usr/local, under DESTD
 	    '$(DESTDIR)$(PREFIX)/share/vblktop/probes'
 	install -m 755 "$$($(SWIFT) build -c release --show-bin-path)/vblktop" '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 644 themes/*.toml '$(DESTDIR)$(PREFIX)/share/vblktop/themes/'
-	install -m 644 probes/*.toml '$(DESTDIR)$(PREFIX)/share/vblktop/probes/'
+	install -m 644 probes/*.toml $(BPF_OBJECTS) '$(DESTDIR)$(PREFIX)/share/vblktop/probes/'
 	@pages=(docs/man/*.1); if [ -e "$${pages[0]}" ]; then \
 	    install -d '$(DESTDIR)$(PREFIX)/share/man/man1'; \
 	    install -m 644 "$${pages[@]}" '$(DESTDIR)$(PREFIX)/share/man/man1/'; fi

@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "VblktopEngine", targets: ["Telemetry", "Kernel", "Virtio", "DataPlane"]),
         .library(
             name: "VblktopRecording", targets: ["Telemetry", "Recording", "Demo", "Analysis"]),
+        .library(name: "VblktopKernelProbes", targets: ["KernelProbes"]),
         .library(name: "VblktopDoctor", targets: ["Telemetry", "Doctor"]),
         // The virtual machines that tests and benchmarks watch.
         .library(name: "GuestHarness", targets: ["GuestHarness"]),
@@ -48,7 +49,7 @@ let package = Package(
             name: "CLibraries",
             linkerSettings: [
                 .linkedLibrary("zstd"), .linkedLibrary("z"), .linkedLibrary("sqlite3"),
-                .linkedLibrary("expat"),
+                .linkedLibrary("expat"), .linkedLibrary("bpf"),
             ]),
 
         // Pure rooms: no clock, no descriptor, no thread.
@@ -113,12 +114,15 @@ let package = Package(
             ],
             swiftSettings: swift),
         .target(
+            name: "KernelProbes", dependencies: ["Telemetry", "Kernel", "Libraries"],
+            swiftSettings: swift),
+        .target(
             name: "Rings", dependencies: ["Telemetry", "Virtio", "Kernel"], swiftSettings: swift),
         .target(
             name: "Attach",
             dependencies: [
                 "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
-                "Rings",
+                "KernelProbes", "Rings",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift),
@@ -186,10 +190,16 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(
+            name: "KernelProbesTests",
+            dependencies: [
+                "KernelProbes", "Probes", "Kernel", "Libraries", "Telemetry",
+            ],
+            swiftSettings: swift),
+        .testTarget(
             name: "AttachTests",
             dependencies: [
-                "Attach", "QMP", "ProcFS", "Host", "Kernel", "Telemetry", "GuestHarness", "Rings",
-                "Virtio",
+                "Attach", "QMP", "ProcFS", "Host", "Kernel", "KernelProbes", "Telemetry",
+                "GuestHarness", "Rings", "Virtio",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             exclude: ["Configurations"], swiftSettings: swift),

@@ -6,6 +6,9 @@ struct Agenda: Sendable {
     private var waiting: [QMPQuery] = []
     /// Asked, and not asked again unless the answer may have changed.
     private var asked: Set<QMPQuery> = []
+    /// Disks that nothing is left to be asked about: to find that out anew takes as long as to
+    /// make all the questions.
+    private var finished: Set<String> = []
     /// Paths of the disks that were there last.
     private var knownPaths: Set<String> = []
     /// Commands this QEMU does not have.
@@ -38,8 +41,19 @@ struct Agenda: Sendable {
         !unknownCommands.contains(query.command) && asked.insert(query).inserted
     }
 
+    /// Whether nothing is left to be asked about `disk` as it is known now.
+    func isFinished(_ disk: Disk) -> Bool { finished.contains(disk.key) }
+
+    mutating func finish(_ disk: Disk) { finished.insert(disk.key) }
+
+    /// There may be more to ask about disks than before.
+    mutating func reopen() { finished = [] }
+
     /// What was said of the object at `path` says nothing any more.
-    mutating func forget(path: String) { asked = asked.filter { $0.path != path } }
+    mutating func forget(path: String) {
+        asked = asked.filter { $0.path != path }
+        reopen()
+    }
 
     /// Asks again which disks and threads there are.
     mutating func askForTopology() {
@@ -65,6 +79,7 @@ struct Agenda: Sendable {
         let gone = knownPaths.subtracting(paths)
         if !gone.isEmpty {
             asked = asked.filter { query in !(query.path.map(gone.contains) ?? false) }
+            reopen()
         }
         knownPaths = paths
         for disk in disks {

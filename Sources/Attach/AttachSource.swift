@@ -1,6 +1,7 @@
 import Host
 import Kernel
 import Probes
+import Rings
 public import Telemetry
 
 /// One or more running VMs, sampled. One thread owns it; nothing it does waits for a VM longer than
@@ -20,6 +21,7 @@ public struct AttachSource {
     private var interval: Nanoseconds
     private var cpu = HostCPU()
     private var disks = HostDisks()
+    private var kernel = KernelWatch()
     private var interrupts = InterruptCounts()
     private var cost: SelfCost
     private var hostFacts = HostFacts(memoryPromise: promisedMemory)
@@ -45,7 +47,8 @@ public struct AttachSource {
                 target, configuration, agent: index < agents.count ? agents[index] : nil)
         }
         rings = RingWatch(configuration)
-        cost = SelfCost(tids: ownThreads)
+        cost = SelfCost(tids: ownThreads + [rings?.sampler.threadID].compactMap(\.self))
+        kernel.enable(configuration.keepsTracepoints)
         for index in watches.indices { try watches[index].open(now: Clock.monotonic()) }
     }
 
@@ -74,6 +77,7 @@ public struct AttachSource {
             snapshot.host.disks[index].luns =
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
+        kernel.add(to: &snapshot, clock: Clock.monotonic)
         snapshot.facts = gatherFacts(about: snapshot)
         let skew = Clock.monotonic() - begin
         let lost = snapshot.ownCost.lostEvents
@@ -108,8 +112,9 @@ public struct AttachSource {
         for index in watches.indices { watches[index].cadence.wanted = interval }
     }
 
-    /// Opens or closes the tracepoints.
+    /// Opens or closes the tracepoints, and loads the BPF programs or takes them out.
     public mutating func enableTracepoints(_ isOn: Bool) {
+        kernel.enable(isOn || configuration.keepsTracepoints)
         for index in watches.indices {
             watches[index].probes.enableTracepoints(isOn || configuration.keepsTracepoints)
         }
@@ -180,7 +185,7 @@ public struct AttachSource {
         let end = min(deadline, retry, drain, max(next, now &+ 1_000_000))
         guard end > now else { return false }
         let descriptors =
-            [wake] + links.map { $0.descriptor ?? -1 } + agents.map { $0.descriptor ?? -1 }
+            [wake] + watches.map(\.descriptor) + agents.map { $0.descriptor ?? -1 }
         let ready = try? waitForInput(
             descriptors, timeout: .nanoseconds(Int64(clamping: end - now)))
         return ready?.first?.isReadable ?? false
@@ -264,7 +269,9 @@ private func checkQEMU(_ pid: Int) throws {
     guard let arguments = commandLine(ofProcess: pid, open: openTextFile) else {
         throw NoQEMU(pid: pid, reason: "is not there")
     }
-    guard isQEMU(arguments) else { throw NoQEMU(pid: pid, reason: "is no QEMU") }
+    guard isQEMU(arguments) || PublishedRings(ofProcess: pid) != nil else {
+        throw NoQEMU(pid: pid, reason: "is no QEMU, and no demo of vblktop that may be looked at")
+    }
 }
 
 extension VMReading {

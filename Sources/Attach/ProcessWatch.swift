@@ -9,6 +9,8 @@ struct ProcessWatch: Sendable {
     let pid: Int
     /// Its arguments, `nil` if they cannot be read.
     let commandLine: QEMUCommandLine?
+    /// The disks that these describe.
+    let startedLUNs: [LUN]
     private var tasks: TaskList
     private var threads: ThreadSampler
     private var startTime: UInt64?
@@ -48,6 +50,7 @@ struct ProcessWatch: Sendable {
         self.pid = pid
         commandLine = Attach.commandLine(ofProcess: pid, open: openTextFile)
             .map(QEMUCommandLine.init)
+        startedLUNs = commandLine?.luns ?? []
         tasks = TaskList(pid: pid)
         threads = ThreadSampler(pid: pid)
         readFacts = ProcessFacts(pid: pid)

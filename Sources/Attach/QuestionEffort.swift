@@ -53,6 +53,16 @@ struct QuestionEffort: Sendable {
         waitingSince = waiting > 0 ? now : nil
     }
 
+    /// `count` questions were answered at some time since they were sent, and `waiting` of them are
+    /// not yet: they count as what answers took before.
+    mutating func answeredUnseen(_ count: Int, waiting: Int) {
+        guard count > 0, waitingSince != nil else { return }
+        let time = Double(count) * cost
+        waited += Nanoseconds(min(time, Double(Self.longest)))
+        credit -= time
+        if waiting == 0 { waitingSince = nil }
+    }
+
     /// Nobody waits any longer for what was asked: it came too late, or the connection is gone.
     mutating func gaveUp() { waitingSince = nil }
 

@@ -32,6 +32,12 @@ struct ThreadRoles: Sendable, Equatable {
     {
         // The monitor's own IOThread serves no disk.
         if name == "IO mon_iothread" { return WatchedThread(tid: tid, role: .other, name: name) }
+        // The threads of vblktop's own engine.
+        if name.hasPrefix("vcpu") { return WatchedThread(tid: tid, role: .vcpu, name: name) }
+        if name.hasPrefix("io ") {
+            return WatchedThread(
+                tid: tid, role: .device, name: name, luns: Self.luns(of: name, among: luns))
+        }
         if name.hasPrefix("CPU ") { return WatchedThread(tid: tid, role: .vcpu, name: name) }
         if name.hasPrefix("IO ") {
             let id = String(name.dropFirst(3))

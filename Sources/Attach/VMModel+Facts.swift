@@ -7,21 +7,26 @@ extension VMModel {
     mutating func facts(at now: Nanoseconds) -> [Fact]? {
         let ages = Ages(self, at: now)
         let model = self
-        return ledger.news(ages: ages.values) {
-            var facts = model.machineFacts(ages)
-            for thread in model.machine.ioThreads { facts += model.facts(of: thread) }
-            for disk in model.disks { facts += model.facts(of: disk, ages) }
-            return facts
-        }
+        return ledger.news(
+            ages, of: disks,
+            machine: {
+                model.machineFacts(ages) + model.machine.ioThreads.flatMap { model.facts(of: $0) }
+            },
+            disk: { model.facts(of: $0, ages) })
     }
 
     /// How long some things have been as they are, seconds in coarse steps.
-    struct Ages: Sendable {
+    struct Ages: Sendable, Equatable {
+        /// A job that only waits to be completed.
+        struct Ready: Sendable, Equatable {
+            var job: String
+            var age: Double
+        }
         var sinceReset: Double?
         var inStatus: Double?
         var migrationStalled: Double?
-        /// By the ids of jobs, in the order of those.
-        var ready: [(job: String, age: Double)] = []
+        /// In the order of the jobs' ids.
+        var ready: [Ready] = []
 
         init(_ model: VMModel, at now: Nanoseconds) {
             func age(_ start: Nanoseconds?) -> Double? {
@@ -31,12 +36,8 @@ extension VMModel {
             inStatus = age(model.ledger.statusSince)
             migrationStalled = age(model.machine.leastRemaining?.since)
             ready = model.machine.readySince.sorted { $0.key < $1.key }.map {
-                ($0.key, coarseAge(since: $0.value, at: now))
+                Ready(job: $0.key, age: coarseAge(since: $0.value, at: now))
             }
-        }
-
-        var values: [Double] {
-            [sinceReset ?? -1, inStatus ?? -1, migrationStalled ?? -1] + ready.map(\.age)
         }
     }
 }

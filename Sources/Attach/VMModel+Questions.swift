@@ -12,9 +12,13 @@ extension VMModel {
         }
         guard queries.count < count else { return queries }
         for disk in disks.sorted(by: { ($0.lun.rates.iops ?? 0) > ($1.lun.rates.iops ?? 0) }) {
+            if agenda.isFinished(disk) { continue }
             for query in details(of: disk) where queries.count < count {
                 if agenda.isFirst(query) { queries.append(query) }
             }
+            guard queries.count < count else { break }
+            // What there is to ask about others follows from answers.
+            if disk.isVirtio { agenda.finish(disk) }
         }
         return queries
     }

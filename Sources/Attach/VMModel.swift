@@ -46,7 +46,12 @@ struct VMModel: Sendable {
         ledger.watchedSince = ledger.watchedSince ?? now
         let before = machine
         machine.take(reply, to: query, at: now)
-        if machine != before || query.mayBringFacts { ledger.hasNews = true }
+        if machine.hasQueueMapping != before.hasQueueMapping { agenda.reopen() }
+        if machine != before {
+            ledger.hasNews = true
+        } else if query.mayBringFacts {
+            noteNews(of: query)
+        }
         switch reply {
         case .version(let version): self.version = version
         case .name(let name): self.name = name.map(clean)
@@ -80,19 +85,33 @@ struct VMModel: Sendable {
 
     /// Takes note that this QEMU does not answer `query`, for an error of `kind`.
     mutating func takeRefusal(of query: QMPQuery, kind: String, saying words: String) {
-        ledger.hasNews = true
+        let isUnknown = kind == "CommandNotFound"
+        // What a command that is missing would have told is missing everywhere.
+        if isUnknown { ledger.hasNews = true } else { noteNews(of: query) }
         let reason = clean(words)
         machine.takeRefusal(of: query, saying: reason)
         if case .qomGet(let path, let property) = query {
             properties[path, property] = .refusal(reason)
         }
-        let isUnknown = kind == "CommandNotFound"
         let isNews = isUnknown && !agenda.unknownCommands.contains(query.command)
         agenda.forget(query, isUnknownCommand: isUnknown)
         // Without the virtio commands the object model says a part of it.
         if isNews, query.command == "x-query-virtio-status" {
             askAboutDisks()
         }
+    }
+
+    /// Facts may follow from an answer to `query`: those of one disk, where it is about that.
+    private mutating func noteNews(of query: QMPQuery) {
+        let disk: Disk? =
+            switch query {
+            // What kind of device it is tells what kinds the machine has.
+            case .qomGet(let path, let name) where name != "type":
+                disks.first { $0.objectPath == path }
+            case .virtioStatus(let key): disks.first { $0.key == key }
+            default: nil
+            }
+        if let disk { ledger.changedDisks.insert(disk.key) } else { ledger.hasNews = true }
     }
 
     /// The connection is gone: what was counted so far stays to be compared with, nothing of it is
@@ -240,7 +259,7 @@ struct VMModel: Sendable {
             guard let stat = byKey[disks[index].key] else { continue }
             let faults = disks[index].faults
             disks[index].take(stat, at: now)
-            if disks[index].faults != faults { ledger.hasNews = true }
+            if disks[index].faults != faults { ledger.changedDisks.insert(disks[index].key) }
         }
         // QEMU has no event for a disk that is plugged: another list is how it shows.
         let devices = stats.compactMap(\.qdev)

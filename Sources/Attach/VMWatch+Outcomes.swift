@@ -153,6 +153,7 @@ extension VMWatch {
         rings.forgetEverything()
         guest?.startAnew()
         effort = effort.anew()
+        rounds = rounds.anew()
         statsRequest = nil
         isStale = false
         toldOfEnd = false

@@ -23,6 +23,7 @@ struct VMReading: Sendable {
 extension VMWatch {
     /// The name people know the VM by.
     var name: String {
+        if published != nil { return "demo" }
         if let name = model.name ?? process?.commandLine?.name.map(clean) { return name }
         switch target {
         case .qmp(let address): return clean(address.description)
@@ -33,7 +34,8 @@ extension VMWatch {
     /// The disks as they are known now: QMP's, else those of the command line.
     var luns: [LUN] {
         if process?.isGone == true { return [] }
-        let started = process?.commandLine?.luns ?? []
+        if let published { return published.luns }
+        let started = process?.startedLUNs ?? []
         guard !model.disks.isEmpty else { return started }
         let known = model.disks.map(\.lun)
         // QEMU's block layer, and so QMP, knows nothing of disks that another process serves.
@@ -59,7 +61,8 @@ extension VMWatch {
                 from: model.previousKVMStats, to: model.kvmStats, at: now)
         }
         locateRings(of: luns)
-        reading.sources = [qmpStatus(now: now), procStatus(now: now), ringStatus()]
+        reading.sources = published == nil ? [qmpStatus(now: now)] : []
+        reading.sources += [procStatus(now: now), ringStatus()]
         if let agent = guest?.status(at: now) { reading.sources.append(agent) }
         reading.unavailable = unavailable(now: now) + (process?.unavailable ?? [])
         reading.unavailable += ringProblems
@@ -76,6 +79,7 @@ extension VMWatch {
             switch model.isKVM {
             case true: .kvm
             case false: .tcg
+            case nil where published != nil: .embedded
             case nil: line?.accelerator.flatMap { VirtualMachine.Accelerator(rawValue: $0) }
             }
         return VirtualMachine(
@@ -86,6 +90,7 @@ extension VMWatch {
 
     private var status: String {
         if process?.isGone == true { return "gone" }
+        if published != nil { return "running" }
         return readySince == nil ? "unknown" : model.status ?? "unknown"
     }
 

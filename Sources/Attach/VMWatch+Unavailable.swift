@@ -4,6 +4,7 @@ import Telemetry
 extension VMWatch {
     /// Why columns of this VM's disks are blank.
     func unavailable(now: Nanoseconds) -> [Unavailable] {
+        guard published == nil else { return PublishedRings.unavailable + Self.never }
         guard readySince != nil, !isStale else {
             let reason =
                 isStale ? "QMP does not answer" : link?.problem ?? "QMP is not connected"

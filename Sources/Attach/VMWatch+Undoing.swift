@@ -4,6 +4,8 @@ import Telemetry
 extension VMWatch {
     /// Asks QEMU to forget the next part of what it was told to count, once it has answered before.
     mutating func undo(now: Nanoseconds) {
+        // What is answered now is waited for.
+        _ = rounds.end()
         let profile = lockProfile.undo()
         guard isUndoing, link?.pendingCount == 0 else { return }
         for change in histograms.undoing + [profile].compactMap({ $0 }) {

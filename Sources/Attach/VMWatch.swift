@@ -41,6 +41,8 @@ struct VMWatch: Sendable {
     var regular = RegularQuestions()
     /// Finds the virtqueues.
     var rings = RingLocator()
+    /// What a process that is no QEMU says of its virtqueues.
+    private(set) var published: PublishedRings?
     /// What the guest's agent says, where its socket was given.
     var guest: GuestFacts?
     /// What our questions cost the VM.
@@ -48,6 +50,8 @@ struct VMWatch: Sendable {
     /// The facts told last: the model's, and those about the connection.
     var toldOfModel: [Fact] = []
     var toldOfTool: [Fact]?
+    /// When what is to be asked once is asked.
+    var rounds: DetailRounds
     /// How many more samples nobody looks for what is still to be asked once.
     private var detailsRest = 0
     private static let detailsPause = 4
@@ -67,6 +71,7 @@ struct VMWatch: Sendable {
         histograms = HistogramKeeper(isOn: configuration.setsHistograms)
         lockProfile = LockProfileKeeper(isWanted: configuration.setsLockProfile)
         effort = QuestionEffort(isInHaste: configuration.isInHaste)
+        rounds = DetailRounds(isInHaste: configuration.isInHaste)
         probes = ProbeSession(definitions: configuration.probes)
         probes.enableTracepoints(configuration.keepsTracepoints)
         switch target {
@@ -92,7 +97,8 @@ struct VMWatch: Sendable {
         findProcess(now: now)
         tryNextAddress()
         guard link != nil else { return }
-        step(now: now)
+        let wereLeft = rounds.end()
+        step(now: now, leftAnswers: wereLeft)
         guard readySince != nil else { return }
         if statsRequest == nil, cadence.isDue() { askForCounters(at: now) }
         if isKeepingUp {
@@ -104,20 +110,32 @@ struct VMWatch: Sendable {
         step(now: now)
     }
 
-    /// Asks what is wanted besides the counters, right before resting: no sample waits for it, and
-    /// the answers are read as they come, so that how long they took is known.
+    /// Asks what is wanted besides the counters, right before resting: no sample waits for it.
     mutating func askMore(now: Nanoseconds) {
         guard readySince != nil else { return }
         step(now: now)
         guard readySince != nil, isKeepingUp else { return }
         for query in regular.due(model, every: cadence.seconds, at: now) { ask(query, at: now) }
-        let count = effort.allowance(at: now)
-        let urgent = model.agenda.next(count)
-        let ofRings = nextRingQuestions(count - urgent.count, at: now)
-        let details = nextDetails(count - urgent.count - ofRings.count)
-        for query in urgent + ofRings + details { ask(query, at: now) }
+        rounds.allow(effort.allowance(at: now))
+        askDetails(now: now)
         link?.send()
     }
+
+    /// Asks what is to be asked once, if it is time for that.
+    private mutating func askDetails(now: Nanoseconds) {
+        let isBusy = (link?.pendingCount ?? 0) > 0
+        guard let round = rounds.next(isBusy: isBusy, every: cadence.wanted) else { return }
+        let urgent = model.agenda.next(round.count)
+        let ofRings = nextRingQuestions(round.count - urgent.count, at: now)
+        let queries =
+            urgent + ofRings + nextDetails(round.count - urgent.count - ofRings.count)
+        guard !queries.isEmpty else { return }
+        rounds.begin(round)
+        for query in queries { ask(query, at: now) }
+    }
+
+    /// What to wait for input of; -1 for nothing.
+    var descriptor: Int32 { rounds.leavesAnswers ? -1 : link?.descriptor ?? -1 }
 
     /// To find out that nothing is left takes as long as to find the last of thousands: after that
     /// nobody looks for some samples.
@@ -160,10 +178,22 @@ struct VMWatch: Sendable {
 
     /// Takes what has come, without waiting.
     mutating func step(now: Nanoseconds) {
+        step(now: now, leftAnswers: rounds.leavesAnswers)
+        if readySince != nil { askDetails(now: now) }
+        link?.send()
+    }
+
+    /// `leftAnswers`: when the answers came, nobody looked.
+    private mutating func step(now: Nanoseconds, leftAnswers: Bool) {
         guest?.step(now: now)
         guard let outcomes = link?.step(now: now) else { return }
         let answers = outcomes.count(where: \.isAnswer)
-        effort.answered(answers, waiting: link?.pendingCount ?? 0, at: now)
+        let waiting = link?.pendingCount ?? 0
+        if leftAnswers && (waiting == 0 || rounds.leavesAnswers) {
+            effort.answeredUnseen(answers, waiting: waiting)
+        } else {
+            effort.answered(answers, waiting: waiting, at: now)
+        }
         for outcome in outcomes { take(outcome, now: now) }
         // An answer leads to further questions: they must not wait for the next answer.
         link?.send()
@@ -217,6 +247,7 @@ struct VMWatch: Sendable {
         model.commandLine = watch.commandLine
         model.describeAll()
         guard case .process = target else { return }
+        if !isProcessOfVM(watch.pid) { published = PublishedRings(ofProcess: watch.pid) }
         untried = (watch.commandLine?.qmpAddresses ?? []).compactMap {
             try? QMPAddress(absolute($0, forProcess: watch.pid))
         }

@@ -175,9 +175,13 @@ void ck_set_piece(uintptr_t pieces, long index, uint64_t address, uint64_t lengt
     piece->iov_len = length;
 }
 
-long ck_read_process(int process, uintptr_t to, uint64_t room, uintptr_t pieces, long count) {
-    struct iovec local = {(void *)to, room};
-    ssize_t read = process_vm_readv(process, &local, 1, (const struct iovec *)pieces, count, 0);
+void ck_set_length(uintptr_t pieces, long index, uint64_t length) {
+    ((struct iovec *)pieces)[index].iov_len = length;
+}
+
+long ck_read_process(int process, uintptr_t to, uintptr_t from, long count) {
+    ssize_t read = process_vm_readv(process, (const struct iovec *)to, count,
+                                    (const struct iovec *)from, count, 0);
     return read < 0 ? -errno : read;
 }
 
@@ -221,4 +225,36 @@ int ck_memory_note(const char *name, uintptr_t text, uint64_t length) {
     }
     fcntl(descriptor, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
     return descriptor;
+}
+
+int ck_pieces(int descriptor, struct ck_piece *pieces, int room, uint64_t *from) {
+    enum { at_once = 256 };
+    union {
+        struct fiemap head;
+        char room[sizeof(struct fiemap) + at_once * sizeof(struct fiemap_extent)];
+    } map;
+    memset(&map, 0, sizeof map);
+    map.head.fm_start = *from;
+    map.head.fm_length = FIEMAP_MAX_OFFSET - *from;
+    map.head.fm_extent_count = room < at_once ? (uint32_t)room : at_once;
+    if (ioctl(descriptor, FS_IOC_FIEMAP, &map) != 0) return -errno;
+    uint32_t found = map.head.fm_mapped_extents;
+    const uint32_t placeless = FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_DELALLOC |
+                               FIEMAP_EXTENT_ENCODED | FIEMAP_EXTENT_NOT_ALIGNED;
+    int count = 0;
+    uint64_t start = *from;
+    *from = UINT64_MAX;
+    for (uint32_t index = 0; index < found && index < map.head.fm_extent_count; index++) {
+        const struct fiemap_extent *extent = &map.head.fm_extents[index];
+        uint64_t next = extent->fe_logical + extent->fe_length;
+        if (!(extent->fe_flags & placeless))
+            pieces[count++] = (struct ck_piece){
+                .offset = extent->fe_logical,
+                .place = extent->fe_physical,
+                .length = extent->fe_length,
+            };
+        // A file system that gets no further would be asked for ever.
+        *from = extent->fe_flags & FIEMAP_EXTENT_LAST || next <= start ? UINT64_MAX : next;
+    }
+    return count;
 }

@@ -23,7 +23,7 @@ public struct Doctor: Sendable {
     private var recent: [Snapshot] = []
     private var load = RecentLoad()
     private var past: [Subject: Past] = [:]
-    private var facts = FactSheet()
+    private var basis = SettingsBasis()
     private var roster = Roster()
     private var settingsAt: Nanoseconds?
     private var loadsAt: Nanoseconds?
@@ -53,10 +53,9 @@ public struct Doctor: Sendable {
         let isChanged = seen != roster
         roster = seen
         if isChanged { forgetTheGone(at: sample.monotonic) }
-        let due = timings(of: sample, isChanged: isChanged)
-        facts = sample.facts
+        let due = dueRules(of: sample, isChanged: isChanged)
         var mean: Ward?
-        if due.contains(.trend) {
+        if due.trend {
             let means = Snapshot.mean(of: recent)
             closeWindow(means)
             mean = Ward(means)
@@ -69,26 +68,24 @@ public struct Doctor: Sendable {
     }
 
     /// Which rules are to be judged with `sample`.
-    private mutating func timings(of sample: Snapshot, isChanged: Bool) -> Set<Rule.Timing> {
+    private mutating func dueRules(of sample: Snapshot, isChanged: Bool) -> DueRules {
         let now = sample.monotonic
-        var due: Set<Rule.Timing> = [.event]
-        if isChanged || !sample.facts.isIdentical(to: facts)
-            || isPast(settingsAt, by: Self.settingPause, now)
-        {
-            due.insert(.setting)
-            settingsAt = now
+        var due = DueRules(settings: basis.take(sample))
+        if isChanged || isPast(settingsAt, by: Self.settingPause, now) {
+            due.settings = .everybody
         }
+        if due.settings == .everybody { settingsAt = now }
         // The first reading has no rates to judge. A configuration never has any, and settings that
         // matter under load are settings all the same.
         let isMeasured = sample.interval != nil || sample.isConfiguration
         if isMeasured, isPast(loadsAt, by: Self.loadPause, now) {
-            due.insert(.load)
+            due.load = true
             loadsAt = now
         }
         if windowAt == nil {
             windowAt = now
         } else if isPast(windowAt, by: Self.window, now) {
-            due.insert(.trend)
+            due.trend = true
             windowAt = now
         }
         return due
@@ -105,7 +102,7 @@ public struct Doctor: Sendable {
 
     /// Has all rules that are due judge one subject.
     private mutating func examine(
-        _ entry: Roster.Entry, _ ward: Ward, _ mean: Ward?, _ due: Set<Rule.Timing>
+        _ entry: Roster.Entry, _ ward: Ward, _ mean: Ward?, _ due: DueRules
     ) {
         let subject = entry.subject
         let rules = book.rules(about: subject.scope.kind)
@@ -117,12 +114,22 @@ public struct Doctor: Sendable {
         let patient = Patient(
             ward, subject, index: entry.index, load: load.load(of: subject, entry.index),
             past: past[subject] ?? Past())
+        let hasNewSettings = due.settings.includes(subject)
         for (index, rule) in rules.enumerated() {
-            guard !(rule.isForQEMU && entry.isEmbedded), !silences.silence(rule.id, word) else {
+            guard !(rule.isForQEMU && entry.isEmbedded),
+                silences.isEmpty || !silences.silence(rule.id, word)
+            else {
                 chart.entries[index].outcome = .notApplicable
                 continue
             }
-            guard due.contains(rule.timing) else { continue }
+            let isDue =
+                switch rule.timing {
+                case .event: true
+                case .setting: hasNewSettings
+                case .load: due.load
+                case .trend: due.trend
+                }
+            guard isDue else { continue }
             let shown =
                 rule.timing == .trend ? mean.map { patient.moved(to: $0) } ?? patient : patient
             examine(shown, by: rule, &chart.entries[index])
@@ -180,6 +187,8 @@ public struct Doctor: Sendable {
         let now = sample.monotonic
         // A recording that jumped back, or a source that began anew: nothing from before counts.
         if let last = recent.last, last.monotonic > now { startAnew() }
+        // Means have the facts of the last sample, and ten sheets are megabytes.
+        if !recent.isEmpty { recent[recent.count - 1].facts = FactSheet() }
         recent.append(sample)
         recent.removeAll { now > $0.monotonic &+ Self.window }
         load.add(sample, window: Self.window)

@@ -12,9 +12,9 @@ public final class FileWindow: Sendable {
     public let byteCount: UInt64
 
     /// Maps `byteCount` bytes of the file at `path` from `offset` on, a multiple of the page size.
-    /// Throws the error of open(2) or mmap(2), and EPERM for a file that may end
-    /// sooner.
+    /// Throws the error of open(2) or mmap(2), and EPERM for a file that may end sooner.
     public init(path: String, offset: UInt64, byteCount: UInt64) throws(KernelError) {
+        // SAFETY: the string lives as long as the call.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else { throw KernelError("open", path, currentErrno()) }
         defer { close(descriptor) }

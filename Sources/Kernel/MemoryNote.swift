@@ -9,6 +9,7 @@ public final class MemoryNote: Sendable {
     /// A note called `name` that says `text`.
     public init(_ name: String, _ text: String) throws(KernelError) {
         let bytes = Array(text.utf8)
+        // SAFETY: as many bytes are read as there are, while they are there.
         descriptor = unsafe bytes.withUnsafeBytes { bytes in
             unsafe ck_memory_note(name, UInt(bitPattern: bytes.baseAddress), UInt64(bytes.count))
         }

@@ -19,15 +19,19 @@ public final class ProcessReader {
     public static let mostPieces = Int(CK_MOST_PIECES)
 
     private let buffer: SharedMapping
-    private let table: SharedMapping
+    private let here: SharedMapping
+    private let there: SharedMapping
+    /// Bytes of each piece that are read, and that there is room for.
     private var lengths: [Int] = []
+    private var rooms: [Int] = []
     private var isRead: [Bool] = []
     private var used = 0
 
     /// A reader with room for `byteCount` bytes in `mostPieces` pieces.
     public init(byteCount: Int) throws(KernelError) {
         buffer = try SharedMapping(byteCount: max(1, byteCount))
-        table = try SharedMapping(byteCount: Int(CK_PIECE_SIZE) * Self.mostPieces)
+        here = try SharedMapping(byteCount: Int(CK_PIECE_SIZE) * Self.mostPieces)
+        there = try SharedMapping(byteCount: Int(CK_PIECE_SIZE) * Self.mostPieces)
         lengths.reserveCapacity(Self.mostPieces)
         isRead.reserveCapacity(Self.mostPieces)
     }
@@ -38,6 +42,7 @@ public final class ProcessReader {
     /// Forgets all pieces.
     public func removeAll() {
         lengths.removeAll(keepingCapacity: true)
+        rooms.removeAll(keepingCapacity: true)
         isRead.removeAll(keepingCapacity: true)
         used = 0
     }
@@ -53,11 +58,25 @@ public final class ProcessReader {
         }
         let length = (margin + byteCount + 7) & ~7
         guard length <= buffer.byteCount - used else { return nil }
-        ck_set_piece(table.address, lengths.count, address & ~7, UInt64(length))
+        let local = buffer.address + UInt(used)
+        ck_set_piece(here.address, lengths.count, UInt64(local), UInt64(length))
+        ck_set_piece(there.address, lengths.count, address & ~7, UInt64(length))
         lengths.append(length)
+        rooms.append(length)
         isRead.append(false)
         defer { used += length }
-        return (lengths.count - 1, buffer.address + UInt(used + margin))
+        return (lengths.count - 1, local + UInt(margin))
+    }
+
+    /// Only the first `byteCount` bytes of piece number `index` are read from now on, none of it
+    /// with 0, or with `nil` all again. More may be read, to the end of a word.
+    public func limit(_ index: Int, to byteCount: Int?) {
+        let room = rooms[index]
+        let length = byteCount.map { $0 == 0 ? 0 : min(room, ($0 + 15) & ~7) } ?? room
+        guard length != lengths[index] else { return }
+        lengths[index] = length
+        ck_set_length(here.address, index, UInt64(length))
+        ck_set_length(there.address, index, UInt64(length))
     }
 
     /// Whether the last `read` got piece number `index` whole.
@@ -67,24 +86,22 @@ public final class ProcessReader {
     /// read all the same.
     public func read(from process: Int) -> Outcome {
         guard let process = Int32(exactly: process) else { return .failed(.noSuchProcess) }
-        var (next, offset) = (0, 0)
+        var next = 0
         while next < lengths.count {
+            let offset = UInt(next) * UInt(CK_PIECE_SIZE)
             let result = ck_read_process(
-                process, buffer.address + UInt(offset), UInt64(used - offset),
-                table.address + UInt(next) * UInt(CK_PIECE_SIZE), lengths.count - next)
+                process, here.address + offset, there.address + offset, lengths.count - next)
             let errno = Errno(rawValue: CInt(truncatingIfNeeded: max(0, -result)))
             if result < 0, errno != .badAddress { return .failed(errno) }
             var left = max(0, result)
             while next < lengths.count, left >= lengths[next] {
                 isRead[next] = true
                 left -= lengths[next]
-                offset += lengths[next]
                 next += 1
             }
             // What stopped it is not there: on with what stands behind it.
             if next < lengths.count {
                 isRead[next] = false
-                offset += lengths[next]
                 next += 1
             }
         }

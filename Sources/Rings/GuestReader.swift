@@ -53,6 +53,11 @@ final class GuestReader {
         }
     }
 
+    /// Only the first `byteCount` bytes of `piece` need be read from now on; `nil`: all again.
+    func limit(_ piece: Piece, to byteCount: Int?) {
+        if let number = piece.number { process.limit(number, to: byteCount) }
+    }
+
     /// Reads all pieces; throws if none can be read.
     func read() throws(RingProblem) {
         for copy in copies {

@@ -64,6 +64,14 @@ struct QueueMeter: Sendable {
         }
     }
 
+    /// Nothing was outstanding for `duration` nanoseconds.
+    mutating func addIdle(_ duration: UInt64) {
+        time &+= duration
+        timeAtDepth[0] &+= duration
+        waitingKnown &+= duration
+        unreapedKnown &+= duration
+    }
+
     private mutating func note(_ state: State, for duration: UInt64) {
         let depth = min(max(0, state.outstanding), timeAtDepth.count - 1)
         timeAtDepth[depth] &+= duration

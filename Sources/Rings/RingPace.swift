@@ -1,7 +1,7 @@
 internal import Telemetry
 
 /// How often the rings are looked at: as often as asked for, less where that costs more CPU than it
-/// may, and seldom while nothing moves.
+/// may, first the idle ones, then all, and seldom while nothing moves.
 struct RingPace: Sendable {
     /// Looks per second.
     static let bounds = 10.0...20_000
@@ -16,6 +16,9 @@ struct RingPace: Sendable {
     /// Share of one core that may be used.
     let budget: Double
     private(set) var pause: Nanoseconds
+    /// Idle queues are looked at every so many looks only: the first thing that is saved.
+    private(set) var idleStride = 1
+    private static let longestStride = 8
     /// CPU used in the last judgement, share of one core.
     private(set) var cost: Double?
     private var judgedAt: Nanoseconds?
@@ -43,11 +46,15 @@ struct RingPace: Sendable {
         let share = Double(cpu &- cpuThen) / Double(now &- then)
         cost = share
         (judgedAt, cpuThen) = (now, cpu)
-        if share > budget {
+        if share > budget, idleStride < Self.longestStride {
+            idleStride *= 2
+        } else if share > budget {
             let slower = Double(pause) * min(4, share / budget)
             pause = min(Nanoseconds(slower), Nanoseconds(1e9 / Self.bounds.lowerBound))
         } else if share < budget * 0.8, pause > wanted {
             pause = max(wanted, Nanoseconds(Double(pause) * max(0.5, share / (budget * 0.9))))
+        } else if share < budget * 0.5, idleStride > 1 {
+            idleStride /= 2
         }
     }
 

@@ -27,8 +27,14 @@ public final class RingSampler: Sendable {
     public init(rate: Double, budget: Double) throws(KernelError) {
         ordered = try EventDescriptor()
         state = Lock(State(pace: RingPace(rate: rate, budget: budget / 100)))
-        let started = try PThread(name: "vblktop-rings") { [self] in run() }
+        let running = try EventDescriptor()
+        let started = try PThread(name: "vblktop-rings") { [self] in
+            state.withLock { $0.thread = PThread.currentID }
+            running.signal()
+            run()
+        }
         thread.withLock { $0 = started }
+        running.wait()
     }
 
     /// Watches the queues at `places` in `ram` from now on, in place of those before. `prefix`
@@ -78,7 +84,7 @@ public final class RingSampler: Sendable {
         }
     }
 
-    /// The kernel's id of the thread that looks, once it runs.
+    /// The kernel's id of the thread that looks.
     public var threadID: Int? { state.withLock { $0.thread } }
 
     /// Ends the thread.
@@ -94,7 +100,6 @@ public final class RingSampler: Sendable {
 
     private func run() {
         Clock.setTimerSlack(1000)
-        state.withLock { $0.thread = PThread.currentID }
         var due = Clock.monotonic()
         while true {
             let (stops, isIdle) = state.withLock { ($0.stops, $0.vms.isEmpty) }
@@ -120,6 +125,7 @@ extension RingSampler.State {
     mutating func look(clock: () -> Nanoseconds) -> Bool {
         var moved = false
         for rings in vms.values {
+            rings.idleStride = pace.idleStride
             rings.look(clock: clock)
             rings.drainEnded { feed.add($0) }
             moved = moved || rings.isActive

@@ -41,6 +41,19 @@ struct SplitTracker: Sendable {
             address: (place.descriptors + UInt64(head) * 16).rawValue, index: head)
     }
 
+    /// Takes a look at a queue that was idle, of which only the indices are known; `false`, and
+    /// nothing noted, where they have moved.
+    mutating func lookAtIdle(
+        _ ring: SplitRingCopy, _ look: Look, into queue: inout QueueRecord
+    ) -> Bool {
+        guard let before, state?.outstanding == 0, ring.availIndex == avail,
+            ring.usedIndex == used
+        else { return false }
+        queue.meter.addIdle(look.middle &- before.middle)
+        self.before = look
+        return true
+    }
+
     /// Takes one look at the queue.
     mutating func look(_ ring: SplitRingCopy, _ look: Look, into queue: inout QueueRecord) {
         defer { before = look }

@@ -21,14 +21,21 @@ final class VMRings {
     private var copies: [WatchedQueue.Copy] = []
     private var batches: [Batch] = []
     private let chains: ChainReader
-    /// Reads the rings again, to see whether what was read of chains counts.
-    private let verifier: GuestReader
+    /// Reads some rings again: those of which too little was read, and those of which chains were.
+    private let again: GuestReader
+    /// Queues of which only the indices are read, as they are idle.
+    private var isShort: [Bool] = []
+    /// Queues of those that turned out not to be idle any more.
+    private var moved: [Int] = []
     private(set) var luns: [LUNSums] = []
     private(set) var problem: RingProblem?
     private(set) var last: Look?
     private(set) var looks = 0
     /// Whether the last look saw anything move, or under way.
     private(set) var isActive = false
+    /// Of queues that are idle, every so many are looked at in one look, and all of them in as many
+    /// looks.
+    var idleStride = 1
     /// Whether every chain is read, whatever it costs.
     var readsAllChains = false
 
@@ -39,7 +46,7 @@ final class VMRings {
     ) throws(KernelError) {
         let map = GuestMap(ram)
         chains = try ChainReader(map)
-        verifier = try GuestReader(map, byteCount: 1 << 20)
+        again = try GuestReader(map, byteCount: 4 << 20)
         for place in places where WatchedQueue.canFollow(place) {
             let lun = luns.firstIndex { $0.id == place.lun } ?? luns.count
             if lun == luns.count {
@@ -49,6 +56,7 @@ final class VMRings {
             queues.append(WatchedQueue(place, lun: lun))
         }
         try plan(map)
+        isShort = Array(repeating: false, count: queues.count)
     }
 
     /// Lays the queues' parts out in as few readings as there is need of.
@@ -76,13 +84,16 @@ final class VMRings {
         guard problem == nil, !queues.isEmpty else { return }
         do {
             let before = last
+            moved.removeAll(keepingCapacity: true)
             for batch in batches {
+                chooseIdle(batch)
                 let begin = clock()
                 try batch.reader.read()
                 let look = Look(begin: begin, end: clock())
-                try follow(batch.queues, copies, batch.reader, look)
+                try follow(batch, look)
                 last = look
             }
+            try lookAgain(moved, clock: clock)
             try readChains(clock: clock)
             finishLook(since: before)
         } catch {
@@ -90,20 +101,70 @@ final class VMRings {
         }
     }
 
-    /// Has the queues of `range` take a look at their copies.
-    private func follow(
-        _ range: Range<Int>, _ copies: [WatchedQueue.Copy], _ reader: GuestReader, _ look: Look
-    ) throws(RingProblem) {
-        for index in range {
-            let copy = copies[index]
-            guard copy.pieces.allSatisfy(reader.has) else {
-                throw .stale("a virtqueue of \(queues[index].place.lun) is not mapped any more")
+    /// Has the queues of `batch` take a look at their copies. Of one that was idle only the indices
+    /// were read: if they have moved, it is looked at again.
+    private func follow(_ batch: Batch, _ look: Look) throws(RingProblem) {
+        for index in batch.queues {
+            if isShort[index] {
+                guard isDue(index) else { continue }
+                guard batch.reader.has(copies[index].pieces[0]) else { throw unmapped(index) }
+                if queues[index].lookAtIdle(copies[index], look) { continue }
+                moved.append(index)
+            } else {
+                try take(copies[index], of: index, batch.reader, look)
             }
-            queues[index].look(copy, look)
-            if queues[index].isStale {
-                throw .stale("no virtqueue of \(queues[index].place.lun) is there any more")
-            }
+            guard let head = copies[index].head else { continue }
+            let isIdle = !isShort[index] && queues[index].isIdle
+            isShort[index] = isIdle
+            batch.reader.limit(copies[index].pieces[0], to: isIdle ? head : nil)
         }
+    }
+
+    /// Whether queue number `index`, which is idle, is looked at in this look.
+    private func isDue(_ index: Int) -> Bool {
+        idleStride <= 1 || index % idleStride == looks % idleStride
+    }
+
+    /// Says of the idle queues of `batch` which are read.
+    private func chooseIdle(_ batch: Batch) {
+        for index in batch.queues where isShort[index] {
+            batch.reader.limit(
+                copies[index].pieces[0], to: isDue(index) ? copies[index].head : 0)
+        }
+    }
+
+    private func take(
+        _ copy: WatchedQueue.Copy, of index: Int, _ reader: GuestReader, _ look: Look
+    ) throws(RingProblem) {
+        for piece in copy.pieces where !reader.has(piece) { throw unmapped(index) }
+        queues[index].look(copy, look)
+        if queues[index].isStale {
+            throw .stale("no virtqueue of \(queues[index].place.lun) is there any more")
+        }
+    }
+
+    private func unmapped(_ index: Int) -> RingProblem {
+        .stale("a virtqueue of \(queues[index].place.lun) is not mapped any more")
+    }
+
+    /// Reads the queues of these numbers once more, whole; whether there was room for all.
+    @discardableResult
+    private func lookAgain(
+        _ indices: [Int], clock: () -> Nanoseconds
+    ) throws(RingProblem) -> Bool {
+        guard !indices.isEmpty else { return true }
+        again.removeAll()
+        var found: [(Int, WatchedQueue.Copy)] = []
+        for index in indices {
+            guard let copy = queues[index].add(to: again) else { break }
+            found.append((index, copy))
+        }
+        let begin = clock()
+        try again.read()
+        let look = Look(begin: begin, end: clock())
+        for (index, copy) in found { try take(copy, of: index, again, look) }
+        last = look
+        return found.count == indices.count
     }
 
     /// Reads chains of requests under way. What was read counts where another look at the ring,
@@ -113,20 +174,9 @@ final class VMRings {
         guard !wanted.isEmpty else { return }
         let places = { (index: Int) in self.queues[index].place }
         let found = try chains.read(wanted, places)
-        let touched = Set(wanted.map(\.queue)).sorted()
         let noted = wanted.map { queues[$0.queue].record.book[$0.head].published }
-        verifier.removeAll()
-        let again = touched.compactMap { index in
-            queues[index].add(to: verifier).map { (index, $0) }
-        }
-        guard again.count == touched.count else { return }
-        let begin = clock()
-        try verifier.read()
-        let look = Look(begin: begin, end: clock())
-        for (index, copy) in again where copy.pieces.allSatisfy(verifier.has) {
-            queues[index].look(copy, look)
-        }
-        last = look
+        let touched = Set(wanted.map(\.queue)).sorted()
+        guard try lookAgain(touched, clock: clock) else { return }
         for (index, want) in wanted.enumerated() {
             let entry = queues[want.queue].record.book[want.head]
             guard entry.state != .absent, entry.published == noted[index] else { continue }

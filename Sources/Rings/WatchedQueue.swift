@@ -5,7 +5,9 @@ internal import Virtio
 struct WatchedQueue {
     /// The parts of a ring, copied.
     enum Copy {
-        case split(SplitRingCopy, pieces: [GuestReader.Piece])
+        /// `head`: the first bytes of its one piece, which hold both indices; `nil` where the rings
+        /// lie apart.
+        case split(SplitRingCopy, pieces: [GuestReader.Piece], head: Int?)
         case packed(PackedRingCopy, pieces: [GuestReader.Piece])
     }
 
@@ -62,14 +64,14 @@ struct WatchedQueue {
             guard let piece = reader.add(avail, byteCount: byteCount) else { return nil }
             let ring = SplitRingCopy(
                 size: place.size, avail: piece.local, used: piece.local + UInt(distance))
-            return .split(ring, pieces: [piece])
+            return .split(ring, pieces: [piece], head: Int(distance) + 4)
         }
         guard let usedPiece = reader.add(used, byteCount: usedBytes),
             let availPiece = reader.add(avail, byteCount: availBytes)
         else { return nil }
         let ring = SplitRingCopy(
             size: place.size, avail: availPiece.local, used: usedPiece.local)
-        return .split(ring, pieces: [usedPiece, availPiece])
+        return .split(ring, pieces: [usedPiece, availPiece], head: nil)
     }
 
     private func addPacked(to reader: GuestReader) -> Copy? {
@@ -88,9 +90,19 @@ struct WatchedQueue {
     /// Takes a look at the queue as `copy` has it.
     mutating func look(_ copy: Copy, _ look: Look) {
         switch copy {
-        case .split(let ring, _): split?.look(ring, look, into: &record)
+        case .split(let ring, _, _): split?.look(ring, look, into: &record)
         case .packed(let ring, _): packed?.look(ring, look, into: &record)
         }
+    }
+
+    /// Whether nothing is outstanding, so that the next look need only see that this is so still.
+    var isIdle: Bool { current?.outstanding == 0 }
+
+    /// Takes a look at a queue that was idle, of which `copy` has the indices alone; `false` where
+    /// it is not idle any more.
+    mutating func lookAtIdle(_ copy: Copy, _ look: Look) -> Bool {
+        guard case .split(let ring, _, _) = copy else { return false }
+        return split?.lookAtIdle(ring, look, into: &record) ?? false
     }
 
     /// Where the chain of a request under way begins, if `copy` still shows it.
@@ -109,7 +121,13 @@ struct WatchedQueue {
 extension WatchedQueue.Copy {
     var pieces: [GuestReader.Piece] {
         switch self {
-        case .split(_, let pieces), .packed(_, let pieces): pieces
+        case .split(_, let pieces, _), .packed(_, let pieces): pieces
         }
+    }
+
+    /// How much of its piece says whether anything has moved; `nil` where that is not known.
+    var head: Int? {
+        if case .split(_, _, let head) = self { return head }
+        return nil
     }
 }

@@ -75,6 +75,14 @@ extension HostDisk: TableRow {
             "w_await", width: 7, weight: 95, .number(.latency) { $0.writeAwait }, gauge: .latency,
             meaning: "mean of writes, queueing to completion",
             source: "/sys/block/NAME/stat column 8"),
+        Column(
+            "r_p99", width: 6, weight: 78, .number(.latency) { $0.readP99 }, gauge: .latency,
+            meaning: "99 % of the reads took at most this, issue to completion",
+            source: "BPF block_rq_issue, block_rq_complete"),
+        Column(
+            "w_p99", width: 6, weight: 77, .number(.latency) { $0.writeP99 }, gauge: .latency,
+            meaning: "99 % of the writes took at most this, issue to completion",
+            source: "BPF block_rq_issue, block_rq_complete"),
     ]
 
     private static let queueColumns: [Column<HostDisk>] = [

@@ -38,6 +38,10 @@ public struct HostDisk: Sendable, Equatable {
     /// Mean microseconds from queueing to completion (r_await, w_await).
     public var readAwait: Double?
     public var writeAwait: Double?
+    /// 99 % of the reads, of the writes, took at most this from the issue to the driver to their
+    /// completion, microseconds; known while BPF programs look.
+    public var readP99: Double?
+    public var writeP99: Double?
     /// Requests in flight, time-weighted mean over the interval (aqu-sz).
     public var queueDepth: Double?
     /// Requests in flight at the instant of the sample.

@@ -254,6 +254,8 @@ extension HostDisk: NumberedRow {
         walker.visit(&inFlight)
         walker.visit(&utilPercent)
         walker.visit(&span)
+        walker.visit(&readP99)
+        walker.visit(&writeP99)
     }
 }
 

@@ -258,6 +258,8 @@ extension HostDisk: Encodable {
         try object.number("write_merges_per_s", writeMerges)
         try object.number("read_await_us", readAwait)
         try object.number("write_await_us", writeAwait)
+        try object.number("read_p99_us", readP99)
+        try object.number("write_p99_us", writeP99)
         try object.number("queue_depth", queueDepth)
         try object.value("in_flight", inFlight)
         try object.number("util_percent", utilPercent)

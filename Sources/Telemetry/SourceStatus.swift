@@ -11,7 +11,7 @@ public struct SourceStatus: Sendable, Equatable {
         /// It cannot be used at all.
         case failed
     }
-    /// `qmp`, `qga`, `proc`, `sys`, `perf`.
+    /// `qmp`, `qga`, `proc`, `sys`, `perf`, `bpf`.
     public var name: String
     /// The VM it belongs to; `nil` for the host's own, and where only one is watched.
     public var vm: String?

@@ -64,6 +64,24 @@ private let vd1 = Subject(.lun("vd1"))
         #expect(try sheet()[.balloon, vm]?.value == 1)
     }
 
+    /// While the properties of a disk come in, those of others are not gone through again.
+    @Test mutating func aPropertyIsNewsOfItsDiskAlone() throws {
+        let path = "/machine/peripheral/vd1"
+        _ = try sheet()
+        try tell(.qomGet(path: path, property: "ioeventfd"), "false")
+        #expect(model.ledger.changedDisks == [path + "/virtio-backend"] && !model.ledger.hasNews)
+        #expect(try sheet()[.ioeventfd, vd1]?.value == false)
+        try tell(.qomGet(path: "/machine", property: "type"), #""pc-q35-7.2-machine""#)
+        #expect(model.ledger.hasNews)
+        let facts = try sheet()
+        #expect(facts[.machineType, vm]?.value == "pc-q35-7.2")
+        #expect(facts[.ioeventfd, vd1]?.value == false)
+        model.takeRefusal(
+            of: .qomGet(path: path, property: "vectors"), kind: "GenericError", saying: "no")
+        #expect(!model.ledger.hasNews)
+        #expect(try sheet()[.vectors, vd1]?.reason == "no")
+    }
+
     private static func stats(failed: Int, discarded: Int) -> String {
         #"[{"device":"db","qdev":"/machine/peripheral/vd1/virtio-backend","parent":{"#
             + #""driver-specific":{"discard-nb-ok":\#(discarded),"discard-nb-failed":0}},"#

@@ -70,6 +70,23 @@ private let millisecond: Nanoseconds = 1_000_000
         #expect(effort.percent == 3.4)
     }
 
+    /// Answers that nobody saw coming count as those before took, and not until they were read.
+    @Test func unseenAnswersCountAsOthersDid() {
+        var effort = QuestionEffort()
+        for count in 0..<200 as Range<Nanoseconds> {
+            effort.asked(at: second + count * 10 * millisecond)
+            effort.answered(1, waiting: 0, at: second + (count * 10 + 2) * millisecond)
+        }
+        effort.measure(at: 11 * second)
+        #expect(effort.percent == 4)
+        effort.asked(at: 12 * second)
+        effort.answeredUnseen(60, waiting: 40)
+        effort.answeredUnseen(40, waiting: 0)
+        effort.answeredUnseen(100, waiting: 0)
+        effort.measure(at: 21 * second)
+        #expect(effort.percent == 2)
+    }
+
     @Test func questionsAtTheSameTimeCountOnce() {
         var effort = QuestionEffort()
         for count in 0..<10 as Range<Nanoseconds> {

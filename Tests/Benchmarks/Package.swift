@@ -19,6 +19,7 @@ let package = Package(
                 .product(name: "GuestHarness", package: "vblktop"),
                 .product(name: "VblktopRecording", package: "vblktop"),
                 .product(name: "VblktopDoctor", package: "vblktop"),
+                .product(name: "VblktopKernelProbes", package: "vblktop"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
     ]

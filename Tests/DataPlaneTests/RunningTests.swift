@@ -115,9 +115,7 @@ extension DataPlaneTests {
             try engine.start()
             wait { engine.requests(1) >= 100 }
             let memory = engine.luns[1].memory
-            let parts = SplitRing.consecutive(
-                size: 256, from: GuestAddress(rawValue: 0x10_0000))
-            let highByte = memory.host(parts.avail + 3)
+            let highByte = memory.host(memory.avail + 3)
             // The driver may write its index over ours: again, until the device has seen it.
             wait {
                 let byte = HostMemory.loadStatus(at: highByte)

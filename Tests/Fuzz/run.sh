@@ -35,7 +35,7 @@ compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap
     -Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap
     -Xcc -fmodule-map-file=$out/build/checkouts/swift-system/Sources/CSystem/include/module.modulemap"
-libraries="-lzstd -lz -lsqlite3 -lexpat -laio"
+libraries="-lzstd -lz -lsqlite3 -lexpat -lbpf -laio"
 
 # What SwiftPM calls the package, so that a room compiled here sees what is declared `package`.
 package=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9\n' _)

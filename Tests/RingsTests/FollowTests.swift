@@ -184,4 +184,29 @@ struct FollowTests {
         #expect(reading.virtqueues.first?.inFlight == 0)
         #expect(reading.virtqueues.first?.usedIndex == 100)
     }
+
+    @Test("An idle queue that is looked at seldom loses no request, only sharpness")
+    func stride() throws {
+        let ring = try LiveRing()
+        let rings = try ring.watch()
+        rings.idleStride = 4
+        for _ in 0..<8 { ring.look(rings) }
+        ring.add(type: 1, sector: 9, byteCount: 512)
+        ring.publish()
+        let truth = ring.clock
+        for _ in 0..<4 { ring.look(rings) }
+        let request = try #require(inFlight(rings).first)
+        #expect(request.sector == 9)
+        let uncertainty = try #require(request.ageUncertainty)
+        #expect(uncertainty > 1000 && uncertainty < 2600)
+        let age = Double(ring.clock - truth) / 1000
+        #expect(abs(request.age - age) <= uncertainty)
+        ring.pop()
+        ring.push()
+        ring.publishUsed()
+        ring.reap()
+        for _ in 0..<5 { ring.look(rings) }
+        let reading = try #require(rings.take { $0 }["vd0"])
+        #expect(reading.ended == 1 && reading.inFlight.isEmpty)
+    }
 }

@@ -45,7 +45,7 @@ struct PackingTests {
         #expect(count(ThreadActivity(tid: 0, role: .main, name: "")) == 17)
         let lock = LockActivity(name: "", waits: 0, waitPercent: 0, longest: 0, waiters: [])
         #expect(count(lock) == 7)
-        #expect(count(HostDisk(name: "")) == 20)
+        #expect(count(HostDisk(name: "")) == 22)
         #expect(count(EventCount(kind: .exit, name: "", source: "")) == 8)
         #expect(count(SourceStatus(name: "", state: .ok)) == 7)
         let start = Snapshot(

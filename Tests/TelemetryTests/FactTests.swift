@@ -34,6 +34,42 @@ struct FactTests {
         #expect(book.sheet().facts == [aio])
     }
 
+    /// Of the many sheets of a VM that tells its settings one by one, each has but the news of its
+    /// own.
+    @Test func aSheetSharesWhatDidNotChange() {
+        let vd1 = Fact(Subject(.lun("vd1")), .isDirect, true, from: "query-block")
+        var direct = cache
+        direct.value = false
+        var book = FactBook()
+        book.write("qmp", [cache, vd1])
+        book.write("host", [aio])
+        let first = book.sheet()
+        book.write("qmp", [direct, vd1])
+        let second = book.sheet()
+        #expect(second.facts == [direct, vd1, aio])
+        #expect(second.parts[0] !== first.parts[0])
+        #expect(second.parts[1] === first.parts[1] && second.parts[2] === first.parts[2])
+        #expect(second.subjects(changedSince: first) == [cache.subject])
+        book.write("qmp", [vd1])
+        #expect(book.sheet().subjects(changedSince: second) == [cache.subject])
+        #expect(second.subjects(changedSince: book.sheet()) == [cache.subject])
+        #expect(second.subjects(changedSince: second).isEmpty)
+    }
+
+    /// What a reader says of a subject that another one wrote about before.
+    @Test func theLastReaderCounts() {
+        var other = cache
+        other.value = false
+        var book = FactBook()
+        book.write("qmp", [cache, aio])
+        book.write("proc", [other])
+        #expect(book.sheet()[.isDirect, cache.subject]?.value == false)
+        #expect(book.sheet() == FactSheet([cache, aio, other]))
+        #expect(book.sheet() != FactSheet([other, aio, cache]))
+        book.write("proc", [])
+        #expect(book.sheet()[.isDirect, cache.subject]?.value == true)
+    }
+
     @Test func moreIsKnownOnlyOfWhatWasNot() {
         let missing = Fact(Subject(.host), .aioLimit, missing: "no such file", from: "/proc")
         var other = aio

@@ -8,7 +8,7 @@ private enum Keys {
     static let snapshot: Set = [
         "schema", "time", "monotonic_ns", "interval_s", "sequence", "source", "vm", "vms", "total",
         "luns", "threads", "locks", "host", "event_counts", "probe_columns", "findings",
-        "cleared_findings", "notices",
+        "cleared_findings", "notices", "in_flight", "slowest",
         "sources", "unavailable", "own_cost",
     ]
     static let source: Set = ["kind", "name"]
@@ -19,7 +19,7 @@ private enum Keys {
         "reads_per_s", "writes_per_s", "flushes_per_s", "discards_per_s", "write_zeroes_per_s",
         "iops", "read_bytes_per_s", "write_bytes_per_s", "queue_depth", "read_latency_us",
         "write_latency_us", "stage_us", "kicks_per_s", "interrupts_per_s", "errors_per_s",
-        "in_flight_oldest_us", "merges_per_s",
+        "in_flight_oldest_us", "merges_per_s", "stage_quality", "latency_uncertainty_us",
     ]
     static let lun = rates.union([
         "id", "node", "device", "queues", "queue_size", "io_thread", "file", "format", "cache",
@@ -32,7 +32,15 @@ private enum Keys {
     static let virtqueue: Set = [
         "index", "size", "avail_index", "used_index", "in_flight", "waiting", "kicks_per_s",
         "interrupts_per_s", "kicks_suppressed_percent", "interrupts_suppressed_percent",
-        "full_percent", "batch",
+        "full_percent", "batch", "unreaped", "submissions_per_s", "completions_per_s",
+        "mean_in_flight",
+    ]
+    static let inFlight: Set = [
+        "lun", "queue", "head", "type", "sector", "bytes", "age_us", "age_uncertainty_us", "place",
+    ]
+    static let slowest: Set = [
+        "lun", "queue", "head", "type", "sector", "bytes", "start_ns", "latency_us",
+        "latency_uncertainty_us", "stage_us",
     ]
     static let thread: Set = [
         "tid", "role", "name", "luns", "cpu_percent", "voluntary_switches_per_s",
@@ -47,7 +55,7 @@ private enum Keys {
         "name", "scheduler", "queue_size", "rotational", "luns", "iops", "reads_per_s",
         "writes_per_s", "flushes_per_s", "discards_per_s", "read_bytes_per_s", "write_bytes_per_s",
         "read_merges_per_s", "write_merges_per_s", "read_await_us", "write_await_us",
-        "queue_depth", "in_flight", "util_percent",
+        "read_p99_us", "write_p99_us", "queue_depth", "in_flight", "util_percent",
     ]
     static let eventCount: Set = [
         "kind", "vm", "name", "detail", "per_s", "per_cpu_per_s", "source",
@@ -64,6 +72,14 @@ private enum Keys {
     ]
     static let unavailable: Set = ["metric", "reason", "remedy"]
     static let ownCost: Set = ["cpu_percent", "resident_bytes", "skew_us", "lost_events"]
+}
+
+extension IOEvent {
+    /// A request of which nothing is known.
+    fileprivate static let unknownRequest = IOEvent(
+        type: unknownType, status: unknownStatus, lun: 0, head: 0, sector: 0, byteCount: 0,
+        queued: 0, kicked: 0, popped: 0, submitted: 0, completed: 0, published: 0, notified: 0,
+        reaped: 0)
 }
 
 private typealias Object = [String: Any]
@@ -108,6 +124,10 @@ private typealias Object = [String: Any]
                 rule: "r", severity: .advice, scope: "vm", title: "t", evidence: "e", fix: "f")
         ]
         snapshot.unavailable = [Unavailable(metric: "last_cpu", reason: "no /proc")]
+        snapshot.inFlight = [
+            InFlightRequest(lun: "vd00", queue: 0, head: 3, since: 1, age: 2, place: .device)
+        ]
+        snapshot.slowest = [SlowRequest(lun: "vd00", request: .unknownRequest)]
         return snapshot
     }
 
@@ -141,6 +161,11 @@ private typealias Object = [String: Any]
         #expect(Set(try first("vms", of: root).keys) == Keys.vm)
         #expect(Set(try first("findings", of: root).keys) == Keys.finding)
         #expect(Set(try first("unavailable", of: root).keys) == Keys.unavailable)
+        #expect(Set(try first("in_flight", of: root).keys) == Keys.inFlight)
+        let slow = try first("slowest", of: root)
+        #expect(Set(slow.keys) == Keys.slowest)
+        #expect(Set(try object("stage_us", of: slow).keys) == Keys.stages)
+        #expect(slow["type"] is NSNull && slow["latency_us"] is NSNull)
         #expect(Set(try object("own_cost", of: root).keys) == Keys.ownCost)
     }
 

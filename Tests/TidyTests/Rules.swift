@@ -112,11 +112,12 @@ enum Rules {
             "Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel", "Synchronization",
         ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
+        "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
+        "KernelProbes": ["Telemetry", "Kernel", "Libraries"],
         "Attach": [
             "Telemetry", "QMP", "ProcFS", "Virtio", "Kernel", "Host", "Probes", "Libraries",
-            "Rings", "SystemPackage",
+            "KernelProbes", "Rings", "SystemPackage",
         ],
-        "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
         "Terminal": ["Grid", "Kernel", "CTerminal", "SystemPackage", "Glibc"],
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",

@@ -127,11 +127,11 @@ extension ConfiguredDisk {
         let isGiven = device?["num-queues"] != nil
         if !isGiven {
             let queues = isPCI ? vcpus : 1
-            lun.queues = defaults.value([(.oldest, 1), (MachineRelease(5, 2), queues)]) ?? nil
+            lun.queues = defaults.value([(.oldest, 1), (Release(5, 2), queues)]) ?? nil
         }
         if device?["queue-size"] == nil {
             lun.queueSize = defaults.value([
-                (.oldest, 128), (MachineRelease(5, 0), isVhostUser ? 128 : 256),
+                (.oldest, 128), (Release(5, 0), isVhostUser ? 128 : 256),
             ])
         }
     }

@@ -72,7 +72,7 @@ extension ConfiguredVM {
         let onByKVM: FactValue? =
             switch accelerator {
             case .kvm?:
-                defaults.value([(.oldest, nil), (MachineRelease(2, 0), FactValue.flag(true))])
+                defaults.value([(.oldest, nil), (Release(2, 0), FactValue.flag(true))])
                     ?? nil
             case nil: nil
             default: false

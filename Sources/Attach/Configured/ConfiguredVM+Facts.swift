@@ -115,7 +115,7 @@ extension ConfiguredVM {
         if isUsed { return Fact(Self.vm, .hasQueueMapping, true, from: source) }
         switch defaults.basis {
         case .current: return Fact(Self.vm, .hasQueueMapping, true, from: defaults.source)
-        case .release(let release) where release >= MachineRelease(9, 0):
+        case .release(let release) where release >= Release(9, 0):
             return Fact(Self.vm, .hasQueueMapping, true, from: defaults.source)
         case .oldDataPlane:
             return Fact(Self.vm, .hasQueueMapping, false, from: defaults.source)

@@ -51,7 +51,7 @@ extension ConfiguredVM {
                 Fact(settings.subject, .disableLegacy, isModern ? "on" : "off", from: source),
             ]
         }
-        let isOld = defaults.value([(.oldest, true), (MachineRelease(5, 2), false)]) ?? true
+        let isOld = defaults.value([(.oldest, true), (Release(5, 2), false)]) ?? true
         let isGiven = settings.given("num-queues") != nil
         let vectors =
             isOld && isGiven ? nil : disk.lun.queues.map { FactValue.number(Double($0) + 1) }
@@ -127,7 +127,7 @@ extension ConfiguredVM {
         facts.append(
             settings.fact(
                 .adapterQueues, "num_queues", .number,
-                else: defaults.value([(.oldest, 1), (MachineRelease(5, 2), queues)]) ?? nil))
+                else: defaults.value([(.oldest, 1), (Release(5, 2), queues)]) ?? nil))
         return facts
     }
 }

@@ -117,7 +117,7 @@ public struct ConfiguredVM: Sendable {
     /// went with 2.3, leaves little between. Empty where that is not known.
     private var version: String {
         guard line.devices.contains(where: { $0["x-data-plane"]?.isOn ?? false }),
-            case .release(let release) = defaults.basis, release < MachineRelease(2, 3)
+            case .release(let release) = defaults.basis, release < Release(2, 3)
         else { return "" }
         return "\(release.major).\(release.minor)"
     }

@@ -7,11 +7,11 @@ struct ConfiguredProperty: Sendable {
     let property: String
     let kind: PropertyFact.Kind
     /// By the machine type's release, the oldest first.
-    let defaults: [(since: MachineRelease, value: FactValue)]
+    let defaults: [(since: Release, value: FactValue)]
 
     init(
         _ name: FactName, _ property: String, _ kind: PropertyFact.Kind = .flag,
-        by defaults: [(since: MachineRelease, value: FactValue)]
+        by defaults: [(since: Release, value: FactValue)]
     ) {
         self.name = name
         self.property = property
@@ -36,25 +36,25 @@ extension ConfiguredProperty {
         ConfiguredProperty(.werror, "werror", .text, always: "auto"),
         ConfiguredProperty(.rerror, "rerror", .text, always: "auto"),
         ConfiguredProperty(
-            .scsiPassthrough, "scsi", by: [(.oldest, true), (MachineRelease(2, 5), false)]),
+            .scsiPassthrough, "scsi", by: [(.oldest, true), (Release(2, 5), false)]),
         ConfiguredProperty(.writeCacheProperty, "write-cache", .text, always: "auto"),
         ConfiguredProperty(.eventIndex, "event_idx", always: true),
         ConfiguredProperty(.indirectDescriptors, "indirect_desc", always: true),
         ConfiguredProperty(.requestMerging, "request-merging", always: true),
         ConfiguredProperty(.packed, "packed", always: false),
         ConfiguredProperty(
-            .discard, "discard", by: [(.oldest, false), (MachineRelease(4, 0), true)]),
+            .discard, "discard", by: [(.oldest, false), (Release(4, 0), true)]),
         ConfiguredProperty(
-            .segMaxAdjust, "seg-max-adjust", by: [(.oldest, false), (MachineRelease(5, 0), true)]),
+            .segMaxAdjust, "seg-max-adjust", by: [(.oldest, false), (Release(5, 0), true)]),
     ]
 
     /// Of a virtio-blk device on PCI.
     static let virtioPCI: [ConfiguredProperty] = [
         ConfiguredProperty(
-            .disableModern, "disable-modern", by: [(.oldest, true), (MachineRelease(2, 7), false)]),
+            .disableModern, "disable-modern", by: [(.oldest, true), (Release(2, 7), false)]),
         ConfiguredProperty(
             .disableLegacy, "disable-legacy", .text,
-            by: [(.oldest, "off"), (MachineRelease(2, 7), "auto")]),
+            by: [(.oldest, "off"), (Release(2, 7), "auto")]),
         ConfiguredProperty(.multifunction, "multifunction", always: false),
     ]
 

@@ -1,10 +1,12 @@
+import Telemetry
+
 /// What QEMU makes of the properties of devices that nobody sets. It goes by the machine type: a
 /// versioned one keeps the defaults of its time, and one without a version is today's.
 struct MachineDefaults: Sendable, Equatable {
     /// Whose defaults they are.
     enum Basis: Sendable, Equatable {
         case current
-        case release(MachineRelease)
+        case release(Release)
         /// QEMU before 2.3, of whatever version: none after it has `x-data-plane`.
         case oldDataPlane
         /// Not to be told, and why.
@@ -26,7 +28,7 @@ struct MachineDefaults: Sendable, Equatable {
             basis = .unknown("no -machine: which one \(clean(line.program)) starts is not known")
             return
         }
-        if let release = MachineRelease(machine: type) {
+        if let release = Release(machine: type) {
             basis = .release(release)
         } else if usesDataPlane {
             basis = .oldDataPlane
@@ -49,13 +51,13 @@ struct MachineDefaults: Sendable, Equatable {
 
     /// What counts of `steps`, each with the release since which it does, the oldest first; `nil`
     /// where that is not known. What has but one step is the same with all machine types.
-    func value<Value>(_ steps: [(since: MachineRelease, value: Value)]) -> Value? {
+    func value<Value>(_ steps: [(since: Release, value: Value)]) -> Value? {
         if steps.count == 1 { return steps[0].value }
-        let release: MachineRelease
+        let release: Release
         switch basis {
         case .current: return steps.last?.value
         case .release(let own): release = own
-        case .oldDataPlane: release = MachineRelease(2, 2)
+        case .oldDataPlane: release = Release(2, 2)
         case .unknown: return nil
         }
         return steps.last { $0.since <= release }?.value
@@ -66,34 +68,6 @@ struct MachineDefaults: Sendable, Equatable {
         if case .unknown(let reason) = basis { return reason }
         return "this machine type's default is not known"
     }
-}
-
-/// The first two numbers of a machine type's version.
-struct MachineRelease: Sendable, Comparable {
-    let major: Int
-    let minor: Int
-
-    init(_ major: Int, _ minor: Int) {
-        self.major = major
-        self.minor = minor
-    }
-
-    /// The version at the end of `pc-q35-7.2`; `nil` for types without one, and for those that
-    /// distributions named by themselves.
-    init?(machine type: String) {
-        guard let last = type.split(separator: "-").last, last.utf8.count <= 16,
-            type.contains("-"), last.utf8.allSatisfy({ $0 == 46 || (48...57).contains($0) })
-        else { return nil }
-        let numbers = last.split(separator: ".").compactMap { Int($0) }
-        guard numbers.count >= 2 else { return nil }
-        self.init(numbers[0], numbers[1])
-    }
-
-    static func < (left: MachineRelease, right: MachineRelease) -> Bool {
-        (left.major, left.minor) < (right.major, right.minor)
-    }
-
-    static let oldest = MachineRelease(0, 0)
 }
 
 /// What a guest's CPUs are.

@@ -7,6 +7,7 @@ extension VMWatch {
     /// How it stands with finding the virtqueues.
     func ringStatus() -> SourceStatus {
         var status = SourceStatus(name: "rings", state: .ok)
+        if published != nil, process?.isGone == false { return status }
         if let problem = ringProblems.first {
             status.state = rings.location == nil ? .failed : .ok
             status.detail =
@@ -20,6 +21,7 @@ extension VMWatch {
 
     /// Why virtqueues cannot be read, what concerns all of them first.
     var ringProblems: [Unavailable] {
+        guard published == nil else { return [] }
         if let problem = wholeRingProblem { return [problem] }
         return diskRingProblems + scsiRingProblem
     }

@@ -7,7 +7,10 @@ import Telemetry
 extension VMWatch {
     /// Where the VM's virtqueues are and its memory is mapped, as far as that is known;
     /// `ringStatus` and `unavailable` say why it is not.
-    var ringLocation: RingLocation? { rings.location }
+    var ringLocation: RingLocation? {
+        guard let published else { return rings.location }
+        return process?.isGone == false ? published.location : nil
+    }
 
     /// Whoever reads the rings of `generation` says here what is wrong with them; `nil`: nothing.
     mutating func takeRingProblem(
@@ -19,6 +22,7 @@ extension VMWatch {
     /// Tells the locator which disks there are, and looks at the process once that is all that is
     /// missing. `luns` are the disks as they are shown.
     mutating func locateRings(of luns: [LUN]) {
+        guard published == nil else { return }
         let pid = process.flatMap { $0.isGone ? nil : $0.pid }
         rings.update(model.ringDevices + luns.compactMap(RingDevice.Identity.init), pid: pid)
         if let pid, rings.memory.wantsCheck { RingFiles(pid: pid).check(&rings) }

@@ -50,11 +50,12 @@ int ck_eventfd_wait(int descriptor, int64_t timeout_ns);
 // The pieces of another process's memory that ck_read_process reads: address and length of each.
 enum { CK_PIECE_SIZE = 16, CK_MOST_PIECES = 1024 };
 void ck_set_piece(uintptr_t pieces, long index, uint64_t address, uint64_t length);
+void ck_set_length(uintptr_t pieces, long index, uint64_t length);
 
-// Reads `count` pieces of the memory of `process`, one behind the other, to `to`, which has room
-// for `room` bytes (process_vm_readv(2)). The bytes read, which end before the first piece that is
-// not readable, or negative errno if that is the first.
-long ck_read_process(int process, uintptr_t to, uint64_t room, uintptr_t pieces, long count);
+// Reads `count` pieces of the memory of `process` to as many pieces of ours, of the same lengths
+// (process_vm_readv(2)). The bytes read, which end before the first piece that is not readable, or
+// negative errno if that is the first.
+long ck_read_process(int process, uintptr_t to, uintptr_t from, long count);
 
 // Lets this thread's waits end within `nanoseconds` of their time (PR_SET_TIMERSLACK).
 int ck_set_timer_slack(uint64_t nanoseconds);
@@ -91,3 +92,13 @@ int ck_is_no_cow(int descriptor);
 
 // Contiguous pieces of a file, at most `limit`, or -1.
 int64_t ck_extents(int descriptor, int64_t limit);
+
+// A piece of a file, in bytes: where in the file, where in its file system's device, how long.
+struct ck_piece {
+    uint64_t offset, place, length;
+};
+
+// Up to `room` pieces of a file from byte `*from` on, which is moved behind them, or to UINT64_MAX
+// when there are no more. Pieces without a place, or whose bytes there are not the file's
+// (compressed, encrypted, inline), are left out. How many there are, or negative errno.
+int ck_pieces(int descriptor, struct ck_piece *pieces, int room, uint64_t *from);

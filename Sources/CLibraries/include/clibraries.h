@@ -2,6 +2,8 @@
 // recordings carry.
 #pragma once
 
+#include "cl_bpf.h"
+
 #include <expat.h>
 #include <sqlite3.h>
 #include <stddef.h>

@@ -12,15 +12,51 @@ enum FactList {
     /// What `facts` have that the `key`'s have not; `nil` where they are the same.
     static func encode(_ facts: FactSheet, key: FactSheet) -> [UInt8]? {
         if facts == key { return nil }
-        let (rows, old) = (facts.facts.prefix(RowList.limit), key.facts)
-        var writer = ByteWriter()
-        var (next, piece) = (0, Piece())
-        for fact in rows {
+        var comparison = Comparison(key)
+        var left = RowList.limit
+        for part in facts.parts where left > 0 {
+            if part.facts.count > left || !comparison.keep(part) {
+                for fact in part.facts.prefix(left) { comparison.add(fact) }
+            }
+            left -= min(left, part.facts.count)
+        }
+        return comparison.finish()
+    }
+
+    /// The pieces that come of facts one after the other, held against those of a key.
+    private struct Comparison {
+        private let old: [Fact]
+        /// Where the key's parts begin.
+        private let places: [ObjectIdentifier: Int]
+        private var next = 0
+        private var piece = Piece()
+        private var writer = ByteWriter()
+
+        init(_ key: FactSheet) {
+            old = key.facts
+            var (places, place): ([ObjectIdentifier: Int], Int) = ([:], 0)
+            for part in key.parts {
+                places[ObjectIdentifier(part)] = place
+                place += part.facts.count
+            }
+            self.places = places
+        }
+
+        /// Keeps a part that stands next in the key; `false`: its facts are to be compared.
+        mutating func keep(_ part: FactPart) -> Bool {
+            guard places[ObjectIdentifier(part)] == next else { return false }
+            if piece.isChange { piece.flush(&writer) }
+            piece.kept += part.facts.count
+            next += part.facts.count
+            return true
+        }
+
+        mutating func add(_ fact: Fact) {
             if next < old.count, old[next] == fact {
                 if piece.isChange { piece.flush(&writer) }
                 piece.kept += 1
                 next += 1
-            } else if let distance = distance(to: fact, from: next, in: old) {
+            } else if let distance = FactList.distance(to: fact, from: next, in: old) {
                 piece.skipped += distance
                 next += distance
                 // The same fact with another value, or further down as it was.
@@ -36,9 +72,13 @@ enum FactList {
                 piece.new.append(fact)
             }
         }
-        piece.skipped += old.count - next
-        piece.flush(&writer)
-        return writer.bytes
+
+        /// Leaves out what is left of the key.
+        mutating func finish() -> [UInt8] {
+            piece.skipped += old.count - next
+            piece.flush(&writer)
+            return writer.bytes
+        }
     }
 
     /// The facts that `bytes` list; the key's where it is `nil`. `nil` among them is a fact that

@@ -36,6 +36,23 @@ struct FactListTests {
         #expect(result.bytes < 100)
     }
 
+    /// Sheets of one source have parts in common, which are not compared: what is written is the
+    /// same.
+    @Test(arguments: [0, 1, 83, 167])
+    func commonPartsAreWrittenLikeAnyOther(_ place: Int) throws {
+        var book = FactBook()
+        book.write("qmp", sheet)
+        let key = book.sheet()
+        var facts = sheet
+        facts.remove(at: place)
+        facts[100].value = 3
+        facts.insert(fact("vdx", .vectors, 1), at: 20)
+        book.write("qmp", facts)
+        let bytes = FactList.encode(book.sheet(), key: key)
+        #expect(bytes == FactList.encode(FactSheet(facts), key: FactSheet(sheet)))
+        #expect(try FactList.decode(bytes.map { $0[...] }, key: sheet) == facts)
+    }
+
     @Test(arguments: [0, 1, 83, 167])
     func aFactMayGoAndComeAnywhere(_ place: Int) throws {
         var facts = sheet

@@ -206,6 +206,8 @@ extension RandomSamples {
         disk.writeMerges = rate()
         disk.readAwait = rate()
         disk.writeAwait = rate()
+        disk.readP99 = rate()
+        disk.writeP99 = rate()
         disk.queueDepth = rate()
         disk.inFlight = whole()
         disk.utilPercent = rate()

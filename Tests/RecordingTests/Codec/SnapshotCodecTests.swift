@@ -229,7 +229,7 @@ struct SnapshotCodecTests {
         #expect(count(BlockNode(name: "", driver: "")) == 4)
         #expect(count(ThreadActivity.blank) == 17)
         #expect(count(LockActivity.blank) == 7)
-        #expect(count(HostDisk.blank) == 20)
+        #expect(count(HostDisk.blank) == 22)
         #expect(count(EventCount.blank) == 8)
         #expect(count(ProbeColumn.blank) == 5)
         #expect(count(Finding.blank) == 12)

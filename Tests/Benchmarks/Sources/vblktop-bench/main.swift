@@ -28,6 +28,7 @@ func runBenchmarks() throws -> Int32 {
         ("attach-guest", { try AttachDisturbance.run(options, &$0) }),
         ("attach-memory", { try AttachMemory.run(options, &$0) }),
         ("doctor-cost", { try DoctorCost.run(options, &$0) }),
+        ("bpf-cost", { try BPFCost.run(options, &$0) }),
         ("record-size", { try RecordSize.run(options, &$0) }),
         ("record-codec", { try RecordCodec.run(options, &$0) }),
         ("record-cost", { try RecordCost.run(options, &$0) }),

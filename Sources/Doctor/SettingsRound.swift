@@ -1,0 +1,72 @@
+import Telemetry
+
+/// Which rules are judged with a sample, by their timing; those of events always are.
+struct DueRules: Sendable {
+    var settings: SettingsRound
+    var load = false
+    var trend = false
+
+    init(settings: SettingsRound) { self.settings = settings }
+}
+
+/// Whose settings are judged with a sample. A VM of many LUNs tells its settings one by one: while
+/// it does, of each LUN only those are judged that may have come to something else.
+enum SettingsRound: Sendable, Equatable {
+    case nobody
+    /// All but LUNs, and these of those.
+    case most(luns: Set<Subject>)
+    case everybody
+
+    func includes(_ subject: Subject) -> Bool {
+        switch self {
+        case .nobody: return false
+        case .everybody: return true
+        case .most(let luns):
+            if case .lun = subject.scope { return luns.contains(subject) }
+            return true
+        }
+    }
+}
+
+/// What settings are judged by in a sample, besides load: told from one to the next.
+struct SettingsBasis: Sendable {
+    private var facts = FactSheet()
+    private var luns: [LUN] = []
+    private var vms: [VirtualMachine] = []
+
+    /// Of a LUN, but looked at by rules about others as well.
+    private static let shared: [FactName] = [
+        .adapter, .adapterID, .mountSource, .fileSystem, .fileSystemSize, .fileSystemPromised,
+        .fileGrowth,
+    ]
+
+    /// Takes a sample, and tells whose settings may be others than with the one before.
+    mutating func take(_ sample: Snapshot) -> SettingsRound {
+        let before = self
+        facts = sample.facts
+        luns = sample.luns.map(\.withoutLoad)
+        vms = sample.vms
+        guard luns == before.luns, vms == before.vms else { return .everybody }
+        let changed = facts.subjects(changedSince: before.facts)
+        if changed.isEmpty { return .nobody }
+        let ofLUNs = changed.filter { $0.scope.kind == .lun }
+        // What vblktop costs is no reason to look at a LUN.
+        let hasOthers = changed.contains { $0.scope.kind != .lun && $0.scope.kind != .tool }
+        let isShared = ofLUNs.contains { lun in
+            let (new, old) = (facts.about(lun), before.facts.about(lun))
+            return Self.shared.contains { new[$0] != old[$0] }
+        }
+        return hasOthers || isShared ? .everybody : .most(luns: ofLUNs)
+    }
+}
+
+extension LUN {
+    /// What it is, and nothing of what it does.
+    fileprivate var withoutLoad: LUN {
+        var lun = self
+        lun.rates = BlockRates()
+        lun.virtqueues = []
+        (lun.readLatencies, lun.writeLatencies, lun.span) = (nil, nil, nil)
+        return lun
+    }
+}
