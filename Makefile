@@ -30,8 +30,9 @@ CHECKED := --explicit-target-dependency-import-check error
 
 BUILD_PACKAGES := libncursesw5-dev libaio-dev libzstd-dev zlib1g-dev libsqlite3-dev \
     libexpat1-dev libbpf-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make qemu-system-x86 qemu-utils sysstat \
-    linux-perf blktrace babeltrace2 protobuf-compiler python3 qemu-guest-agent
+TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make qemu-system-x86 qemu-utils \
+    qemu-system-common sysstat linux-perf blktrace babeltrace2 protobuf-compiler python3 \
+    qemu-guest-agent
 
 .PHONY: help deps deps-test bpf build demo test guest unit bench fuzz lint format sanitize golden rules install clean
 

@@ -84,7 +84,10 @@ final class ChainReader {
             guard let piece = pieces[index], reader.has(piece) else { return nil }
             switch start {
             case .table(let table):
-                return Self.walk(piece.local, count: Int(table.byteCount) / 16, from: 0)
+                let count = Int(table.byteCount) / 16
+                return places(wanted[index].queue).layout == .packed
+                    ? Self.walkPacked(piece.local, count: count)
+                    : Self.walk(piece.local, count: count, from: 0)
             case .descriptor(_, let head):
                 return Self.walk(
                     piece.local, count: places(wanted[index].queue).size, from: head)
@@ -106,6 +109,18 @@ final class ChainReader {
             guard !descriptor.flags.contains(.indirect) else { return nil }
             shape.add(descriptor)
             hops += 1
+        }
+        return .whole(shape)
+    }
+
+    /// What a packed queue's table of `count` descriptors at `table` adds up to: all of it is one
+    /// chain, and NEXT means nothing there (virtio 1.2 §2.8.8).
+    private static func walkPacked(_ table: UInt, count: Int) -> ChainStart? {
+        var shape = ChainShape(DescriptorCopy(at: table))
+        for index in 1..<UInt(max(1, count)) {
+            let descriptor = DescriptorCopy(at: table + index * 16)
+            guard !descriptor.flags.contains(.indirect) else { return nil }
+            shape.add(descriptor)
         }
         return .whole(shape)
     }

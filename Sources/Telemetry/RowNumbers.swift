@@ -58,6 +58,7 @@ extension LUN: NumberedRow {
         var (rates, span) = (rates, span)
         rates.walk(&walker)
         walker.visit(&span)
+        rates.walkQuality(&walker)
         for index in virtqueues.indices {
             var queue = virtqueues[index]
             queue.walk(&tail)

@@ -64,6 +64,8 @@ public struct FioResult: Sendable, Equatable {
     public var iops: Double
     /// Half of the reads took at most this from their submission, nanoseconds; 0 without reads.
     public var readMedian: Double
+    /// 99 in a hundred took at most this; 0 without reads.
+    public var read99th: Double
 
     /// From `--output-format=json`, by the names of the jobs, which are the serial numbers.
     static func parse(_ output: String) throws -> [String: FioResult] {
@@ -110,7 +112,8 @@ public struct FioResult: Sendable, Equatable {
                     reads: job.read.totalIos, writes: job.write.totalIos,
                     syncs: job.sync.totalIos, readBytes: job.read.ioBytes,
                     writtenBytes: job.write.ioBytes, iops: job.read.iops + job.write.iops,
-                    readMedian: job.read.clatNs.percentile?["50.000000"] ?? 0)
+                    readMedian: job.read.clatNs.percentile?["50.000000"] ?? 0,
+                    read99th: job.read.clatNs.percentile?["99.000000"] ?? 0)
                 return (job.jobname, result)
             }, uniquingKeysWith: { $1 })
     }

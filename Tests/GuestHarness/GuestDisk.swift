@@ -8,6 +8,9 @@ public struct GuestDisk: Sendable {
         case scsi
         /// At most four.
         case ide
+        /// A PCI function of its own, served by the process that listens on the backend's socket.
+        /// The guest's memory must be shared with it.
+        case vhostUser
     }
 
     public enum Backend: Sendable, Equatable {
@@ -18,6 +21,10 @@ public struct GuestDisk: Sendable {
         /// A sparse file. `aio` is threads, native or io_uring; the latter two bypass the cache.
         case raw(aio: String)
         case qcow2
+        /// Whatever these options of `-blockdev` say.
+        case options([String])
+        /// A socket on which another process serves the disk, for `vhostUser` alone.
+        case socket(String)
     }
 
     /// How the backend is given to QEMU.
@@ -50,13 +57,15 @@ public struct GuestDisk: Sendable {
         self.properties = properties
     }
 
+    /// Whether it is a PCI function of its own.
+    var isFunction: Bool { bus == .virtio || bus == .vhostUser }
     var node: String { "\(id)-node" }
     var bytes: Int { mebibytes << 20 }
 
     /// The name of its file in the machine's folder.
     var file: String? {
         switch backend {
-        case .null, .slow: nil
+        case .null, .slow, .options, .socket: nil
         case .raw: "\(id).raw"
         case .qcow2: "\(id).qcow2"
         }
@@ -82,6 +91,10 @@ public struct GuestDisk: Sendable {
             options = [
                 "driver=qcow2", "file.driver=file", "file.filename=\(folder)/\(id).qcow2",
             ]
+        case .options(let given):
+            options = given
+        case .socket(let path):
+            return ["-chardev", "socket,id=\(id)-socket,path=\(path)"]
         }
         switch style {
         case .blockdev:
@@ -95,7 +108,10 @@ public struct GuestDisk: Sendable {
     /// The device in front of it. `position` is where it stands: `addr=…`, `bus=…`.
     func deviceArguments(driver: String, position: String) -> [String] {
         let drive = style == .blockdev ? node : "drive-\(id)"
-        let options = [driver, "id=\(id)", "drive=\(drive)", "serial=\(id)", position] + properties
+        // Whoever serves a vhost-user disk gives it its serial number too.
+        let behind =
+            bus == .vhostUser ? ["chardev=\(id)-socket"] : ["drive=\(drive)", "serial=\(id)"]
+        let options = [driver, "id=\(id)"] + behind + [position] + properties
         return ["-device", options.filter { !$0.isEmpty }.joined(separator: ",")]
     }
 }

@@ -83,7 +83,7 @@ public struct GuestMachine: Sendable {
     /// A slot for each virtio disk as long as there are slots, which is what plugging needs; eight
     /// functions in a slot when there are more disks. Slots from 3 on are free in this machine.
     private func diskArguments(folder: String) -> [String] {
-        let functions = disks.count { $0.bus == .virtio } > 20 ? 8 : 1
+        let functions = disks.count { $0.isFunction } > 20 ? 8 : 1
         var words: [String] = []
         var virtioCount = 0
         var ideCount = 0
@@ -92,14 +92,15 @@ public struct GuestMachine: Sendable {
             words += disk.backendArguments(folder: folder)
             let iothread = disk.iothread.map { ",iothread=\($0)" } ?? ""
             switch disk.bus {
-            case .virtio:
+            case .virtio, .vhostUser:
                 let slot = String(3 + virtioCount / functions, radix: 16)
                 let address =
                     functions == 1
                     ? "addr=\(slot)" : "multifunction=on,addr=\(slot).\(virtioCount % functions)"
                 virtioCount += 1
                 words += disk.deviceArguments(
-                    driver: "virtio-blk-pci", position: "bus=pci.0,\(address)\(iothread)")
+                    driver: disk.bus == .virtio ? "virtio-blk-pci" : "vhost-user-blk-pci",
+                    position: "bus=pci.0,\(address)\(iothread)")
             case .scsi:
                 if !hasAdapter {
                     words += ["-device", "virtio-scsi-pci,id=scsi-adapter,addr=2\(iothread)"]

@@ -11,6 +11,25 @@ public struct DiskStatistics: Sendable, Equatable {
     /// Requests issued and not completed.
     public var inFlight: Int
     public var flushes: Int
+    /// Sum of the times that the requests took, milliseconds.
+    public var weightedTime: Int
+    /// When it was read, seconds since the guest's kernel started.
+    public var readAt: Double
+
+    /// What was counted from `earlier` on; `inFlight` is as it is now.
+    public func since(_ earlier: DiskStatistics) -> DiskStatistics {
+        var difference = self
+        difference.reads -= earlier.reads
+        difference.readsMerged -= earlier.readsMerged
+        difference.sectorsRead -= earlier.sectorsRead
+        difference.writes -= earlier.writes
+        difference.writesMerged -= earlier.writesMerged
+        difference.sectorsWritten -= earlier.sectorsWritten
+        difference.flushes -= earlier.flushes
+        difference.weightedTime -= earlier.weightedTime
+        difference.readAt -= earlier.readAt
+        return difference
+    }
 }
 
 extension TestGuest {
@@ -28,7 +47,9 @@ extension TestGuest {
     public func diskStatistics() throws -> [String: DiskStatistics] {
         let names = try diskNames()
         var rows: [String: [Int]] = [:]
-        for line in try run("cat /proc/diskstats").split(separator: "\n") {
+        let lines = try run("cat /proc/uptime /proc/diskstats").split(separator: "\n")
+        let uptime = lines.first?.split(separator: " ").first.flatMap { Double($0) } ?? 0
+        for line in lines {
             let words = line.split(separator: " ")
             if words.count > 2 {
                 rows[String(words[2])] = words.dropFirst(3).compactMap { Int($0) }
@@ -40,7 +61,8 @@ extension TestGuest {
             }
             return DiskStatistics(
                 reads: row[0], readsMerged: row[1], sectorsRead: row[2], writes: row[4],
-                writesMerged: row[5], sectorsWritten: row[6], inFlight: row[8], flushes: row[15])
+                writesMerged: row[5], sectorsWritten: row[6], inFlight: row[8], flushes: row[15],
+                weightedTime: row[10], readAt: uptime)
         }
     }
 

@@ -46,6 +46,8 @@ final class Vblktop {
         }
     }
 
+    var processID: Int32 { program.processID }
+
     func signal(_ number: Int32) { program.signal(number) }
 
     /// Waits for its own end.
