@@ -28,6 +28,8 @@ public struct AttachConfiguration: Sendable {
     public var ringRate = 1000.0
     /// What those may cost, percent of one core.
     public var ringBudget = 3.0
+    /// Ids of LUNs of which every request is followed.
+    public var followedLUNs: Set<String> = []
     /// The probes to open.
     public var probes: [ProbeDefinition] = []
     /// What is wrong with probe files that could not be used.

@@ -38,13 +38,16 @@ public final class RingSampler: Sendable {
     }
 
     /// Watches the queues at `places` in `ram` from now on, in place of those before. `prefix`
-    /// makes their LUNs' ids unique over all VMs.
+    /// makes their LUNs' ids unique over all VMs; of `followed` LUNs (`LUN.id`) every request is
+    /// followed, of the others as many as there is time for.
     public func watch(
-        _ key: Key, _ ram: GuestRAM, _ places: [RingPlace], prefix: String?
+        _ key: Key, _ ram: GuestRAM, _ places: [RingPlace], prefix: String?,
+        followed: Set<String> = []
     ) throws(KernelError) {
         try state.withLock { (state) throws(KernelError) in
             let prefix = prefix.map { $0 + "/" } ?? ""
             let rings = try VMRings(ram, places) { id in state.feed.number(of: prefix + id) }
+            rings.followed = followed
             rings.readsAllChains = state.feed.isRecording
             state.vms[key] = rings
             state.taken[key] = nil

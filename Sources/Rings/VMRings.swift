@@ -7,6 +7,8 @@ internal import Virtio
 final class VMRings {
     /// Chains read after one look, so that a busy VM does not take all our time.
     static let mostChains = 16
+    /// Likewise, of LUNs that are followed request by request.
+    private static let mostOfFollowed = 256
     /// Every so many looks, chains of older requests are read too.
     private static let sweepPeriod = 16
     /// A request this old is read in a sweep, nanoseconds.
@@ -25,6 +27,8 @@ final class VMRings {
     private let again: GuestReader
     /// Queues of which only the indices are read, as they are idle.
     private var isShort: [Bool] = []
+    /// LUNs of which every chain is read.
+    var followed: Set<String> = []
     /// Queues of those that turned out not to be idle any more.
     private var moved: [Int] = []
     private(set) var luns: [LUNSums] = []
@@ -188,7 +192,7 @@ final class VMRings {
     /// that are old and not read yet.
     private func chooseChains() -> [ChainReader.Wanted] {
         var wanted: [ChainReader.Wanted] = []
-        let limit = readsAllChains ? 256 : Self.mostChains
+        let limit = readsAllChains ? Self.mostOfFollowed : Self.mostChains
         looks += 1
         let sweeps = looks % Self.sweepPeriod == 0
         let now = last?.end ?? 0
@@ -214,6 +218,8 @@ final class VMRings {
     /// The requests just published in queue number `index` that are under way still, as far as
     /// there is time.
     private func takeFresh(of index: Int, into wanted: inout [ChainReader.Wanted], _ limit: Int) {
+        let isFollowed = followed.contains(queues[index].place.lun)
+        let limit = isFollowed ? Self.mostOfFollowed : limit
         for fresh in queues[index].record.fresh where wanted.count < limit {
             guard queues[index].record.book[fresh.head].state == .underWay else { continue }
             wanted.append(.init(queue: index, head: fresh.head, start: fresh.start))

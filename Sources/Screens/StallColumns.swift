@@ -68,13 +68,14 @@ struct StallRow: TableRow {
 }
 
 extension InFlightRequest.Place {
-    /// Who has to act next, and what it means where nobody does.
+    /// Who has to act next, in words that a narrow column cuts last, and what holds that up where
+    /// nobody does.
     var words: String {
         switch self {
-        case .ring: "published, not popped: lost kick, or the IOThread is stopped or starved"
-        case .device: "popped, not completed: the backend"
-        case .ringOrDevice: "published, not completed: lost kick, the IOThread, or the backend"
-        case .used: "completed, not reaped: lost interrupt, or the vCPU does not run"
+        case .ring: "IOThread or lost kick: published, not popped; it is stopped, starved or dead"
+        case .device: "backend: popped, not completed"
+        case .ringOrDevice: "IOThread, lost kick or backend: published, not completed"
+        case .used: "vCPU or lost interrupt: completed, not reaped; the vCPU does not run"
         }
     }
 }

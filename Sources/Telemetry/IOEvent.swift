@@ -97,8 +97,12 @@ extension IOEvent {
     }
 
     /// Nanoseconds spent in `stage`; `nil` where one of its two stamps is not known, or they run
-    /// backwards.
+    /// backwards. Where nobody saw what happened between popping and publishing, all of that is
+    /// `storage`.
     public func time(in stage: StageTimes.Stage) -> Nanoseconds? {
+        if stage == .storage, submitted == 0, completed == 0 {
+            return popped != 0 && published >= popped ? published - popped : nil
+        }
         let (from, to) =
             switch stage {
             case .ringWait: (queued, popped)

@@ -7,6 +7,7 @@ struct RingWatch: Sendable {
     let sampler: RingSampler
     /// The generation of each watch's location that is looked at.
     private let generations: Lock<[Int: Int]>
+    private let followed: Set<String>
 
     /// `nil` where virtqueues are not to be looked at, or no thread can be had for it.
     init?(_ configuration: AttachConfiguration) {
@@ -15,6 +16,7 @@ struct RingWatch: Sendable {
                 rate: configuration.ringRate, budget: configuration.ringBudget)
         else { return nil }
         self.sampler = sampler
+        followed = configuration.followedLUNs
         generations = Lock([:])
     }
 
@@ -27,7 +29,8 @@ struct RingWatch: Sendable {
             return true
         }
         // Where there is no memory for it, nothing is seen, and the next place is tried again.
-        try? sampler.watch(index, location.ram, location.places, prefix: prefix)
+        try? sampler.watch(
+            index, location.ram, location.places, prefix: prefix, followed: followed)
         return true
     }
 
