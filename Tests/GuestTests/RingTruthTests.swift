@@ -14,7 +14,7 @@ extension GuestTests {
                 disks: ["chance"], depth: 32, rate: 150, until: .seconds(6),
                 options: ["--rate_process=poisson"]),
             FioLoad(
-                disks: ["limited"], depth: 32, rate: 108, until: .seconds(6),
+                disks: ["limited"], depth: 128, rate: 120, until: .seconds(6),
                 options: ["--rate_process=poisson"]),
         ]
         private static let fast = FioLoad(disks: ["fast"], depth: 32, until: .seconds(5))
