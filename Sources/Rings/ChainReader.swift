@@ -114,13 +114,13 @@ final class ChainReader {
     }
 
     /// What a packed queue's table of `count` descriptors at `table` adds up to: all of it is one
-    /// chain, and NEXT means nothing there (virtio 1.2 §2.8.8).
+    /// chain, and NEXT means nothing there (virtio 1.2 §2.8.8). `count` is at least 1.
     private static func walkPacked(_ table: UInt, count: Int) -> ChainStart? {
-        var shape = ChainShape(DescriptorCopy(at: table))
-        for index in 1..<UInt(max(1, count)) {
-            let descriptor = DescriptorCopy(at: table + index * 16)
-            guard !descriptor.flags.contains(.indirect) else { return nil }
-            shape.add(descriptor)
+        let ring = PackedRingCopy(size: count, descriptors: table, driver: table, device: table)
+        var shape = ChainShape(DescriptorCopy(ring[0]))
+        for index in 1..<max(1, count) {
+            guard !ring[index].flags.contains(.indirect) else { return nil }
+            shape.add(DescriptorCopy(ring[index]))
         }
         return .whole(shape)
     }

@@ -35,7 +35,7 @@ struct QueueMeter: Sendable {
     var completions: UInt64 = 0
     /// Requests of `completions` whose beginning was seen too.
     var followed: UInt64 = 0
-    /// Requests that left no trace but the indices.
+    /// The others of them: they left no trace but the indices, or were there before they were seen.
     var slipped: UInt64 = 0
     /// Looks with new requests, and those of them after which the device wanted no kick.
     var submitLooks: UInt64 = 0

@@ -44,7 +44,7 @@ struct QueueRecord: Sendable {
             meter.slipped += 1
             return
         }
-        if entry.state == .underWay { meter.followed += 1 }
+        if entry.state == .underWay { meter.followed += 1 } else { meter.slipped += 1 }
         let request = Ended(head: head, entry: entry, ended: bounds, position: position ?? 0)
         if position != nil, keep(request) { return }
         if entry.state == .underWay { ended.append(request) }

@@ -40,7 +40,8 @@ public struct LUNRings: Sendable {
     public var ended: UInt64 = 0
     /// Requests of them whose beginning and end were both seen.
     public var followed: UInt64 = 0
-    /// Requests of them that came and went between two looks and left no trace but the indices.
+    /// The others: they came and went between two looks and left no trace but the indices, or their
+    /// beginning was not seen.
     public var slipped: UInt64 = 0
 
     /// Nothing seen.

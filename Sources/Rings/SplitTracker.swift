@@ -19,11 +19,15 @@ struct SplitTracker: Sendable {
     /// Looks in a row that made no sense.
     private(set) var nonsense = 0
     private static let patience = 3
+    /// Whether the indices went back, or further than any device goes.
+    private var isAnother = false
+    /// A queue's requests take at least this, nanoseconds.
+    private static let leastTime: Nanoseconds = 100
 
     init(_ place: RingPlace) { self.place = place }
 
     /// Whether what stands there is not this queue any more.
-    var isStale: Bool { nonsense >= Self.patience }
+    var isStale: Bool { isAnother || nonsense >= Self.patience }
 
     /// Indices as of the last look.
     var indices: (avail: UInt16, used: UInt16) { (avail, used) }
@@ -64,9 +68,9 @@ struct SplitTracker: Sendable {
         let ahead = Int16(bitPattern: seenUsed &- newAvail)
         let newUsed = ahead > 0 && ahead <= 64 ? newAvail : seenUsed
         let completed = newUsed &- used
-        guard newAvail &- newUsed <= ring.size, published < 0x8000, completed < 0x8000 else {
-            return doubt(ring, look, &queue)
-        }
+        let most = max(Nanoseconds(ring.size), (look.end &- before.begin) / Self.leastTime)
+        guard published <= min(most, 0x7FFF), completed < 0x8000 else { return leave(&queue) }
+        guard newAvail &- newUsed <= ring.size else { return doubt(ring, look, &queue) }
         guard published <= ring.size, completed <= ring.size else {
             // Entries were overwritten before they were seen.
             queue.meter.submissions &+= UInt64(published)
@@ -198,6 +202,16 @@ struct SplitTracker: Sendable {
         place.features.contains(.eventIndex)
             ? passesEvent(ring.usedEvent, old: used &- completed, new: used)
             : !ring.refusesInterrupts
+    }
+
+    /// An index is one word and never goes back: a driver that began anew, or other memory by now.
+    /// What seems to be in flight there is nobody's request.
+    private mutating func leave(_ queue: inout QueueRecord) {
+        isAnother = true
+        state = nil
+        queue.book.removeAll()
+        queue.fresh.removeAll(keepingCapacity: true)
+        queue.unreaped.removeAll(keepingCapacity: true)
     }
 
     /// The indices cannot be: a reset, or other memory by now. What is under way is not known until

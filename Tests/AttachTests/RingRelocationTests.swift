@@ -120,6 +120,27 @@ struct RingRelocationTests {
         #expect(vm.generation == new)
     }
 
+    /// Its driver was reloaded, and the memory of the old virtqueues stays as it was.
+    @Test mutating func virtqueuesThatStandStill() throws {
+        let path = "/machine/peripheral/plain/virtio-backend"
+        func isServing(ended: UInt64, newest: UInt64, count: UInt64, at time: UInt64) -> Bool {
+            vm.locator.isServing(path, ended: ended, newest: newest, count: count, at: time)
+        }
+        #expect(isServing(ended: 5, newest: 10, count: 100, at: 9))
+        // What was counted before the look before was seen by that.
+        #expect(isServing(ended: 0, newest: 20, count: 200, at: 9))
+        #expect(isServing(ended: 0, newest: 30, count: 200, at: 25))
+        #expect(isServing(ended: 0, newest: 40, count: 215, at: 35))
+        // Nor has it been looked since.
+        #expect(isServing(ended: 0, newest: 40, count: 300, at: 45))
+        #expect(vm.place("plain") != nil)
+        #expect(!isServing(ended: 0, newest: 50, count: 216, at: 45))
+        #expect(vm.place("plain") == nil && vm.place("queues") != nil)
+        try vm.settle(at: second)
+        #expect(vm.place("plain") != nil)
+        #expect(isServing(ended: 0, newest: 60, count: 900, at: 55))
+    }
+
     /// A reader that is never content does not keep QEMU busy.
     @Test mutating func aReaderThatIsNeverContent() throws {
         for time in 2..<600 as Range<Nanoseconds> {

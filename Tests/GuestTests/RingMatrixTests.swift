@@ -4,17 +4,18 @@ import GuestHarness
 import Testing
 
 extension GuestTests {
-    /// Virtqueues of every kind that QEMU's virtio-blk can be given, all in one guest.
+    /// Virtqueues of the kinds that QEMU's virtio-blk can be given, all in one guest.
     @Suite struct RingMatrixTests {
         /// What a disk is given; its id says it.
         private struct Kind {
             var isPacked, hasTables, hasFour, hasThread, hasEvents: Bool
 
-            static let all = (0..<32).map { bits in
+            /// Each pair of properties in each of its four combinations.
+            static let all = (0..<8).map { bits in
                 let bit = { (number: Int) in bits & 1 << number != 0 }
                 return Kind(
-                    isPacked: bit(0), hasTables: bit(1), hasFour: bit(2), hasThread: bit(3),
-                    hasEvents: bit(4))
+                    isPacked: bit(0), hasTables: bit(1), hasFour: bit(2),
+                    hasThread: bit(0) != bit(1), hasEvents: bit(0) != bit(2))
             }
 
             var id: String {
@@ -27,7 +28,7 @@ extension GuestTests {
             var disk: GuestDisk {
                 let state = { (isOn: Bool) in isOn ? "on" : "off" }
                 return GuestDisk(
-                    id, backend: .slow(nanoseconds: 10_000_000),
+                    id, backend: .slow(nanoseconds: 40_000_000),
                     iothread: hasThread ? "io0" : nil,
                     properties: [
                         "packed=\(state(isPacked))", "indirect_desc=\(state(hasTables))",
@@ -76,7 +77,7 @@ extension GuestTests {
             return machine
         }
 
-        @Test func everyKindOfVirtqueueIsReadAsItIs() throws {
+        @Test func eachKindOfVirtqueueIsReadAsItIs() throws {
             try TestGuest.with(Self.machine) { guest in
                 try guest.waitUntilReady()
                 let disks = Kind.all.map(\.id)
@@ -102,7 +103,7 @@ extension GuestTests {
                     expectRequests(requestsOf[kind.id] ?? [], did, kind)
                 }
                 let counts = RingCounts(samples[(first + 1)...])
-                print("matrix: \(counts)")
+                #expect(counts.followed + counts.slipped == counts.ended, "\(counts)")
             }
         }
 
@@ -133,7 +134,7 @@ extension GuestTests {
             #expect(requests.count <= count, "\(kind.id)")
             #expect(Double(requests.count) >= 0.99 * Double(count), "\(kind.id): \(requests.count)")
             let typed = requests.filter { $0.type >= 0 }
-            #expect(Double(typed.count) >= 0.99 * Double(count), "\(kind.id): \(typed.count)")
+            #expect(Double(typed.count) >= 0.98 * Double(count), "\(kind.id): \(typed.count)")
             for part in Self.parts {
                 let own = typed.filter { $0.type == part.type }
                 #expect(own.allSatisfy { $0.bytes == part.blockSize }, "\(kind.id)")

@@ -50,7 +50,7 @@ final class RingRecording {
             if samples.dropFirst(seen).contains(where: isSo) { return }
             seen = samples.count
             guard seen < 120 else { break }
-            usleep(100_000)
+            _ = poll(nil, 0, 100)
         }
         throw HarnessError("no \(what) in \(seen) samples; the last: \(try samples().last ?? "")")
     }
@@ -61,7 +61,7 @@ final class RingRecording {
         for _ in 0..<1000 {
             let samples = try samples().dropFirst(count + 1)
             if samples.contains(where: { $0["total"]?["iops"]?.number == 0 }) { return }
-            usleep(100_000)
+            _ = poll(nil, 0, 100)
         }
         throw HarnessError("the disks do not rest")
     }
@@ -128,5 +128,6 @@ extension JSONValue {
 func percentile(_ share: Double, of values: [Double]) -> Double {
     let sorted = values.sorted()
     guard !sorted.isEmpty else { return -1 }
-    return sorted[min(sorted.count - 1, max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1))]
+    return sorted[
+        min(sorted.count - 1, max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1))]
 }

@@ -15,7 +15,8 @@ extension GuestTests {
             let server = try RunningProgram(
                 [
                     "qemu-storage-daemon", "--blockdev",
-                    "driver=null-co,node-name=n,size=1073741824,read-zeroes=on,latency-ns=\(latency)",
+                    "driver=null-co,node-name=n,size=1073741824,read-zeroes=on,"
+                        + "latency-ns=\(latency)",
                 ] + export + ["--chardev", "stdio,id=m", "--monitor", "chardev=m"])
             // Its greeting: everything before is set up.
             _ = try server.line()
@@ -92,7 +93,6 @@ extension GuestTests {
             let (count, area) = (
                 sum { $0?["iops"]?.number }, sum { $0?["queue_depth"]?["mean"]?.number }
             )
-            print("vhost: \(count) \(did) \(area) \(RingCounts(window.dropFirst()))")
             let ended = try #require(samples[first...].first).completions(
                 of: Self.vhost, until: try #require(samples.last))
             #expect(ended == did.reads + did.writes + did.flushes)
@@ -164,7 +164,8 @@ extension GuestTests {
             }
             try vblktop.sample()
             let last = try vblktop.sample()
-            let passed = try #require(last["monotonic_ns"]?.number)
+            let passed =
+                try #require(last["monotonic_ns"]?.number)
                 - (try #require(first["monotonic_ns"]?.number))
             let (old, new) = (first.inFlight(of: lun), last.inFlight(of: lun))
             #expect(new.count == count)

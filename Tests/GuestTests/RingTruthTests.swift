@@ -14,7 +14,7 @@ extension GuestTests {
                 disks: ["chance"], depth: 32, rate: 150, until: .seconds(6),
                 options: ["--rate_process=poisson"]),
             FioLoad(
-                disks: ["limited"], depth: 32, rate: 148, until: .seconds(6),
+                disks: ["limited"], depth: 128, rate: 120, until: .seconds(6),
                 options: ["--rate_process=poisson"]),
         ]
         private static let fast = FioLoad(disks: ["fast"], depth: 32, until: .seconds(5))
@@ -35,7 +35,7 @@ extension GuestTests {
                     ]), iothread: "io0"),
                 GuestDisk("fast", iothread: "io0", properties: ["queue-size=256"]),
             ]
-            machine.arguments = ["-object", "throttle-group,id=limits,x-iops-total=150"]
+            machine.arguments = ["-object", "throttle-group,id=limits,x-iops-total=100"]
             return machine
         }
 
@@ -95,11 +95,13 @@ extension GuestTests {
             }
             let counted = Double(truth.guest.weightedTime) / 1000
             #expect(counted > 5, "\(disk)")
-            print("depth of \(disk): \(shown / counted)")
             #expect(abs(shown / counted - 1) < 0.05, "\(disk): \(shown) and \(counted)")
         }
 
         /// Each request has its place in the distribution: within 10 % or the uncertainty shown.
+        /// The last hundredth is held against fio's only where requests wait for their turn most
+        /// of the time: on a busy host a vCPU that does not run adds milliseconds after the driver
+        /// has reaped, which fio's clock sees and the virtqueue does not.
         private func expectLatency(
             _ disk: String, _ truth: Truth, _ samples: ArraySlice<JSONValue>,
             _ requests: [RingRecording.Request]
@@ -110,9 +112,12 @@ extension GuestTests {
                 samples.compactMap { $0.lun(disk)?["latency_uncertainty_us"]?.number }.max()
                 ?? .infinity
             #expect(uncertainty < 2000)
-            for (share, nanoseconds) in [(0.5, truth.fio.readMedian), (0.99, truth.fio.read99th)] {
+            let isLimited = disk == "limited"
+            if isLimited { #expect(truth.fio.read99th > 1.3 * truth.fio.readMedian) }
+            for (share, nanoseconds) in [(0.5, truth.fio.readMedian), (0.99, truth.fio.read99th)]
+                .prefix(isLimited ? 2 : 1)
+            {
                 let (own, told) = (percentile(share, of: latencies), nanoseconds / 1000)
-                print("latency of \(disk): \(share) \(own) \(told) \(uncertainty)")
                 #expect(
                     abs(own - told) < max(0.1 * told, uncertainty),
                     "\(disk), \(share): \(own) and \(told) µs")
@@ -136,7 +141,6 @@ extension GuestTests {
             let ended = zip(samples, samples.dropFirst()).reduce(0) {
                 $0 + $1.0.completions(of: "fast", until: $1.1)
             }
-            print("fast: \(counts) \(ended) \(requests.count) \(truth.guest)")
             #expect(truth.guest.reads >= truth.fio.reads && truth.guest.reads > 10_000)
             #expect(counts.ended == truth.guest.reads && ended == truth.guest.reads)
             #expect(counts.followed + counts.slipped == ended)
@@ -163,7 +167,7 @@ extension GuestTests {
                 #expect(sample.source("rings")?["state"] == "failed")
                 #expect(sample.qmpState == "ok")
                 #expect(sample.lun("steady")?["in_flight_oldest_us"] == .null)
-                #expect(sample.lun("steady")?["virtqueues"]?.list.isEmpty != false)
+                #expect(sample.lun("steady")?["queue_depth"]?["p50"] == .null)
                 #expect(sample.lun("steady")?["read_latency_us"]?["mean"]?.number ?? 0 > 10_000)
                 vblktop.signal(SIGTERM)
                 #expect(try vblktop.ending().status == 143)

@@ -87,6 +87,29 @@ struct HostileTests {
         #expect(try facts(0xFFF_FFFF) == nil, "a table longer than memory")
     }
 
+    @Test("All of a packed queue's table is one chain, with no word about what comes next")
+    func packedTable() throws {
+        let ring = try LiveRing(size: 8)
+        var place = ring.place
+        place.layout = .packed
+        let reader = try ChainReader(GuestMap(ring.ram))
+        let table = LiveRing.start + 0x4_0000
+        let header = LiveRing.start + 0x8_0000
+        HostMemory.storeHeader(type: 0, sector: 5, at: ring.host(header))
+        let pieces: [(UInt64, UInt64, UInt64)] = [
+            (header, 16, 0), (header + 64, 4096, 2), (header + 128, 512, 2), (header + 32, 1, 2),
+        ]
+        for (index, piece) in pieces.enumerated() {
+            let at = ring.host(table + UInt64(index) * 16)
+            HostMemory.storeWord(piece.0, at: at)
+            HostMemory.storeWord(piece.1 | piece.2 << 48, at: at + 8)
+        }
+        let start = ChainStart.table(
+            DescriptorCopy(address: table, byteCount: 64, flags: .indirect, next: 0))
+        let facts = try reader.read([.init(queue: 0, head: 0, start: start)]) { _ in place }
+        #expect(facts == [RequestFacts(type: 0, sector: 5, byteCount: 4608)])
+    }
+
     @Test("Memory that is unmapped between two looks makes the rings stale")
     func unmapped() throws {
         var ram = GuestRAM(pid: Process.id, regions: [])
@@ -121,6 +144,31 @@ struct HostileTests {
         let gone = try VMRings(ram, [ring.place]) { _ in 0 }
         gone.look { 1 }
         #expect(gone.problem == .gone)
+    }
+
+    @Test(
+        "Indices that went back are another driver's: nothing there is believed",
+        arguments: [(0, 0), (7, 3), (0x4007, 0x4003)])
+    func another(avail: UInt64, used: UInt64) throws {
+        let ring = try LiveRing()
+        let rings = try ring.watch()
+        for _ in 0..<9 {
+            ring.add(type: 0, sector: 8, byteCount: 512)
+            ring.publish()
+            ring.pop()
+            ring.push()
+            ring.publishUsed()
+            ring.reap()
+            ring.look(rings)
+        }
+        #expect(rings.problem == nil)
+        HostMemory.storeWord(avail << 16, at: ring.host(ring.place.avail.rawValue & ~7))
+        HostMemory.storeWord(used << 16, at: ring.host(ring.place.used.rawValue & ~7))
+        ring.look(rings)
+        guard case .stale = rings.problem else {
+            Issue.record("believed: \(rings.take(name: { $0 }))")
+            return
+        }
     }
 
     @Test("Indices that make no sense three times over are no ring any more")

@@ -41,6 +41,10 @@ struct RingDevice: Sendable {
     /// Why there are no places, as far as it is known.
     private(set) var problem: Problem? = .notAsked
     private var turn = 0
+    /// Requests that QEMU had counted when its virtqueues were seen to stand still.
+    private var countAtRest: UInt64?
+    /// When the virtqueues were looked at last, before they are held against QEMU's count.
+    private var lookedAt: Nanoseconds = 0
 
     /// Why a disk's virtqueues are not known.
     enum Problem: Sendable, Hashable {
@@ -93,6 +97,30 @@ struct RingDevice: Sendable {
         problem = .notAsked
         askAt = time
         pause = Self.firstPause
+        countAtRest = nil
+    }
+
+    /// Requests that QEMU counts of virtqueues that stand still, before they are not believed.
+    private static let mostUnseen: UInt64 = 16
+
+    /// Whether its virtqueues can be those that do the disk's requests: `ended` of them since this
+    /// was asked last, as of `newest`; QEMU had counted `count` at `time`. A driver that was
+    /// reloaded has others, and says so to nobody.
+    mutating func isServing(
+        ended: UInt64, newest: Nanoseconds, count: UInt64, at time: Nanoseconds
+    ) -> Bool {
+        defer { lookedAt = newest }
+        guard ended == 0 else {
+            countAtRest = nil
+            return true
+        }
+        // Of what was counted before the look before, that look had its part.
+        guard time >= lookedAt, time <= newest else { return true }
+        guard let rest = countAtRest, count >= rest else {
+            countAtRest = count
+            return true
+        }
+        return count - rest < Self.mostUnseen
     }
 
     /// Takes what QEMU says of the driver.

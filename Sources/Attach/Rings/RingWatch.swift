@@ -48,10 +48,11 @@ extension AttachSource {
             return reading.blankRings(watches[index].ringStatus().detail ?? "not located yet")
         }
         if isNew { return }
-        guard let seen = rings.sampler.take(index, prefix: prefix) else { return }
+        guard var seen = rings.sampler.take(index, prefix: prefix) else { return }
         watches[index].takeRingProblem(
             seen.problem, ofGeneration: location.generation, at: Clock.monotonic())
         guard seen.problem == nil else { return }
+        watches[index].leaveOutAbandoned(&seen)
         reading.add(seen, prefix: prefix, now: Clock.monotonic())
     }
 

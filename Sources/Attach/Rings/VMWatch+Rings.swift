@@ -19,6 +19,19 @@ extension VMWatch {
         rings.take(problem, ofGeneration: generation, at: now)
     }
 
+    /// Leaves out of `seen` the disks of which QEMU counts requests while their virtqueues stand
+    /// still: those are not theirs any more.
+    mutating func leaveOutAbandoned(_ seen: inout RingReading) {
+        guard let newest = seen.newest, seen.problem == nil else { return }
+        for disk in model.disks where disk.isVirtioBlock {
+            guard let found = seen.luns[disk.lun.id], let counters = disk.counters else { continue }
+            let isServing = rings.isServing(
+                disk.key, ended: found.ended, newest: newest, count: counters.requests,
+                at: counters.monotonic)
+            if !isServing { seen.luns[disk.lun.id] = nil }
+        }
+    }
+
     /// Tells the locator which disks there are, and looks at the process once that is all that is
     /// missing. `luns` are the disks as they are shown.
     mutating func locateRings(of luns: [LUN]) {
@@ -63,4 +76,9 @@ extension RingDevice.Identity {
             path: "/machine/peripheral/\(lun.id)/virtio-backend", lun: lun.id, isVhost: true,
             rate: lun.rates.iops ?? 0)
     }
+}
+
+extension LUNCounters {
+    /// Of all kinds.
+    fileprivate var requests: UInt64 { reads &+ writes &+ flushes &+ discards }
 }
