@@ -84,7 +84,10 @@ final class ChainReader {
             guard let piece = pieces[index], reader.has(piece) else { return nil }
             switch start {
             case .table(let table):
-                return Self.walk(piece.local, count: Int(table.byteCount) / 16, from: 0)
+                let count = Int(table.byteCount) / 16
+                return places(wanted[index].queue).layout == .packed
+                    ? Self.sum(piece.local, count: count)
+                    : Self.walk(piece.local, count: count, from: 0)
             case .descriptor(_, let head):
                 return Self.walk(
                     piece.local, count: places(wanted[index].queue).size, from: head)
@@ -106,6 +109,15 @@ final class ChainReader {
             guard !descriptor.flags.contains(.indirect) else { return nil }
             shape.add(descriptor)
             hops += 1
+        }
+        return .whole(shape)
+    }
+
+    /// What all of a packed ring's table of `count` descriptors add up to: they are not linked.
+    private static func sum(_ table: UInt, count: Int) -> ChainStart {
+        var shape = ChainShape(DescriptorCopy(packedAt: table))
+        for index in 1..<max(1, count) {
+            shape.add(DescriptorCopy(packedAt: table + UInt(index) * 16))
         }
         return .whole(shape)
     }

@@ -51,8 +51,9 @@ struct HostileTests {
         let map = GuestMap(ring.ram)
         let reader = try ChainReader(map)
         let table = LiveRing.start + 0x4_0000
-        func store(_ index: UInt64, _ address: UInt64, _ length: UInt32, flags: UInt16, next: UInt16)
-        {
+        func store(
+            _ index: UInt64, _ address: UInt64, _ length: UInt32, flags: UInt16, next: UInt16
+        ) {
             let at = ring.host(table + index * 16)
             HostMemory.storeWord(address, at: at)
             HostMemory.storeWord(
@@ -95,10 +96,14 @@ struct HostileTests {
             let ring = try LiveRing()
             ram = ring.ram
             rings = try VMRings(ram, [ring.place]) { _ in 0 }
-            rings.look { clock += 1; return clock }
+            rings.look {
+                clock += 1; return clock
+            }
             #expect(rings.problem == nil)
         }
-        rings.look { clock += 1; return clock }
+        rings.look {
+            clock += 1; return clock
+        }
         guard case .stale = rings.problem else {
             Issue.record("not stale: \(String(describing: rings.problem))")
             return

@@ -8,7 +8,9 @@ struct MeterTests {
     func weights() {
         var meter = QueueMeter(size: 8)
         func state(_ depth: Int) -> QueueMeter.State {
-            .init(inFlight: depth, outstanding: depth, waiting: depth / 2, unreaped: nil, isFull: depth == 8)
+            .init(
+                inFlight: depth, outstanding: depth, waiting: depth / 2, unreaped: nil,
+                isFull: depth == 8)
         }
         meter.add(from: state(0), to: state(0), duration: 900)
         meter.add(from: state(0), to: state(8), duration: 50)
