@@ -20,8 +20,8 @@ public final class MemoryNote: Sendable {
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// What the note called `name` of `process` says, as far as `limit` bytes; `nil` if it has
-    /// none. Throws the error of reading its descriptors.
+    /// What the note called `name` of `process` says; `nil` if it has none. Throws the error of
+    /// reading its descriptors, and EFBIG for a note longer than `limit` bytes.
     public static func read(
         _ name: String, ofProcess process: Int, limit: Int
     ) throws(KernelError) -> String? {

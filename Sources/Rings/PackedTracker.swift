@@ -27,6 +27,11 @@ struct PackedTracker: Sendable {
     /// Descriptors of the chains under way, by id.
     private var lengths: [Int]
     private var occupied = 0
+    /// Requests under way whose ids were overwritten before they were seen: in the looks before,
+    /// and in this one.
+    private var (hidden, newlyHidden) = (0, 0)
+    /// Whether more happened since the last look than the ring holds.
+    private var isOverrun = false
     private var state: QueueMeter.State?
     private var before: Look?
     private(set) var nonsense = 0
@@ -49,18 +54,22 @@ struct PackedTracker: Sendable {
         guard let before, state != nil else { return begin(ring, look, &queue) }
         let bounds = Bounds(earliest: before.begin, latest: look.end)
         let old = indices
-        guard takePublished(ring, bounds, &queue), takeCompleted(ring, bounds, &queue, last: nil)
-        else {
-            nonsense += 1
-            let doubts = nonsense
+        isOverrun = false
+        let makesSense =
+            takePublished(ring, bounds, &queue)
+            && takeCompleted(ring, bounds, &queue, last: nil)
+        (hidden, newlyHidden) = (hidden + newlyHidden, 0)
+        let (published, completed) = (indices.avail &- old.avail, indices.used &- old.used)
+        queue.meter.submissions &+= UInt64(published)
+        queue.meter.completions &+= UInt64(completed)
+        guard makesSense else {
+            // Too much between two looks is no sign of other memory.
+            let doubts = isOverrun ? 0 : nonsense + 1
             begin(ring, look, &queue)
             nonsense = doubts
             return
         }
         nonsense = 0
-        let (published, completed) = (indices.avail &- old.avail, indices.used &- old.used)
-        queue.meter.submissions &+= UInt64(published)
-        queue.meter.completions &+= UInt64(completed)
         let new = stateNow(queue)
         if let old = state {
             queue.meter.add(from: old, to: new, duration: look.middle &- before.middle)
@@ -108,42 +117,64 @@ struct PackedTracker: Sendable {
         return Chain(id: descriptor.id, length: length, start: .whole(shape))
     }
 
-    /// Takes what the driver wrote since; whether it makes sense. Where it came round to what is
-    /// not seen to be given back, that was overwritten.
+    /// Takes what the driver wrote since; whether it makes sense.
     private mutating func takePublished(
         _ ring: PackedRingCopy, _ bounds: Bounds, _ queue: inout QueueRecord
     ) -> Bool {
-        var passed = occupied
         while ring[driver.slot].avail == driver.wrap {
-            guard var chain = chain(ring, at: driver.slot) else { return false }
             let isUsed = ring[driver.slot].used == driver.wrap
-            if isUsed { chain.length += tail(ring, after: driver.slot, of: chain.id) }
-            passed += chain.length
-            guard passed <= ring.size, Int(chain.id) < ring.size else { return false }
-            // An id that was given back and is used again.
-            if queue.book[chain.id].state == .underWay,
-                !takeCompleted(ring, bounds, &queue, last: chain.id)
-            {
-                return false
+            let rest = isUsed ? tail(ring, after: driver.slot) : nil
+            let whole = isUsed ? nil : chain(ring, at: driver.slot)
+            guard isUsed || whole != nil else { return false }
+            let length = whole?.length ?? 1 + (rest?.length ?? 0)
+            // What had to be given back to make room for it.
+            while occupied + length > ring.size {
+                guard case .request = takeNext(ring, bounds, &queue) else { return false }
             }
-            let slot = UInt16(truncatingIfNeeded: driver.slot)
-            guard queue.book.publish(chain.id, at: slot, bounds) else { return false }
-            lengths[Int(chain.id)] = chain.length
-            occupied += chain.length
-            if !isUsed { queue.fresh.append(.init(head: chain.id, start: chain.start)) }
-            driver.advance(by: chain.length, in: ring.size)
+            if let chain = whole ?? rest {
+                guard publish(chain, isUsed, length, ring, bounds, &queue) else { return false }
+            } else {
+                // Whose it was is told by nothing but its completion.
+                newlyHidden += 1
+            }
+            occupied += length
+            driver.advance(by: length, in: ring.size)
             indices.avail &+= 1
         }
         return true
     }
 
-    /// Descriptors behind `slot`, which the device has overwritten, that belong to the same chain.
-    private func tail(_ ring: PackedRingCopy, after slot: Int, of id: UInt16) -> Int {
-        let next = (slot + 1) % ring.size
-        guard ring[next].avail != ring[next].used, !ring[next].flags.contains(.indirect),
-            let rest = chain(ring, at: next), rest.id == id
-        else { return 0 }
-        return rest.length
+    /// Takes a chain of `length` descriptors that the driver has written; `isUsed`: the device has
+    /// overwritten its first.
+    private mutating func publish(
+        _ chain: Chain, _ isUsed: Bool, _ length: Int, _ ring: PackedRingCopy, _ bounds: Bounds,
+        _ queue: inout QueueRecord
+    ) -> Bool {
+        guard Int(chain.id) < ring.size else { return false }
+        // An id that was given back and is used again.
+        if queue.book[chain.id].state == .underWay,
+            !takeCompleted(ring, bounds, &queue, last: chain.id)
+        {
+            return false
+        }
+        // It was only thought to be under way: another is.
+        if queue.book[chain.id].state == .presumed { hidden += 1 }
+        let slot = UInt16(truncatingIfNeeded: driver.slot)
+        guard queue.book.publish(chain.id, at: slot, bounds) else { return false }
+        lengths[Int(chain.id)] = length
+        if !isUsed { queue.fresh.append(.init(head: chain.id, start: chain.start)) }
+        return true
+    }
+
+    /// What is left of a chain whose first descriptor, at `slot`, the device has overwritten with
+    /// whatever it gave back. Another chain behind it begins with a header of 16 bytes.
+    private func tail(_ ring: PackedRingCopy, after slot: Int) -> Chain? {
+        let next = ring[(slot + 1) % ring.size]
+        guard next.avail != next.used, !next.flags.contains(.indirect),
+            next.byteCount != 16 || next.flags.contains(.write),
+            let rest = chain(ring, at: (slot + 1) % ring.size), rest.length < ring.size
+        else { return nil }
+        return rest
     }
 
     /// Takes what the device gave back since, until `last`, or all; whether it makes sense.
@@ -151,25 +182,59 @@ struct PackedTracker: Sendable {
         _ ring: PackedRingCopy, _ bounds: Bounds, _ queue: inout QueueRecord, last: UInt16?
     ) -> Bool {
         for _ in 0...ring.size {
-            let slot = ring[device.slot]
-            guard device != driver, slot.avail == device.wrap, slot.used == device.wrap else {
-                return true
+            switch takeNext(ring, bounds, &queue) {
+            case .nothing: return true
+            case .nonsense: return false
+            case .request(let id): if id == last { return true }
             }
-            guard Int(slot.id) < ring.size else { return false }
-            let length = lengths[Int(slot.id)]
-            queue.end(slot.id, bounds, position: nil)
-            occupied = max(0, occupied - length)
-            device.advance(by: length, in: ring.size)
-            indices.used &+= 1
-            if slot.id == last { return true }
         }
         return false
     }
 
+    /// What the device gave back next.
+    private enum Taken {
+        case nothing, nonsense
+        case request(UInt16)
+    }
+
+    private mutating func takeNext(
+        _ ring: PackedRingCopy, _ bounds: Bounds, _ queue: inout QueueRecord
+    ) -> Taken {
+        let slot = ring[device.slot]
+        guard device != driver else { return .nothing }
+        // The driver has come round since, and overwritten what was given back.
+        guard slot.avail == device.wrap else {
+            isOverrun = true
+            return .nonsense
+        }
+        guard slot.used == device.wrap else { return .nothing }
+        guard Int(slot.id) < ring.size else { return .nonsense }
+        if queue.book[slot.id].state == .absent { reveal(slot.id, bounds, &queue) }
+        let length = lengths[Int(slot.id)]
+        lengths[Int(slot.id)] = 1
+        queue.end(slot.id, bounds, position: nil)
+        occupied = max(0, occupied - length)
+        device.advance(by: length, in: ring.size)
+        indices.used &+= 1
+        return .request(slot.id)
+    }
+
+    /// One of the hidden requests was `id`. It was published in this look, if none was hidden
+    /// before; else nothing is known of it.
+    private mutating func reveal(_ id: UInt16, _ bounds: Bounds, _ queue: inout QueueRecord) {
+        if hidden > 0 {
+            hidden -= 1
+        } else if newlyHidden > 0 {
+            newlyHidden -= 1
+            _ = queue.book.publish(id, at: 0, bounds)
+        }
+    }
+
     private func stateNow(_ queue: QueueRecord) -> QueueMeter.State {
         let least = place.features.contains(.indirect) ? 1 : 3
+        let inFlight = min(queue.book.count + hidden, place.size)
         return QueueMeter.State(
-            inFlight: queue.book.count, outstanding: queue.book.count, waiting: nil, unreaped: nil,
+            inFlight: inFlight, outstanding: inFlight, waiting: nil, unreaped: nil,
             isFull: occupied + least > place.size)
     }
 
@@ -180,7 +245,7 @@ struct PackedTracker: Sendable {
     ) {
         queue.book.removeAll()
         queue.fresh.removeAll(keepingCapacity: true)
-        occupied = 0
+        (occupied, hidden, newlyHidden) = (0, 0, 0)
         let lap = ring[0].avail
         let end = (1..<ring.size).first { ring[$0].avail != lap }
         driver = Place(slot: end ?? 0, wrap: end == nil ? !lap : lap)
@@ -190,13 +255,16 @@ struct PackedTracker: Sendable {
             guard let chain = chain(ring, at: at.slot), Int(chain.id) < ring.size,
                 occupied + chain.length <= ring.size
             else { break }
+            // So many requests are under way, but not always these: of an id that stands here twice
+            // the first was given back before others were.
+            if queue.book.complete(chain.id) != nil { hidden += 1 }
             queue.book.presume(
                 chain.id, at: UInt16(truncatingIfNeeded: at.slot), seen: look.end)
             lengths[Int(chain.id)] = chain.length
             occupied += chain.length
             at.advance(by: chain.length, in: ring.size)
         }
-        indices.avail = indices.used &+ UInt16(truncatingIfNeeded: queue.book.count)
+        indices.avail = indices.used &+ UInt16(truncatingIfNeeded: queue.book.count + hidden)
         state = stateNow(queue)
         nonsense = 0
     }
@@ -211,16 +279,17 @@ struct PackedTracker: Sendable {
                 at.wrap.toggle()
             }
             let slot = ring[at.slot]
-            // Nobody has written here yet.
-            guard slot.avail == at.wrap else {
+            // Nobody has written here yet: not in this lap, or never.
+            guard slot.avail == at.wrap, slot.address != 0 || slot.byteCount != 0 else {
                 at.advance(by: 1, in: ring.size)
                 return at
             }
             guard slot.avail == slot.used else { continue }
-            at.advance(by: 1 + tail(ring, after: at.slot, of: slot.id), in: ring.size)
+            at.advance(by: 1 + (tail(ring, after: at.slot)?.length ?? 0), in: ring.size)
             return at
         }
-        return driver
+        // All of the ring is under way.
+        return at
     }
 }
 

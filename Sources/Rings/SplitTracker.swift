@@ -80,6 +80,9 @@ struct SplitTracker: Sendable {
         }
         let bounds = Bounds(earliest: before.begin, latest: look.end)
         let taken = take(ring, upTo: newAvail, newUsed, bounds, &queue)
+        // An entry that makes no sense holds up all behind it.
+        guard avail &- used <= ring.size else { return doubt(ring, look, &queue) }
+        nonsense = avail == newAvail && used == newUsed ? 0 : nonsense + 1
         note(ring, taken, since: before, look, &queue)
     }
 
@@ -102,7 +105,6 @@ struct SplitTracker: Sendable {
         }
         popped = pops(ring, bounds, &queue)
         complete(ring, upTo: newUsed, bounds, &queue, last: nil)
-        nonsense = avail == newAvail && used == newUsed ? 0 : nonsense + 1
         queue.meter.submissions &+= UInt64(avail &- oldAvail)
         queue.meter.completions &+= UInt64(used &- oldUsed)
         return (avail &- oldAvail, used &- oldUsed)

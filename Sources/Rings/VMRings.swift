@@ -74,9 +74,10 @@ final class VMRings {
                 index += 1
             }
             if index == start {
-                problem = .stale("virtqueue \(queues[index].place.queue) of "
-                    + "\(queues[index].place.lun) is not in the VM's memory")
-                queues.removeAll()
+                problem = .stale(
+                    "virtqueue \(queues[index].place.queue) of "
+                        + "\(queues[index].place.lun) is not in the VM's memory")
+                (queues, luns) = ([], [])
                 return
             }
             batches.append(Batch(reader: reader, queues: start..<index))

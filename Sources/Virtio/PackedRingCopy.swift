@@ -67,3 +67,14 @@ public struct PackedRingCopy: Sendable {
     /// Whether the driver says it wants no interrupt.
     public var refusesInterrupts: Bool { ck_load16_relaxed(driver &+ 2) & 3 == 1 }
 }
+
+extension DescriptorCopy {
+    /// The descriptor whose 16 bytes were copied to `address` from an indirect table of a packed
+    /// ring: of its flags WRITE alone means something, and there are no links (virtio 1.2 §2.8.7).
+    public init(packedAt address: UInt) {
+        let copy = ck_load_descriptor(address)
+        self.init(
+            address: copy.address, byteCount: copy.length,
+            flags: DescriptorFlags(rawValue: copy.next).intersection(.write), next: 0)
+    }
+}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes, or begins as it: the virtqueue and virtio-blk requests (Virtio), QMP conversations
-# (QMP), traces of other tools (Exchange), the file of a recording (Recording) and what its chunks
-# hold (RecordingPayloads).
+# it fuzzes, or begins as it: the virtqueue and virtio-blk requests (Virtio), virtqueues seen from
+# outside and where they are said to be (Rings), QMP conversations (QMP), traces of other tools
+# (Exchange), the file of a recording (Recording) and what its chunks hold (RecordingPayloads).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -20,10 +20,11 @@
 # put it into Tests/Fuzz/TARGET/corpus.
 #
 # SwiftPM cannot link a libFuzzer executable: it builds the room and what it needs, swiftc the rest.
+# With -enable-testing, as the observer of virtqueues (Rings) is not public without its thread.
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio QMP Exchange Recording RecordingPayloads"
+targets="Virtio Rings QMP Exchange Recording RecordingPayloads"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -31,7 +32,7 @@ export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input
 strict="-swift-version 6 -strict-memory-safety -warnings-as-errors
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault
     -enable-upcoming-feature MemberImportVisibility"
-compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer $strict
+compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer -enable-testing $strict
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap
     -Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap
     -Xcc -fmodule-map-file=$out/build/checkouts/swift-system/Sources/CSystem/include/module.modulemap"
@@ -72,7 +73,7 @@ build() {
     mkdir -p "$out/$1/corpus" "$out/$1/crashes"
     for room in "$(room_of "$1")" $(behind "$1"); do
         swift build -c release --scratch-path "$out/build" --target "$room" \
-            -Xswiftc -sanitize=fuzzer
+            -Xswiftc -sanitize=fuzzer -Xswiftc -enable-testing
     done
 }
 
@@ -83,13 +84,18 @@ behind() {
     esac
 }
 
-# The room with a defect: a chain may walk out of its table; a long number overflows (twice); an
-# index may point in front of its file; a byte may be read behind the end of a payload.
+# The room with a defect: a chain may walk out of its table; a buffer's id may be none of the
+# ring's; a long number overflows (twice); an index may point in front of its file; a byte may be
+# read behind the end of a payload.
 plant() {
     case $1 in
         Virtio)
             file=DescriptorChain.swift
             defect='s/guard index < tableCount else { return .nextOutOfRange }//'
+            ;;
+        Rings)
+            file=PackedTracker.swift
+            defect='s/guard Int(chain.id) < ring.size else { return false }//'
             ;;
         QMP)
             file=JSONValue.swift

@@ -119,10 +119,14 @@ struct HostileTests {
             let ring = try LiveRing()
             ram = ring.ram
             rings = try VMRings(ram, [ring.place]) { _ in 0 }
-            rings.look { clock += 1; return clock }
+            rings.look {
+                clock += 1; return clock
+            }
             #expect(rings.problem == nil)
         }
-        rings.look { clock += 1; return clock }
+        rings.look {
+            clock += 1; return clock
+        }
         guard case .stale = rings.problem else {
             Issue.record("not stale: \(String(describing: rings.problem))")
             return
