@@ -86,7 +86,7 @@ final class ChainReader {
             case .table(let table):
                 let count = Int(table.byteCount) / 16
                 return places(wanted[index].queue).layout == .packed
-                    ? Self.walkPacked(piece.local, count: count)
+                    ? Self.sum(piece.local, count: count)
                     : Self.walk(piece.local, count: count, from: 0)
             case .descriptor(_, let head):
                 return Self.walk(
@@ -113,14 +113,12 @@ final class ChainReader {
         return .whole(shape)
     }
 
-    /// What a packed queue's table of `count` descriptors at `table` adds up to: all of it is one
-    /// chain, and NEXT means nothing there (virtio 1.2 §2.8.8). `count` is at least 1.
-    private static func walkPacked(_ table: UInt, count: Int) -> ChainStart? {
-        let ring = PackedRingCopy(size: count, descriptors: table, driver: table, device: table)
-        var shape = ChainShape(DescriptorCopy(ring[0]))
+    /// What all of a packed ring's table of `count` descriptors, at least 1, add up to: they are not
+    /// linked.
+    private static func sum(_ table: UInt, count: Int) -> ChainStart {
+        var shape = ChainShape(DescriptorCopy(packedAt: table))
         for index in 1..<max(1, count) {
-            guard !ring[index].flags.contains(.indirect) else { return nil }
-            shape.add(DescriptorCopy(ring[index]))
+            shape.add(DescriptorCopy(packedAt: table + UInt(index) * 16))
         }
         return .whole(shape)
     }
