@@ -113,8 +113,8 @@ final class ChainReader {
         return .whole(shape)
     }
 
-    /// What all of a packed ring's table of `count` descriptors, at least 1, add up to: they are not
-    /// linked.
+    /// What all of a packed ring's table of `count` descriptors, at least 1, add up to: they are
+    /// not linked.
     private static func sum(_ table: UInt, count: Int) -> ChainStart {
         var shape = ChainShape(DescriptorCopy(packedAt: table))
         for index in 1..<max(1, count) {

@@ -72,7 +72,7 @@ extension InFlightRequest.Place {
     /// nobody does.
     var words: String {
         switch self {
-        case .ring: "IOThread or lost kick: published, not popped; it is stopped, starved or dead"
+        case .ring: "IOThread or lost kick: published, not popped (stopped, starved, dead)"
         case .device: "backend: popped, not completed"
         case .ringOrDevice: "IOThread, lost kick or backend: published, not completed"
         case .used: "vCPU or lost interrupt: completed, not reaped; the vCPU does not run"

@@ -85,7 +85,7 @@ struct RingScreenTests {
         bench.size = Size(columns: 80, rows: 24)
         #expect(
             bench.text.contains(
-                "IOThread or lost kick: published, not popped; it is stopped, starved or dead"))
+                "IOThread or lost kick: published, not popped (stopped, starved, dead)"))
     }
 
     @Test("a stall is judged by its age: 100 ms and 1 s")
