@@ -45,7 +45,7 @@ public final class RingSampler: Sendable {
         try state.withLock { (state) throws(KernelError) in
             let prefix = prefix.map { $0 + "/" } ?? ""
             let rings = try VMRings(ram, places) { id in state.feed.number(of: prefix + id) }
-            rings.readsAllChains = state.feed.isRecording
+            rings.readsAllChains = state.readsAllChains
             state.vms[key] = rings
             state.taken[key] = nil
         }
