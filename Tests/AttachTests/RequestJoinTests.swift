@@ -89,7 +89,8 @@ private func place(_ lun: String) -> (disk: String, map: SectorMap)? {
     /// Means are those of all only where nearly all were joined; those that passed by count too.
     @Test(arguments: [(9, 1, 0, true), (8, 1, 0, false), (9, 0, 2, false), (0, 0, 3, false)])
     mutating func nearlyAll(joined: Int, missing: Int, passed: Int, isTelling: Bool) {
-        join.take((0..<joined).map { record(sector: 1008, issued: UInt64($0) * 200 + 20) }, of: "sda")
+        let records = (0..<joined).map { record(sector: 1008, issued: UInt64($0) * 200 + 20) }
+        join.take(records, of: "sda")
         let events = (0..<(joined + missing)).map { event(0, sector: 8, at: UInt64($0) * 200 + 10) }
         let outcomes = join(events, passed: passed > 0 ? [0: passed] : [:]).outcomes
         #expect(outcomes["a"]?.isTelling == isTelling)
