@@ -144,9 +144,13 @@ private final class FakeHost: Sendable {
     @Test func aRealFile() throws {
         let path = "/proc/self/exe"
         let status = try FileStatus(of: path)
+        // overlayfs and others give their files devices that no disk has.
+        let device = "/sys/dev/block/\(status.device.major):\(status.device.minor)"
         guard let first = try? FilePiece.all(of: path).first,
-            let start = try? SectorMaps.Look.live.start(status.device)
+            (try? FileStatus(of: device)) != nil
         else { return }
+        let text = (try? readWholeFile(device + "/start", limit: 64)) ?? []
+        let start = UInt64(String(decoding: text.prefix { $0 > 32 }, as: UTF8.self)) ?? 0
         var lun = LUN(id: "a", device: "virtio-blk-pci")
         lun.hostDisk = "sda"
         var target = try #require(
