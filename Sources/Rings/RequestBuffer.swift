@@ -5,6 +5,8 @@ internal import Telemetry
 struct RequestBuffer: Sendable {
     /// Requests that are kept; further ones are lost, and counted.
     static let room = 1 << 16
+    /// Likewise where those come that were held, all at once: these are not lost for having waited.
+    private static let roomForHeld = 3 * room
 
     /// Names of LUNs by `IOEvent.lun`, whatever became of them.
     private(set) var names: [String] = []
@@ -41,11 +43,11 @@ struct RequestBuffer: Sendable {
         held.append(event)
     }
 
-    private mutating func keep(_ event: IOEvent) {
+    private mutating func keep(_ event: IOEvent, atMost room: Int = room) {
         guard let shift else { return }
         turn &+= 1
         guard turn & ((1 << UInt64(min(max(shift, 0), 63))) &- 1) == 0 else { return }
-        if events.count < Self.room { events.append(event) } else { lost &+= 1 }
+        if events.count < room { events.append(event) } else { lost &+= 1 }
     }
 
     /// Hands over what is kept.
@@ -76,13 +78,13 @@ struct RequestBuffer: Sendable {
     mutating func takeBack(_ events: [IOEvent]) {
         guard !lent.isEmpty else { return }
         lent = []
-        for event in events { keep(event) }
+        for event in events { keep(event, atMost: Self.roomForHeld) }
     }
 
     /// Keeps what is held or lent as it is.
     mutating func release() {
-        for event in lent { keep(event) }
-        for event in held { keep(event) }
+        for event in lent { keep(event, atMost: Self.roomForHeld) }
+        for event in held { keep(event, atMost: Self.roomForHeld) }
         (lent, held, passed) = ([], [], [:])
     }
 }

@@ -66,6 +66,20 @@ private func event(_ head: UInt16, lun: UInt16 = 0) -> IOEvent {
         #expect(buffer.lend().passed.isEmpty)
     }
 
+    /// As many as have room are there already when those come that were held.
+    @Test func noneIsLostForHavingWaited() {
+        var buffer = RequestBuffer()
+        buffer.shift = 0
+        buffer.hold(atMost: 10)
+        for _ in 0..<(RequestBuffer.room + 10) { buffer.add(event(1)) }
+        buffer.takeBack(buffer.lend().events)
+        #expect(buffer.lost == 0)
+        buffer.hold(atMost: nil)
+        buffer.add(event(2))
+        #expect(buffer.lost == 1, "there is no room for others")
+        #expect(buffer.take().count == RequestBuffer.room + 10)
+    }
+
     /// Of those recorded in part, as many are as without holding.
     @Test func aShareStaysAShare() {
         var buffer = RequestBuffer()
