@@ -46,7 +46,8 @@ import Testing
             #expect(detail.contains(words), "\(detail)")
         }
         let missing = Dictionary(
-            grouping: snapshot.unavailable, by: \.metric).mapValues { $0.map(\.reason) }
+            grouping: snapshot.unavailable, by: \.metric
+        ).mapValues { $0.map(\.reason) }
         #expect(missing["host.disks.read_p99_us"] == ["Operation not permitted"])
         #expect(missing["event_counts"] == ["Operation not permitted"])
         #expect(missing["wake_p99_us"] == ["Operation not permitted"])

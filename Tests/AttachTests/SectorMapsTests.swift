@@ -175,8 +175,9 @@ private final class FakeHost: Sendable {
         let file = BlockNode(name: "f", driver: "file", file: "/a.raw")
         let raw = BlockNode(name: "r", driver: "raw", file: "/a.raw")
         #expect(lun("raw", [raw, file]).sectorProblem == nil)
-        #expect(lun("raw", [BlockNode(name: "t", driver: "throttle"), raw, file])
-            .sectorProblem == nil)
+        #expect(
+            lun("raw", [BlockNode(name: "t", driver: "throttle"), raw, file])
+                .sectorProblem == nil)
         #expect(lun("qcow2", [file]).sectorProblem?.contains("qcow2") == true)
         // QEMU tells of options beside the name by a description in place of the name.
         let part = BlockNode(name: "r", driver: "raw")
