@@ -226,7 +226,9 @@ let package = Package(
         .target(name: "GuestHarness", path: "Tests/GuestHarness", swiftSettings: swift),
         .testTarget(
             name: "GuestTests",
-            dependencies: ["GuestHarness", "Attach", "Rings", "Virtio", "Kernel", "Telemetry"],
+            dependencies: [
+                "GuestHarness", "Attach", "Rings", "Virtio", "Kernel", "KernelProbes", "Telemetry",
+            ],
             exclude: ["Guest"], swiftSettings: swift),
         .testTarget(name: "TidyTests", swiftSettings: swift),
         .testTarget(

@@ -22,6 +22,8 @@ public struct AttachSource {
     private var cpu = HostCPU()
     private var disks = HostDisks()
     private var kernel = KernelWatch()
+    /// LUNs whose requests may be found among those of the host's disks.
+    private var joinTargets: [JoinTarget] = []
     private var interrupts = InterruptCounts()
     private var cost: SelfCost
     private var hostFacts = HostFacts(memoryPromise: promisedMemory)
@@ -68,16 +70,18 @@ public struct AttachSource {
         gather(
             until: begin
                 + (sequence == 1 ? Self.firstPatience : min(interval / 4, Self.patience)))
+        joinTargets = []
         for index in watches.indices { add(index, to: &snapshot) }
         snapshot.inFlight.sort { $0.age > $1.age }
         snapshot.slowest.sort { $0.request.latency ?? 0 > $1.request.latency ?? 0 }
-        snapshot.total = BlockRates(summing: snapshot.luns)
         for index in snapshot.host.disks.indices {
             let name = snapshot.host.disks[index].name
             snapshot.host.disks[index].luns =
                 snapshot.luns.filter { $0.hostDisk == name }.map(\.qualifiedID)
         }
-        kernel.add(to: &snapshot, clock: Clock.monotonic)
+        kernel.add(
+            to: &snapshot, sampler: rings?.sampler, targets: joinTargets, clock: Clock.monotonic)
+        snapshot.total = BlockRates(summing: snapshot.luns)
         snapshot.facts = gatherFacts(about: snapshot)
         let skew = Clock.monotonic() - begin
         let lost = snapshot.ownCost.lostEvents
@@ -100,6 +104,7 @@ public struct AttachSource {
             if wait(until: deadline, wake: wake) { return }
             step()
             for index in watches.indices { watches[index].drainRings(now: Clock.monotonic()) }
+            kernel.drain()
         }
     }
 
@@ -130,6 +135,8 @@ public struct AttachSource {
             _ = wait(until: limit, wake: -1)
             step()
         }
+        // Nobody will know more of requests that are held.
+        rings?.sampler.hold(false)
         rings?.stop()
         for index in watches.indices {
             watches[index].link?.close()
@@ -177,7 +184,8 @@ public struct AttachSource {
             ?? deadline
         let now = Clock.monotonic()
         // Rings of recorded events are soon full.
-        let hasRings = watches.contains { $0.probes.tracepointsAreOn }
+        let hasRings =
+            kernel.joined.isRecording || watches.contains { $0.probes.tracepointsAreOn }
         let isTracing = watches.contains { $0.trace?.isOn ?? false }
         let drain =
             isTracing
@@ -212,6 +220,11 @@ public struct AttachSource {
         var reading = watches[index].reading(now: Clock.monotonic())
         addRings(index, to: &reading)
         if watches.count > 1 { reading.belong(to: name(ofWatch: index)) }
+        if kernel.isOn {
+            joinTargets += reading.luns.filter { $0.sectorProblem == nil }.compactMap { lun in
+                JoinTarget(lun, watches[index].process?.opening(of: lun))
+            }
+        }
         snapshot.vms.append(reading.vm)
         snapshot.luns += reading.luns
         snapshot.threads += reading.threads

@@ -5,6 +5,7 @@ import Telemetry
 /// Which disk of the host each file of a VM lies on.
 struct BackingDisks: Sendable {
     private var byFile: [String: String] = [:]
+    private var opened: [String: OpenFile] = [:]
     /// When the process's files were looked at last.
     private var lookedAt: Nanoseconds?
     /// The files looked for then: others ask for another look.
@@ -21,6 +22,7 @@ struct BackingDisks: Sendable {
         lookedAt = now
         known = Set(files)
         byFile = [:]
+        opened = [:]
         problem = nil
         do {
             find(files, among: try ProcessFiles(ofProcess: pid).files)
@@ -42,6 +44,7 @@ struct BackingDisks: Sendable {
                     $0.status.inode == status?.inode && $0.status.device == status?.device
                 }
             guard let match else { continue }
+            opened[file] = match
             let storage = finder.storage(of: match)
             if let disk = storage.disk {
                 byFile[file] = clean(disk)
@@ -53,4 +56,7 @@ struct BackingDisks: Sendable {
 
     /// The disk that `file` lies on, `nil` if it is unknown or there is none.
     func disk(holding file: String?) -> String? { file.flatMap { byFile[$0] } }
+
+    /// How the process has `file` open, as far as that is known.
+    func opening(of file: String?) -> OpenFile? { file.flatMap { opened[$0] } }
 }

@@ -1,17 +1,22 @@
 import Kernel
 import KernelProbes
+import Rings
 import Telemetry
 
 /// What BPF programs see of the host's disks and of the VMs' threads, while somebody looks. Nothing
 /// it meets makes it throw: what a kernel refuses is said in the samples.
 struct KernelWatch {
-    private var isOn = false
-    private var blocks: (devices: [String: DeviceNumber], stages: BlockStages)?
+    private(set) var isOn = false
+    var blocks: (devices: [String: DeviceNumber], stages: BlockStages)?
     private var wakes: WakeLatencies?
+    /// Interrupts and exits of VMs; when they were read last.
+    var guests: (events: GuestEvents, readAt: Nanoseconds?)?
     /// Why a set of programs does not run; it is not tried again before somebody looks anew.
-    private var refusals: [String: KernelProbeError] = [:]
+    var refusals: [String: KernelProbeError] = [:]
+    /// Requests of VMs among those of the disks.
+    var joined = JoinedRequests()
     /// Disks without requests of their own.
-    private var remapped: Set<String> = []
+    private(set) var remapped: Set<String> = []
     private var numbers: [String: DeviceNumber] = [:]
     /// Requests of the disks that the programs had no room for.
     private var unfollowed: UInt64 = 0
@@ -29,14 +34,23 @@ struct KernelWatch {
     }
 
     /// Adds to `snapshot`, which has its disks and threads, what happened since it was called last;
-    /// the first time nothing.
-    mutating func add(to snapshot: inout Snapshot, clock: () -> Nanoseconds) {
-        guard isOn else { return }
+    /// the first time nothing. `sampler` has the requests that virtqueues showed, and `targets` are
+    /// the LUNs whose requests may be found on disks.
+    mutating func add(
+        to snapshot: inout Snapshot, sampler: RingSampler? = nil, targets: [JoinTarget] = [],
+        clock: () -> Nanoseconds
+    ) {
+        guard isOn else {
+            sampler?.hold(false)
+            return
+        }
         let begin = clock()
         addBlocks(to: &snapshot, clock: clock)
         addWakes(to: &snapshot)
+        addGuests(to: &snapshot, clock: clock)
+        if let sampler { join(&snapshot, sampler, targets, now: clock()) }
         snapshot.sources.append(status(roundTrip: clock() - begin))
-        snapshot.unavailable += unavailable
+        snapshot.unavailable += unavailable + joined.problems
     }
 
     // MARK: Disks
@@ -59,6 +73,7 @@ struct KernelWatch {
 
     private mutating func load(_ devices: [String: DeviceNumber]) {
         blocks = nil
+        joined.isRecording = false
         guard !devices.isEmpty, refusals["block"] == nil else { return }
         do throws(KernelProbeError) {
             blocks = (devices, try BlockStages(devices: Array(devices.values)))
@@ -125,17 +140,26 @@ struct KernelWatch {
 
     private func status(roundTrip: Nanoseconds) -> SourceStatus {
         var status = SourceStatus(name: "bpf", state: .ok, age: 0, roundTrip: roundTrip)
-        let reasons = refusals.sorted { $0.key < $1.key }.map(\.value.description)
+        var words: [String] = []
+        for (name, refusal) in refusals.sorted(by: { $0.key < $1.key }) {
+            words.append("\(Self.missing[name] ?? name) are missing: \(refusal)")
+        }
         let missed = unfollowed &+ (blocks?.stages.skipped ?? 0)
-        if missed > 0 { status.detail = "\(missed) requests of disks were not followed" }
-        guard !reasons.isEmpty else { return status }
-        status.detail = "percentiles of disks or wake-ups are missing: " + reasons[0]
-        if refusals.count == 2 || (blocks == nil && wakes == nil) {
+        if missed > 0 { words.append("\(missed) requests of disks were not followed") }
+        words += [joined.words, guestWords].compactMap(\.self)
+        if !words.isEmpty { status.detail = words.joined(separator: "; ") }
+        if !refusals.isEmpty, blocks == nil, wakes == nil, guests == nil {
             status.state = .failed
             status.age = nil
         }
         return status
     }
+
+    /// What there is not without a set of programs.
+    private static let missing = [
+        "block": "percentiles of disks and the requests of LUNs among theirs",
+        "wakeups": "percentiles of wake-ups", "injections": "counts of exits and interrupts",
+    ]
 
     private var unavailable: [Unavailable] {
         var missing: [Unavailable] = []
@@ -154,6 +178,11 @@ struct KernelWatch {
             missing.append(
                 Unavailable(
                     metric: Self.wakeColumn.key, reason: refusal.reason, remedy: refusal.remedy))
+        }
+        if let refusal = refusals["injections"] {
+            missing.append(
+                Unavailable(
+                    metric: "event_counts", reason: refusal.reason, remedy: refusal.remedy))
         }
         return missing
     }

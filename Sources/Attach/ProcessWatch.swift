@@ -108,6 +108,9 @@ struct ProcessWatch: Sendable {
         }
     }
 
+    /// How the process has the file behind `lun` open; to be asked after `locate`.
+    func opening(of lun: LUN) -> OpenFile? { backing.opening(of: lun.file) }
+
     /// What /proc says of the process and of the files of `luns`; `nil`: nothing new. To be asked
     /// after `sample`.
     mutating func facts(about luns: [LUN], now: Nanoseconds) -> [Fact]? {

@@ -57,7 +57,7 @@ extension Patient {
     /// message-signalled ones. Throws where neither is there.
     mutating func injections() throws(NotChecked) -> Double {
         let counted = rate { $0.kind == .injection && $0.name == "irq_injections" }
-        let rate = counted ?? rate { $0.kind == .injection && $0.name.hasPrefix("MSI vector") }
+        let rate = counted ?? rate { $0.kind == .injection && $0.name.hasPrefix("MSI") }
         return try need(rate, "event_counts")
     }
 

@@ -14,7 +14,7 @@ public struct FilePiece: Sendable, Equatable {
     /// have none, and neither has what lies compressed or encrypted. Throws ENOENT, EACCES,
     /// ENOTSUP for a file system that does not say where its files lie, …
     ///
-    /// Has the file system write what it holds back of the file: call it seldom.
+    /// The file system is not asked to write what it holds back: that has no place yet.
     public static func all(
         of path: String, limit: Int = 100_000
     ) throws(KernelError) -> [FilePiece] {

@@ -30,6 +30,12 @@ public enum EventNaming: Sendable, Equatable {
         }
     }
 
+    /// Name of an exit from the guest by its reason, of AMD's processors or of Intel's; `nil` where
+    /// none is known.
+    public static func exitName(_ reason: UInt32, isAMD: Bool) -> String? {
+        isAMD ? svm(UInt64(reason)) : vmx[UInt64(reason)]
+    }
+
     /// Basic exit reasons of Intel's VMX (SDM, volume 3, appendix C).
     private static let vmx: [UInt64: String] = [
         0: "EXCEPTION_NMI", 1: "EXTERNAL_INTERRUPT", 2: "TRIPLE_FAULT", 3: "INIT_SIGNAL",

@@ -15,7 +15,7 @@ public struct RingRequests: Sendable {
     public func record(shift: Int?) {
         sampler.state.withLock { state in
             state.feed.shift = shift
-            for rings in state.vms.values { rings.readsAllChains = shift != nil }
+            state.chooseChains()
         }
     }
 
@@ -23,6 +23,9 @@ public struct RingRequests: Sendable {
     public func drain(_ body: (IOEvent) -> Void) {
         sampler.state.withLock { $0.feed.take() }.forEach(body)
     }
+
+    /// Has requests that are held for more to be known of them handed over as they are.
+    public func release() { sampler.state.withLock { $0.feed.release() } }
 
     /// Requests that found no room since the start, exact.
     public var lost: UInt64 { sampler.state.withLock { $0.feed.lost } }

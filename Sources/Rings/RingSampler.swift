@@ -48,7 +48,7 @@ public final class RingSampler: Sendable {
             let prefix = prefix.map { $0 + "/" } ?? ""
             let rings = try VMRings(ram, places) { id in state.feed.number(of: prefix + id) }
             rings.followed = followed
-            rings.readsAllChains = state.feed.isRecording
+            rings.readsAllChains = state.readsAllChains
             state.vms[key] = rings
             state.taken[key] = nil
         }

@@ -22,37 +22,76 @@ public struct BlockJoin: Sendable, Equatable {
         var byteCount: UInt32
     }
 
+    /// Requests to the disk, found by what they look like.
+    private struct Index {
+        private var first: [Key: Int] = [:]
+        /// Of each request the next that looks the same; -1 behind the last.
+        private var next: [Int]
+
+        init(_ records: [BlockRequestTrace]) {
+            next = Array(repeating: -1, count: records.count)
+            first.reserveCapacity(records.count)
+            for index in records.indices.reversed() {
+                let record = records[index]
+                let key = Key(
+                    operation: record.operation, sector: record.sector,
+                    byteCount: record.byteCount)
+                if let known = first.updateValue(index, forKey: key) { next[index] = known }
+            }
+        }
+
+        func forEach(_ key: Key, _ body: (Int) -> Void) {
+            var place = first[key] ?? -1
+            while place >= 0 {
+                body(place)
+                place = next[place]
+            }
+        }
+    }
+
     /// Sets `submitted` and `completed` of those of `events` that can be joined with one of
     /// `records`, the requests to the disk that `map` leads to, and counts what became of all.
     public mutating func join(
         _ events: inout [IOEvent], with records: [BlockRequestTrace], by map: SectorMap
     ) {
-        var places: [Key: [Int]] = [:]
-        for (index, record) in records.enumerated() {
-            let key = Key(
-                operation: record.operation, sector: record.sector, byteCount: record.byteCount)
-            places[key, default: []].append(index)
-        }
-        let candidates = events.map { event in
-            Self.keys(of: event, by: map).flatMap { key in
-                (places[key] ?? []).filter { Self.lies(records[$0], within: event) }
+        _ = join(&events, with: records) { _ in map }
+    }
+
+    /// Likewise for requests of several LUNs on one disk. Returns which of `records` were joined.
+    public mutating func join(
+        _ events: inout [IOEvent], with records: [BlockRequestTrace],
+        map: (IOEvent) -> SectorMap?
+    ) -> [Int] {
+        let index = Index(records)
+        // Of each event how many fit, and one of them; of each record how many events it fits.
+        var found = Array(repeating: (count: 0, record: 0), count: events.count)
+        var claims = Array(repeating: 0, count: records.count)
+        for (number, event) in events.enumerated() {
+            guard let map = map(event) else { continue }
+            for key in Self.keys(of: event, by: map) {
+                index.forEach(key) { record in
+                    guard Self.lies(records[record], within: event) else { return }
+                    found[number] = (found[number].count + 1, record)
+                    claims[record] += 1
+                }
             }
         }
-        var claims: [Int: Int] = [:]
-        for index in candidates.joined() { claims[index, default: 0] += 1 }
-        for (index, found) in candidates.enumerated() {
-            guard let record = found.first else {
+        var used: [Int] = []
+        for (number, (count, record)) in found.enumerated() {
+            guard count > 0 else {
                 unmatched += 1
                 continue
             }
-            guard found.count == 1, claims[record] == 1 else {
+            guard count == 1, claims[record] == 1 else {
                 ambiguous += 1
                 continue
             }
-            events[index].submitted = records[record].issued
-            events[index].completed = records[record].completed
+            events[number].submitted = records[record].issued
+            events[number].completed = records[record].completed
+            used.append(record)
             joined += 1
         }
+        return used
     }
 
     /// What the disk's request would look like. Zeroes are written by a command of their own, or by

@@ -106,7 +106,8 @@ extension GuestTests {
                         ["--pid", "\(guest.processID)"], ["--qmp", guest.monitorPath()],
                     ] {
                         let run = try RunningProgram(
-                            Nobody.wrapper + [program, "--json", "-n", "2", "-d", "0.3"] + target
+                            Nobody.wrapper + [program, "--json", "--tracepoints"]
+                                + ["-n", "2", "-d", "0.3"] + target
                         ).ending()
                         #expect(run.status == 0, "\(run.errors)")
                         let sample = try JSONValue.parse(run.lines.last ?? "")
@@ -114,6 +115,11 @@ extension GuestTests {
                         #expect(sample.qmpState == "failed")
                         #expect(
                             sample.source("qmp")?["detail"]?.text?.contains("run as") == true)
+                        let programs = sample.source("bpf")
+                        #expect(programs?["state"]?.text == "failed")
+                        let words = programs?["detail"]?.text ?? ""
+                        #expect(words.contains("are missing"), "\(words)")
+                        #expect(words.contains("run as root"), "\(words)")
                         #expect(sample.lun("disk0")?["host_disk"] == .null)
                         #expect(sample.threads("main").count == 1)
                     }

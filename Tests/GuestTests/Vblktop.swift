@@ -96,11 +96,20 @@ enum Nobody {
     /// Before a command.
     static let wrapper = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
 
-    /// Gives a vblktop that everyone may run: the folders above the one built may be closed.
+    /// Gives a vblktop that everyone may run, installed with its BPF programs: the folders above
+    /// the one built may be closed.
     static func with(_ body: (String) throws -> Void) throws {
-        let path = "/var/tmp/vblktop-everyone-\(UUID())"
+        let folder = "/var/tmp/vblktop-everyone-\(UUID())"
+        let (path, probes) = (folder + "/bin/vblktop", folder + "/share/vblktop/probes")
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for directory in [folder + "/bin", folder + "/share/vblktop"] {
+            try FileManager.default.createDirectory(
+                atPath: directory, withIntermediateDirectories: true)
+        }
         try FileManager.default.copyItem(atPath: BuiltProgram.path, toPath: path)
-        defer { try? FileManager.default.removeItem(atPath: path) }
+        let built = URL(fileURLWithPath: BuiltProgram.path).resolvingSymlinksInPath()
+            .deletingLastPathComponent().appendingPathComponent("../../probes").path
+        try? FileManager.default.copyItem(atPath: built, toPath: probes)
         try body(path)
     }
 }

@@ -5,19 +5,15 @@ import Testing
 
 /// perf counts every completion and records only a part, without a word about the rest: here the
 /// gap is measured, which is why there are BPF programs.
-@Suite(.serialized, .enabled(if: Permission.hasDisk, "BPF, a loop device or fio is missing"))
+@Suite(
+    .serialized, .enabled(if: Permission.hasDisk, "BPF, a loop device or fio is missing"),
+    .enabled(if: Permission.completionEvent != nil, "tracefs is not mounted, or not to be read"))
 struct PerfGapTests {
-    private static let identifier: UInt64? = {
-        let path = "/sys/kernel/tracing/events/block/block_rq_complete/id"
-        let text = (try? readWholeFile(path, limit: 64)) ?? []
-        return UInt64(String(decoding: text.prefix { $0 > 32 }, as: UTF8.self))
-    }()
-
     /// hidden = counted − recorded − lost, and with it all add up to what BPF saw.
     @Test func whatPerfHidesIsCounted() throws {
         let disk = try #require(LoopDisk.make())
         defer { disk.remove() }
-        let id = try #require(Self.identifier, "tracefs is not mounted")
+        let id = try #require(Permission.completionEvent)
         let number = UInt64(disk.device.major) << 20 | UInt64(disk.device.minor)
         let request = PerfRequest(
             .tracepoint(id: id, name: "tracepoint:block:block_rq_complete"),

@@ -1,3 +1,5 @@
+import Kernel
+
 @testable import KernelProbes
 
 /// What this machine's kernel lets us do, and why not.
@@ -21,5 +23,12 @@ enum Permission {
         }
         disk.remove()
         return true
+    }()
+
+    /// perf's number of the event; `nil` where tracefs is not mounted.
+    static let completionEvent: UInt64? = {
+        let path = "/sys/kernel/tracing/events/block/block_rq_complete/id"
+        let text = (try? readWholeFile(path, limit: 64)) ?? []
+        return UInt64(String(decoding: text.prefix { $0 > 32 }, as: UTF8.self))
     }()
 }

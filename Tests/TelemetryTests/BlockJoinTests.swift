@@ -85,6 +85,27 @@ private func join(
         #expect(events.allSatisfy { $0.submitted == 0 })
     }
 
+    /// Two LUNs on one disk: each is looked for where it lies, and what was joined is told.
+    @Test func twoLUNsOnOneDisk() {
+        var events = [
+            event(0, sector: 8, queued: 100, published: 200),
+            event(0, sector: 8, queued: 100, published: 200),
+            event(0, sector: 8, queued: 100, published: 200),
+        ]
+        for index in events.indices { events[index].lun = UInt16(index) }
+        let records = [
+            record(0, sector: 9, issued: 105, completed: 150),
+            record(0, sector: 2008, issued: 120, completed: 180),
+            record(0, sector: 1008, issued: 110, completed: 190),
+        ]
+        let maps: [SectorMap?] = [SectorMap(offset: 1000), SectorMap(offset: 2000), nil]
+        var join = BlockJoin()
+        let used = join.join(&events, with: records) { maps[Int($0.lun)] }
+        #expect(used.sorted() == [1, 2])
+        #expect(events.map(\.submitted) == [110, 120, 0])
+        #expect((join.joined, join.ambiguous, join.unmatched) == (2, 0, 1))
+    }
+
     @Test func kinds() {
         let all = [
             event(11, sector: 8, queued: 100, published: 200),

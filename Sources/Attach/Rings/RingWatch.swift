@@ -77,7 +77,8 @@ extension VMReading {
     private static let shownByRings: Set<String> = [
         "stage_us", "in_flight_oldest_us", "queue_depth.now", "read_latency_us.p99",
     ]
-    private static let unseen = Unavailable(
+    /// Unless the requests are found among those of a disk.
+    static let unseen = Unavailable(
         metric: "stage_us.submit",
         reason: "a virtqueue shows when a request is popped and completed, not what QEMU does with "
             + "it: `storage` is the time from one to the other")

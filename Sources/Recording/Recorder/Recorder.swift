@@ -104,7 +104,6 @@ public final class Recorder: Sendable {
 
     private func pack(_ pipeline: inout RecordingPipeline) throws {
         var share = Share(feed)
-        var events: [IOEvent] = []
         while true {
             share.follow(pipeline.share)
             var isLast = false
@@ -112,17 +111,27 @@ public final class Recorder: Sendable {
                 if let failure = writer.takeFailure() { pipeline.fail(failure) }
                 if try take(input, &pipeline) { isLast = true }
             }
-            if let feed {
-                feed.drain { events.append($0) }
-                perform(try pipeline.take(events, names: feed.lunNames))
-                events.removeAll(keepingCapacity: true)
-            }
+            try fetch(&pipeline)
             let now = Clock.monotonic()
             perform(
                 try pipeline.tick(
                     now, lost: feed?.lost ?? 0, dropped: writer.droppedRequests))
             if isLast { return perform(try pipeline.stop(now)) }
         }
+    }
+
+    /// Takes the requests there are.
+    private func fetch(_ pipeline: inout RecordingPipeline) throws {
+        guard let feed else { return }
+        var events: [IOEvent] = []
+        feed.drain { events.append($0) }
+        perform(try pipeline.take(events, names: feed.lunNames))
+    }
+
+    /// Likewise, and those that are held back: what comes later is too late for a file that ends.
+    private func fetchAll(_ pipeline: inout RecordingPipeline) throws {
+        feed?.release()
+        try fetch(&pipeline)
     }
 
     /// Nanoseconds to wait for input before the requests are fetched or a file is due to be closed;
@@ -142,11 +151,17 @@ public final class Recorder: Sendable {
         case .sample(let snapshot): perform(try pipeline.take(snapshot))
         case .events(let batch): perform(try pipeline.take(batch))
         case .order(.start(let path)): perform(try pipeline.start(now, path: path))
-        case .order(.stop): perform(try pipeline.stop(now))
-        case .order(.dump(let reason)): perform(try pipeline.dump(now, reason))
+        case .order(.stop):
+            try fetchAll(&pipeline)
+            perform(try pipeline.stop(now))
+        case .order(.dump(let reason)):
+            try fetchAll(&pipeline)
+            perform(try pipeline.dump(now, reason))
         case .order(.mark(let text)):
             perform(try pipeline.take(Mark(monotonic: now, kind: .note, text: text)))
-        case .finish: return true
+        case .finish:
+            feed?.release()
+            return true
         }
         return false
     }

@@ -88,15 +88,23 @@ func someRequests(_ count: Int, second number: UInt64) -> [IOEvent] {
 final class FakeFeed: RequestFeed {
     private struct State {
         var waiting: [IOEvent] = []
+        var held: [IOEvent] = []
         var shifts: [Int?] = []
     }
     private let state = Mutex(State())
     let lunNames = ["ledger", "wages"]
     let lost: UInt64
 
-    init(_ events: [IOEvent] = [], lost: UInt64 = 0) {
+    init(_ events: [IOEvent] = [], held: [IOEvent] = [], lost: UInt64 = 0) {
         self.lost = lost
-        state.withLock { $0.waiting = events }
+        state.withLock { ($0.waiting, $0.held) = (events, held) }
+    }
+
+    func release() {
+        state.withLock { state in
+            state.waiting += state.held
+            state.held = []
+        }
     }
 
     /// What was asked for, the last at the end.

@@ -54,6 +54,21 @@ import Testing
         #expect(try session.marks().contains { $0.text == "before the upgrade" })
     }
 
+    /// What the source holds back, for more to be known of it, is in the file when that ends.
+    @Test(arguments: [true, false]) func whatIsHeldBackIsInTheFile(isStopped: Bool) throws {
+        let folder = try Folder()
+        let requests = someRequests(100, second: 2)
+        let feed = FakeFeed(held: requests)
+        let recorder = try Recorder(settings(), files: files(), feed: feed)
+        let path = folder.path + "/a.vbt"
+        #expect(recorder.start(path: path) == nil)
+        for number: UInt64 in 1...2 { recorder.take(sampleOfTwo(number)) }
+        if isStopped { recorder.order(.stop) }
+        recorder.finish()
+        let session = try RecordedSession(paths: [path])
+        #expect(try session.requests().map(\.event) == requests)
+    }
+
     @Test func aFileThatCannotBeCreatedIsToldAndTheNextCan() throws {
         let folder = try Folder()
         let taken = try folder.write([1, 2, 3], to: "taken.vbt")
