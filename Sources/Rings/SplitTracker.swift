@@ -14,6 +14,9 @@ struct SplitTracker: Sendable {
     private var popped: UInt16?
     private var state: QueueMeter.State?
     private var before: Look?
+    private var wishes: Wishes?
+    /// Looks in a row in which nothing was outstanding.
+    private(set) var idleLooks = 0
     /// The last look that showed how far the driver has reaped.
     private var reapsSeen: Look?
     /// Looks in a row that made no sense.
@@ -151,6 +154,7 @@ struct SplitTracker: Sendable {
             queue.meter.add(from: old, to: new, duration: look.middle &- before.middle)
         }
         state = new
+        idleLooks = new.outstanding == 0 ? idleLooks + 1 : 0
         if new.unreaped != nil {
             let bounds = Bounds(earliest: (reapsSeen ?? before).begin, latest: look.end)
             queue.reap(upTo: ring.usedEvent, bounds)
@@ -158,14 +162,15 @@ struct SplitTracker: Sendable {
         }
         if taken.published > 0 {
             queue.meter.submitLooks += 1
-            if !wantsKick(ring, after: taken.published) { queue.meter.kicklessLooks += 1 }
+            if !wantedKick(ring, after: taken.published) { queue.meter.kicklessLooks += 1 }
         }
         if taken.completed > 0 {
             queue.meter.completionLooks += 1
-            if !wantsInterrupt(ring, after: taken.completed) {
+            if !wantedInterrupt(ring, after: taken.completed) {
                 queue.meter.interruptlessLooks += 1
             }
         }
+        wishes = Wishes(ring)
     }
 
     /// The queue as it is now; `completed` came since the state before.
@@ -194,16 +199,34 @@ struct SplitTracker: Sendable {
         return new
     }
 
-    private func wantsKick(_ ring: SplitRingCopy, after published: UInt16) -> Bool {
-        place.features.contains(.eventIndex)
-            ? passesEvent(ring.availEvent, old: avail &- published, new: avail)
-            : !ring.refusesKicks
+    /// What the two sides wish for in a look. By the next one a side may have served what was new
+    /// and wish for what comes after it: whether it had to be told is in the look before.
+    private struct Wishes: Sendable {
+        var availEvent: UInt16
+        var usedEvent: UInt16
+        var refusesKicks: Bool
+        var refusesInterrupts: Bool
+
+        init(_ ring: SplitRingCopy) {
+            (availEvent, usedEvent) = (ring.availEvent, ring.usedEvent)
+            (refusesKicks, refusesInterrupts) = (ring.refusesKicks, ring.refusesInterrupts)
+        }
     }
 
-    private func wantsInterrupt(_ ring: SplitRingCopy, after completed: UInt16) -> Bool {
-        place.features.contains(.eventIndex)
-            ? passesEvent(ring.usedEvent, old: used &- completed, new: used)
-            : !ring.refusesInterrupts
+    /// Whether the device had to be told of the `published` newest entries.
+    private func wantedKick(_ ring: SplitRingCopy, after published: UInt16) -> Bool {
+        let wishes = wishes ?? Wishes(ring)
+        return place.features.contains(.eventIndex)
+            ? passesEvent(wishes.availEvent, old: avail &- published, new: avail)
+            : !wishes.refusesKicks
+    }
+
+    /// Whether the driver had to be told of the `completed` newest entries.
+    private func wantedInterrupt(_ ring: SplitRingCopy, after completed: UInt16) -> Bool {
+        let wishes = wishes ?? Wishes(ring)
+        return place.features.contains(.eventIndex)
+            ? passesEvent(wishes.usedEvent, old: used &- completed, new: used)
+            : !wishes.refusesInterrupts
     }
 
     /// An index is one word and never goes back: a driver that began anew, or other memory by now.

@@ -95,8 +95,9 @@ struct WatchedQueue {
         }
     }
 
-    /// Whether nothing is outstanding, so that the next look need only see that this is so still.
-    var isIdle: Bool { current?.outstanding == 0 }
+    /// Whether nothing is outstanding and both sides have come to rest, so that the next look need
+    /// only see that this is so still.
+    var isIdle: Bool { split?.idleLooks ?? 0 >= 2 }
 
     /// Takes a look at a queue that was idle, of which `copy` has the indices alone; `false` where
     /// it is not idle any more.

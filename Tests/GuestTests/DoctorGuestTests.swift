@@ -102,7 +102,7 @@ extension GuestTests {
         private func expectFigures(_ findings: [JSONValue]) throws {
             for (rule, words) in [
                 ("throttle-saturated", ["of 200 IOPS", "in group slow", "in flight"]),
-                ("queue-ring-full", ["of 16 requests in flight"]),
+                ("queue-ring-full", ["queue 0 of 16 entries was full for"]),
                 ("flush-storm", ["flushes/s (limit 200)"]),
                 ("cache-writethrough-write-heavy", ["writethrough", "100 %"]),
             ] {

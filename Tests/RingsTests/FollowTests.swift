@@ -209,4 +209,35 @@ struct FollowTests {
         let reading = try #require(rings.take { $0 }["vd0"])
         #expect(reading.ended == 1 && reading.inFlight.isEmpty)
     }
+
+    @Test("A side that has served a batch and wishes for the next one had to be told all the same")
+    func notifications() throws {
+        let ring = try LiveRing()
+        let rings = try ring.watch()
+        for _ in 0..<4 { ring.look(rings) }
+        ring.pop()
+        ring.reap()
+        for _ in 0..<10 {
+            for _ in 0..<3 { ring.look(rings) }
+            ring.add(type: 0, sector: 1, byteCount: 512)
+            ring.publish()
+            ring.pop()
+            ring.look(rings)
+            ring.push()
+            ring.publishUsed()
+            ring.reap()
+        }
+        ring.look(rings)
+        let queue = try #require(rings.take { $0 }["vd0"]?.virtqueues.first)
+        #expect(queue.kicksSuppressedPercent == 0)
+        #expect(queue.interruptsSuppressedPercent == 0)
+        // The device does not come to rest: who adds to what it has need not tell it.
+        for sector in 0..<4 {
+            ring.add(type: 0, sector: UInt64(sector), byteCount: 512)
+            ring.publish()
+            ring.look(rings)
+        }
+        let busy = try #require(rings.take { $0 }["vd0"]?.virtqueues.first)
+        #expect(busy.kicksSuppressedPercent == 75)
+    }
 }

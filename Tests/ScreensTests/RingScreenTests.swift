@@ -106,7 +106,8 @@ struct RingScreenTests {
     }
 
     @Test(
-        "filters", arguments: [
+        "filters",
+        arguments: [
             ("X", "ring", 5), ("X", "age>1", 7), ("X", "age>=1s", 2), ("X", "write vd00", 1),
             ("X", "used", 2), ("O", "lat>1s", 1), ("O", "?", 31), ("O", "ioerr lat>2ms", 27),
             ("4", "reap>3", 4), ("4", "cmp/s>10k", 1), ("6", "vd1", 10), ("6", "p99>20ms", 1),

@@ -7,7 +7,12 @@ extension VMWatch {
     /// How it stands with finding the virtqueues.
     func ringStatus() -> SourceStatus {
         var status = SourceStatus(name: "rings", state: .ok)
-        if published != nil, process?.isGone == false { return status }
+        if published != nil {
+            guard process?.isGone == true else { return status }
+            status.state = .failed
+            status.detail = "the process has ended"
+            return status
+        }
         if let problem = ringProblems.first {
             status.state = rings.location == nil ? .failed : .ok
             status.detail =
