@@ -185,6 +185,15 @@ long ck_read_process(int process, uintptr_t to, uintptr_t from, long count) {
     return read < 0 ? -errno : read;
 }
 
+int ck_lock_within(uintptr_t mutex, uint64_t patience) {
+    struct timespec limit;
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    uint64_t end = (uint64_t)limit.tv_nsec + patience;
+    limit.tv_sec += (time_t)(end / 1000000000);
+    limit.tv_nsec = (long)(end % 1000000000);
+    return pthread_mutex_clocklock((pthread_mutex_t *)mutex, CLOCK_MONOTONIC, &limit);
+}
+
 int ck_set_timer_slack(uint64_t nanoseconds) {
     return prctl(PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0);
 }

@@ -1,4 +1,6 @@
+private import CKernel
 private import Glibc
+public import Telemetry
 
 /// A mutex around a value. For control paths only: the data plane takes no lock.
 @safe
@@ -24,6 +26,16 @@ public final class Lock<Value: ~Copyable>: @unchecked Sendable {
         _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return try body(&value)
+    }
+
+    /// Likewise; `nil`, and nothing done, where somebody else has the value for longer than
+    /// `patience` nanoseconds.
+    public func withLock<Result, Failure: Error>(
+        within patience: Nanoseconds, _ body: (inout Value) throws(Failure) -> Result
+    ) throws(Failure) -> Result? {
+        guard unsafe ck_lock_within(UInt(bitPattern: mutex), patience) == 0 else { return nil }
         defer { unsafe pthread_mutex_unlock(mutex) }
         return try body(&value)
     }

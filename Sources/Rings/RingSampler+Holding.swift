@@ -17,35 +17,25 @@ extension RingSampler {
     /// Holds requests that are over until they were lent and returned, before whoever records them
     /// gets them, or no longer. Every chain is read meanwhile.
     public func hold(_ isOn: Bool) {
-        state.withLock { state in
-            guard state.feed.isHolding != isOn else { return }
-            state.feed.hold(atMost: isOn ? Self.mostHeld : nil)
-            state.chooseChains()
+        feed.withLock { feed in
+            guard feed.isHolding != isOn else { return }
+            feed.hold(atMost: isOn ? Self.mostHeld : nil)
         }
     }
 
     /// Whether requests are held.
-    public var isHolding: Bool { state.withLock { $0.feed.isHolding } }
+    public var isHolding: Bool { feed.withLock { $0.isHolding } }
 
     /// Lends out the requests held.
     public func lend() -> HeldRequests {
-        state.withLock { state in
-            let (events, passed) = state.feed.lend()
-            return HeldRequests(events: events, passed: passed, lunNames: state.feed.names)
+        feed.withLock { feed in
+            let (events, passed) = feed.lend()
+            return HeldRequests(events: events, passed: passed, lunNames: feed.names)
         }
     }
 
     /// Takes back what was lent, in the order it was lent in.
     public func takeBack(_ events: [IOEvent]) {
-        state.withLock { $0.feed.takeBack(events) }
-    }
-}
-
-extension RingSampler.State {
-    /// Single requests are wanted: what each of them is has to be known.
-    var readsAllChains: Bool { feed.isRecording || feed.isHolding }
-
-    func chooseChains() {
-        for rings in vms.values { rings.readsAllChains = readsAllChains }
+        feed.withLock { $0.takeBack(events) }
     }
 }

@@ -23,14 +23,14 @@ struct RingWatch: Sendable {
     /// Looks where `location` says from now on; whether that is another place than before.
     func follow(_ location: RingLocation?, ofWatch index: Int, prefix: String?) -> Bool {
         guard generations.withLock({ $0[index] }) != location?.generation else { return false }
-        generations.withLock { $0[index] = location?.generation }
-        guard let location else {
-            sampler.forget(index)
-            return true
-        }
-        // Where there is no memory for it, nothing is seen, and the next place is tried again.
-        try? sampler.watch(
-            index, location.ram, location.places, prefix: prefix, followed: followed)
+        // Where there is no memory for it, nothing is seen until there is another place.
+        let isDone =
+            location.map { location in
+                (try? sampler.watch(
+                    index, location.ram, location.places, prefix: prefix, followed: followed))
+                    ?? true
+            } ?? sampler.forget(index)
+        if isDone { generations.withLock { $0[index] = location?.generation } }
         return true
     }
 

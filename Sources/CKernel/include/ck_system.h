@@ -57,6 +57,9 @@ void ck_set_length(uintptr_t pieces, long index, uint64_t length);
 // negative errno if that is the first.
 long ck_read_process(int process, uintptr_t to, uintptr_t from, long count);
 
+// Locks a pthread mutex, or fails once `patience` nanoseconds are over.
+int ck_lock_within(uintptr_t mutex, uint64_t patience);
+
 // Lets this thread's waits end within `nanoseconds` of their time (PR_SET_TIMERSLACK).
 int ck_set_timer_slack(uint64_t nanoseconds);
 
