@@ -82,7 +82,7 @@ extension ProbeReading {
         var rig = Rig([try Probe.futex()])
         rig.kernel.state.withLock {
             $0.texts["/proc/1/maps"] =
-                "1000-2000 r-xp 0 0 0 /bin/qemu\n2000-4000 rw-p 0 0 0 /bin/qemu\n"
+                "1000-2000 r-xp 0 8:1 7 /bin/qemu\n2000-4000 rw-p 1000 8:1 7 /bin/qemu\n"
         }
         rig.session.watch(
             [.init(tid: 5, role: .main, name: "main"), .init(tid: 6, role: .vcpu, name: "cpu0")],
