@@ -87,15 +87,6 @@ struct finished {
     s32 error;
 };
 
-// The number of a disk's slot, by device number (major << 20 | minor). Its size, like that of the
-// other maps with a size of 1, is set before loading.
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 1);
-    __type(key, u32);
-    __type(value, u64);
-} slots SEC(".maps");
-
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 1);

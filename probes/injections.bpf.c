@@ -24,14 +24,6 @@ struct exit_fields {
     u32 exit_reason;
 };
 
-// The number of a VM's slot, by its process. Sizes of 1 are set before loading.
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 1);
-    __type(key, u32);
-    __type(value, u64);
-} slots SEC(".maps");
-
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);

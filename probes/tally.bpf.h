@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0-only
 //
-// What the BPF programs of vblktop share: the histogram that vblktop counts latencies in.
+// What the BPF programs of vblktop share: the histogram that vblktop counts latencies in, and the
+// map from what is counted to where.
 //
 // The kernel's structures are declared here as far as the programs read them; where their members
 // lie, and whether they exist, is found out when a program is loaded (CO-RE).
@@ -47,3 +48,13 @@ static __always_inline void count(struct tally *tally, u64 nanoseconds) {
     tally->sum += nanoseconds;
     tally->buckets[index] += 1;
 }
+
+// The number of the slot of what is counted: of a disk by its device number (major << 20 | minor),
+// of a thread by its id, of a VM by its process. Its size, like that of the programs' other maps
+// with a size of 1, is set before loading.
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, u64);
+} slots SEC(".maps");

@@ -24,14 +24,6 @@ struct {
     __type(value, struct filter);
 } filter SEC(".maps");
 
-// The number of a thread's slot, by its id. Sizes of 1 are set before loading.
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 1);
-    __type(key, u32);
-    __type(value, u64);
-} slots SEC(".maps");
-
 // When the thread of a slot was woken; 0 once it runs.
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

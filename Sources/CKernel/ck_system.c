@@ -212,7 +212,7 @@ int ck_unmap(uintptr_t address, uint64_t length) { return munmap((void *)address
 
 int ck_is_safe_to_map(int descriptor) {
     struct statfs system;
-    int seals = fcntl(descriptor, F_GET_SEALS);
+    int seals = ck_file_seals(descriptor);
     if (seals < 0 || !(seals & F_SEAL_SHRINK)) return 0;
     return fstatfs(descriptor, &system) == 0 && system.f_type != HUGETLBFS_MAGIC;
 }

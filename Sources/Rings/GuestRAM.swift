@@ -50,20 +50,27 @@ public struct GuestRAM: Sendable, Hashable {
     /// Where in the process `byteCount` bytes at guest-physical `address` are mapped, if one region
     /// holds them all.
     public func translate(_ address: UInt64, byteCount: UInt64) -> UInt64? {
-        for region in regions {
-            guard let offset = region.offset(of: address, byteCount: byteCount) else { continue }
-            let (host, overflow) = region.host.addingReportingOverflow(offset)
-            return overflow ? nil : host
+        guard let (index, offset) = find(address, byteCount: byteCount) else { return nil }
+        return regions[index].host(at: offset)
+    }
+
+    /// The first region that holds `byteCount` bytes at `address`, by its index, and where in it
+    /// they begin. No guest value can overflow: offsets are compared, never sums.
+    func find(_ address: UInt64, byteCount: UInt64) -> (index: Int, offset: UInt64)? {
+        for (index, region) in regions.enumerated() {
+            let offset = address &- region.guest.rawValue
+            if offset < region.byteCount, byteCount <= region.byteCount - offset {
+                return (index, offset)
+            }
         }
         return nil
     }
 }
 
 extension GuestRAM.Region {
-    /// Where in the region `byteCount` bytes at `address` begin; `nil` unless it holds them all. No
-    /// guest value can overflow: offsets are compared, never sums.
-    func offset(of address: UInt64, byteCount: UInt64) -> UInt64? {
-        let offset = address &- guest.rawValue
-        return offset < self.byteCount && byteCount <= self.byteCount - offset ? offset : nil
+    /// Where in the process the byte `offset` bytes into the region is; `nil` beyond all addresses.
+    func host(at offset: UInt64) -> UInt64? {
+        let (address, overflow) = host.addingReportingOverflow(offset)
+        return overflow ? nil : address
     }
 }

@@ -102,12 +102,8 @@ final class GuestMap {
 
     /// Where `byteCount` bytes at guest-physical `address` are; `nil` if no region holds them all.
     func find(_ address: UInt64, byteCount: UInt64) -> Place? {
-        for (region, window) in zip(ram.regions, windows) {
-            guard let offset = region.offset(of: address, byteCount: byteCount) else { continue }
-            if let window { return .here(window.address &+ UInt(offset)) }
-            let (host, overflow) = region.host.addingReportingOverflow(offset)
-            return overflow ? nil : .process(host)
-        }
-        return nil
+        guard let (index, offset) = ram.find(address, byteCount: byteCount) else { return nil }
+        if let window = windows[index] { return .here(window.address &+ UInt(offset)) }
+        return ram.regions[index].host(at: offset).map { .process($0) }
     }
 }

@@ -118,10 +118,11 @@ final class VMRings {
             } else {
                 try take(copies[index], of: index, batch.reader, look)
             }
-            guard let head = copies[index].head else { continue }
-            let isIdle = !isShort[index] && queues[index].isIdle
-            isShort[index] = isIdle
-            batch.reader.limit(copies[index].pieces[0], to: isIdle ? head : nil)
+            guard copies[index].head != nil else { continue }
+            // How much is read of an idle one is chosen before each look.
+            let wasShort = isShort[index]
+            isShort[index] = !wasShort && queues[index].isIdle
+            if wasShort { batch.reader.limit(copies[index].pieces[0], to: nil) }
         }
     }
 

@@ -52,6 +52,16 @@ public struct SplitRing: Sendable {
         self.used = try find(.used, used, alignment: 4)
     }
 
+    /// The two rings alone, of `size` entries each, copied to `avail` and `used`: of the table
+    /// there is no copy, and it must not be looked at.
+    init(size: UInt16, copiedTo avail: UInt, _ used: UInt) {
+        self.size = size
+        mask = size &- 1
+        descriptors = 0
+        self.avail = avail
+        self.used = used
+    }
+
     /// Bytes of one part of a ring of `size` descriptors.
     public static func byteCount(of part: Part, size: Int) -> Int {
         switch part {

@@ -6,41 +6,36 @@ private import CKernel
 /// What stands in it is the guest's word, to be believed as far as it makes sense. The copies are
 /// owned elsewhere and must outlive this value.
 public struct SplitRingCopy: Sendable {
+    private let ring: SplitRing
     /// Entries, a power of two up to `SplitRing.maximumSize`.
-    public let size: UInt16
-    private let avail: UInt
-    private let used: UInt
+    public var size: UInt16 { ring.size }
 
     /// The rings of `size` entries copied to `avail` and `used`, whole, both 2-aligned.
     public init(size: Int, avail: UInt, used: UInt) {
         precondition(size > 0 && size <= SplitRing.maximumSize && size & (size - 1) == 0)
-        self.size = UInt16(size)
-        self.avail = avail
-        self.used = used
+        ring = SplitRing(size: UInt16(size), copiedTo: avail, used)
     }
 
     /// Entries published by the driver, modulo 65,536.
-    public var availIndex: UInt16 { ck_load16_relaxed(avail &+ 2) }
+    public var availIndex: UInt16 { ck_load16_relaxed(ring.availIndex) }
     /// Entries published by the device, modulo 65,536.
-    public var usedIndex: UInt16 { ck_load16_relaxed(used &+ 2) }
+    public var usedIndex: UInt16 { ck_load16_relaxed(ring.usedIndex) }
     /// The head in avail entry `index`, which wraps.
-    public func availHead(_ index: UInt16) -> UInt16 {
-        ck_load16_relaxed(avail &+ 4 &+ UInt(index & (size &- 1)) &* 2)
-    }
+    public func availHead(_ index: UInt16) -> UInt16 { ck_load16_relaxed(ring.availEntry(index)) }
     /// The head in used entry `index`, which wraps; `nil` for what is no head.
     public func usedHead(_ index: UInt16) -> UInt16? {
-        let entry = used &+ 4 &+ UInt(index & (size &- 1)) &* 8
+        let entry = ring.usedEntry(index)
         let low = ck_load16_relaxed(entry)
         return ck_load16_relaxed(entry &+ 2) == 0 && low < size ? low : nil
     }
     /// Index of the used entry at which the driver wants an interrupt (EVENT_IDX).
-    public var usedEvent: UInt16 { ck_load16_relaxed(avail &+ 4 &+ UInt(size) &* 2) }
+    public var usedEvent: UInt16 { ck_load16_relaxed(ring.usedEvent) }
     /// Index of the avail entry at which the device wants a kick (EVENT_IDX).
-    public var availEvent: UInt16 { ck_load16_relaxed(used &+ 4 &+ UInt(size) &* 8) }
+    public var availEvent: UInt16 { ck_load16_relaxed(ring.availEvent) }
     /// Whether the device says it wants no kick (without EVENT_IDX).
-    public var refusesKicks: Bool { ck_load16_relaxed(used) & doNotNotify != 0 }
+    public var refusesKicks: Bool { ck_load16_relaxed(ring.usedFlags) & doNotNotify != 0 }
     /// Whether the driver says it wants no interrupt (without EVENT_IDX).
-    public var refusesInterrupts: Bool { ck_load16_relaxed(avail) & doNotNotify != 0 }
+    public var refusesInterrupts: Bool { ck_load16_relaxed(ring.availFlags) & doNotNotify != 0 }
 }
 
 /// A descriptor of a foreign VM, copied out.

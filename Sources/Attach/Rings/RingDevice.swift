@@ -211,12 +211,15 @@ extension RingDevice {
 extension RingPlace {
     /// Whether all its parts lie in `ram` (virtio 1.2 §2.7, §2.8).
     func lies(in ram: GuestRAM) -> Bool {
-        let count = UInt64(size)
-        let rings: (avail: UInt64, used: UInt64) =
-            layout == .split ? (6 + 2 * count, 6 + 8 * count) : (4, 4)
-        return ram.translate(descriptors.rawValue, byteCount: 16 * count) != nil
-            && ram.translate(avail.rawValue, byteCount: rings.avail) != nil
-            && ram.translate(used.rawValue, byteCount: rings.used) != nil
+        func holds(_ address: GuestAddress, _ byteCount: Int) -> Bool {
+            ram.translate(address.rawValue, byteCount: UInt64(byteCount)) != nil
+        }
+        // A packed ring has its events in place of the rings.
+        func byteCount(_ part: SplitRing.Part) -> Int {
+            layout == .split ? SplitRing.byteCount(of: part, size: size) : 4
+        }
+        return holds(descriptors, SplitRing.byteCount(of: .descriptors, size: size))
+            && holds(avail, byteCount(.avail)) && holds(used, byteCount(.used))
     }
 }
 

@@ -252,22 +252,7 @@ struct HistogramModels {
         from coder: inout RangeDecoder
     ) throws(RecordingError) -> [LatencyHistogram.Bucket] {
         let size = number.take(context: 0, from: &coder)
-        guard size >= 0, size <= LatencyBuckets.count else {
-            throw malformed("a histogram has too many buckets")
-        }
-        var (buckets, next): ([LatencyHistogram.Bucket], Int64) = ([], 0)
-        for _ in 0..<size {
-            let distance = gap.take(context: next == 0 ? 1 : 0, from: &coder)
-            let index = next &+ distance
-            guard distance >= 0, index >= 0, index < LatencyBuckets.count else {
-                throw malformed("a histogram has a bucket that there is not")
-            }
-            let number = count.take(context: 0, from: &coder) &+ 1
-            buckets.append(
-                LatencyHistogram.Bucket(index: UInt16(index), count: UInt32(clamping: number)))
-            next = index + 1
-        }
-        return buckets
+        return try takeSparseBuckets(size, gap: &gap, count: &count, from: &coder)
     }
 
     /// The sum if every value lay in the middle of its bucket, and about how many bits below the
