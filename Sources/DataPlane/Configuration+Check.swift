@@ -14,8 +14,16 @@ extension EngineConfiguration {
         guard (1...1 << 24).contains(traceCapacity) else {
             throw .init(description: "a trace of \(traceCapacity) records is not 1…16777216")
         }
+        guard ioThreads.map({ (1...1024).contains($0) }) ?? true else {
+            throw .init(description: "\(ioThreads ?? 0) IOThreads are not 1…1024")
+        }
+        for cost in [costs.vmExit, costs.interruptInjection] where cost > 1_000_000 {
+            throw .init(description: "a modelled cost of \(cost) ns is more than a millisecond")
+        }
         for lun in luns {
-            let fault = lun.job.fault ?? lun.queueFault ?? lun.diskFault ?? lun.serviceTime?.fault
+            let fault =
+                lun.job.fault ?? lun.pathFault ?? lun.queueFault ?? lun.diskFault
+                ?? lun.serviceTime?.fault
             if let fault { throw .init(description: "LUN \(lun.id): \(fault)") }
         }
     }
@@ -44,6 +52,16 @@ extension JobConfiguration {
 }
 
 extension LUNConfiguration {
+    fileprivate var pathFault: String? {
+        guard (1...Self.mostQueues).contains(queues) else {
+            return "\(queues) queues are not 1…\(Self.mostQueues)"
+        }
+        guard queues == 1 || path == .multiQueue else {
+            return "\(queues) queues on the path \(path.rawValue): only multi-queue has several"
+        }
+        return job.slots >= queues ? nil : "\(queues) queues for \(job.slots) requests"
+    }
+
     fileprivate var queueFault: String? {
         let isPowerOfTwo = queueSize > 0 && queueSize & (queueSize - 1) == 0
         guard isPowerOfTwo, queueSize <= SplitRing.maximumSize else {
@@ -61,13 +79,14 @@ extension LUNConfiguration {
 
     fileprivate var diskFault: String? {
         let blocks = backend.sectors / UInt64(job.blockSize / 512)
-        guard blocks >= 1 else {
-            return "the disk is smaller than one block of \(job.blockSize) bytes"
+        guard blocks >= UInt64(queues) else {
+            return "the disk is smaller than \(queues == 1 ? "one block" : "\(queues) blocks") of "
+                + "\(job.blockSize) bytes"
         }
         guard job.verifies else { return nil }
         if case .null = backend { return "a null backend keeps no data to verify" }
-        return blocks >= 2 * UInt64(slots)
-            ? nil : "verifying needs at least \(2 * slots) blocks"
+        let least = 2 * job.slots * queues
+        return blocks >= UInt64(least) ? nil : "verifying needs at least \(least) blocks"
     }
 }
 

@@ -6,6 +6,8 @@ enum DriverCounter: Int, CaseIterable {
     case reads, writes, flushes, discards, writeZeroes, others
     case readBytes, writeBytes, errors, mismatches
     case kicks, kicksSuppressed
+    /// Accesses to emulated registers, each an exit.
+    case traps
     /// Ticks during which the ring had no room for a request that was due.
     case fullTicks
     case readLatencySum, writeLatencySum
@@ -50,16 +52,16 @@ struct LUNCounterBlock: Sendable {
     let stages: SharedWords
     /// Ticks spent at each queue depth.
     let depthTicks: SharedWords
-    /// When the request of each head was queued, in ticks; 0 when the head is free.
+    /// When the request in each slot was queued, in ticks; 0 when the slot is free.
     let queuedAt: SharedWords
 
-    init(queueSize: Int) throws(KernelError) {
+    init(queueSize: Int, slots: Int) throws(KernelError) {
         driver = try SharedWords(count: DriverCounter.allCases.count)
         device = try SharedWords(count: DeviceCounter.allCases.count)
         latencies = try SharedWords(count: 2 * Self.latencyBuckets)
         stages = try SharedWords(count: Self.stageCount * Self.latencyBuckets)
-        depthTicks = try SharedWords(count: queueSize + 1)
-        queuedAt = try SharedWords(count: queueSize)
+        depthTicks = try SharedWords(count: max(queueSize, slots) + 1)
+        queuedAt = try SharedWords(count: slots)
     }
 
     @inline(__always)
@@ -161,8 +163,8 @@ struct LUNCounterBlock: Sendable {
         }
         result.depthTimes = times.map { rate.nanoseconds(sum: $0) }
         var oldest = UInt64.max
-        for head in 0..<queuedAt.count {
-            let queued = queuedAt[head]
+        for slot in 0..<queuedAt.count {
+            let queued = queuedAt[slot]
             if queued != 0 { oldest = min(oldest, queued) }
         }
         if oldest != .max {

@@ -48,7 +48,8 @@ extension Device where B: ~Copyable {
         queue.suppressKicks()
     }
 
-    private var isReady: Bool {
+    /// Whether a turn would find something to do.
+    var isReady: Bool {
         if queue.hasWork || backend.hasCompletion { return true }
         // What is still in flight when we are to stop wakes us when it completes.
         if shared.orders.devicesStop, backend.inFlight == 0 { return true }

@@ -9,30 +9,35 @@ import Virtio
 /// has completed, publish once, and interrupt at most once. Kicks are asked for only where the
 /// thread would sleep, because a busy device finds work without them.
 struct Device<B: Backend & ~Copyable>: ~Copyable {
-    let shared: LUNShared
+    let shared: QueueShared
     let counters: LUNCounterBlock
     private let limits: BlockLimits
     private let serviceTime: ServiceTime?
+    private let manner: DeviceManner
     let waitMode: WaitMode
     var poll: AdaptivePoll
     var queue: DeviceQueue
     var backend: B
-    private var segments: SegmentList
+    var segments: SegmentList
     private let requests: FixedArray<BlockRequest>
     var delays: DelayLine
     private var random: Random
-    private var isTracing = false
+    var isTracing = false
+    /// What was completed and waits for its own turn to be answered; only where requests are served
+    /// one by one.
+    var bottomHalves: CompletionQueue
     /// Heads started in this turn, and heads finished in it, for their stamps. A driver that offers
     /// a head anew before it has it back can make a turn finish a whole ring twice.
     private let started: FixedArray<UInt16>
-    private var startedCount = 0
+    var startedCount = 0
     private let finished: FixedArray<UInt16>
-    private var finishedCount = 0
+    var finishedCount = 0
 
-    init(shared: LUNShared, backend: consuming B, waitMode: WaitMode, pollTicks: UInt64) {
+    init(shared: QueueShared, backend: consuming B, waitMode: WaitMode, pollTicks: UInt64) {
         self.shared = shared
         self.backend = backend
         self.waitMode = waitMode
+        manner = DeviceManner(of: shared.configuration.path)
         let configuration = shared.configuration
         counters = shared.counters
         serviceTime = configuration.serviceTime
@@ -47,6 +52,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         let size = configuration.queueSize
         requests = FixedArray(repeating: .none, count: size)
         delays = DelayLine(capacity: size)
+        bottomHalves = CompletionQueue(capacity: manner == .oneByOne ? size : 0)
         started = FixedArray(repeating: 0, count: size)
         finished = FixedArray(repeating: 0, count: 2 * size)
         random = Random(seed: configuration.job.seed ^ 0xD0E1)
@@ -75,7 +81,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         startedCount = 0
         finishedCount = 0
         let taken = drain()
-        if backend.submit() > 0 { counters.add(1, to: .submissions) }
+        hand()
         if taken > 0 {
             counters.add(UInt64(taken), to: .popped)
             if isTracing { stampStarted() }
@@ -102,6 +108,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
             case .chain(let head):
                 notePopped(head, at: now)
                 start(head)
+                if manner == .direct { hand() }
             case .malformed(let head, _):
                 notePopped(head, at: now)
                 counters.add(1, to: .malformed)
@@ -116,8 +123,14 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         return taken
     }
 
+    /// Hands over what was started since the last time.
     @inline(__always)
-    private mutating func notePopped(_ head: UInt16, at now: UInt64) {
+    mutating func hand() {
+        if backend.submit() > 0 { counters.add(1, to: .submissions) }
+    }
+
+    @inline(__always)
+    mutating func notePopped(_ head: UInt16, at now: UInt64) {
         guard isTracing else { return }
         shared.stamps.set(.popped, of: head, to: now)
         started[startedCount] = head
@@ -125,7 +138,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func start(_ head: UInt16) {
+    mutating func start(_ head: UInt16) {
         switch limits.parse(segments) {
         case .execute(let request):
             requests[Int(head)] = request
@@ -147,10 +160,19 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Takes note that the backend is done with a request: it is answered now, or after its
-    /// modelled service time.
+    /// Takes note that the backend is done with a request.
     @inline(__always)
-    private mutating func complete(_ head: UInt16, _ result: Int64) {
+    mutating func complete(_ head: UInt16, _ result: Int64) {
+        if manner == .oneByOne {
+            bottomHalves.append(Completion(head: head, result: result))
+        } else {
+            settle(head, result)
+        }
+    }
+
+    /// Answers a request the backend is done with: now, or after its modelled service time.
+    @inline(__always)
+    mutating func settle(_ head: UInt16, _ result: Int64) {
         if let serviceTime {
             let due = serviceTime.due(completedAt: Clock.monotonic(), unit: random.unit())
             delays.insert(.init(due: due, result: result, head: head))
@@ -161,7 +183,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
 
     /// Queues a head for the used ring; everything that is given back passes here.
     @inline(__always)
-    private mutating func giveBack(_ head: UInt16, written: UInt32) {
+    mutating func giveBack(_ head: UInt16, written: UInt32) {
         queue.push(head: head, written: written)
         if isTracing {
             finished[finishedCount] = head
@@ -171,7 +193,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
 
     /// Writes the status byte and gives the head back.
     @inline(__always)
-    private mutating func finish(_ head: UInt16, _ result: Int64) {
+    mutating func finish(_ head: UInt16, _ result: Int64) {
         let request = requests[Int(head)]
         var written: UInt32 = 1
         if result >= 0 {
@@ -207,7 +229,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     ///
     /// All requests of this turn went out at the same instant, and those the backend answered on
     /// the spot were complete by then.
-    private mutating func stampStarted() {
+    mutating func stampStarted() {
         let now = Clock.ticks()
         for index in 0..<startedCount {
             shared.stamps.set(.submitted, of: started[index], to: now)
@@ -230,15 +252,20 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
             let now = Clock.monotonic()
             while let entry = delays.take(at: now) { finish(entry.head, entry.result) }
         }
-        guard isTracing, finishedCount > before else { return }
+        if finishedCount > before { stampCompleted(from: before) }
+    }
+
+    /// Stamps what was finished since `finishedCount` was `first` as complete now.
+    mutating func stampCompleted(from first: Int) {
+        guard isTracing else { return }
         let now = Clock.ticks()
-        for index in before..<finishedCount {
+        for index in first..<finishedCount {
             shared.stamps.set(.completed, of: finished[index], to: now)
         }
     }
 
     /// Publishes what was finished, with its stamps, and interrupts if the driver wants to know.
-    private mutating func publish() {
+    mutating func publish() {
         if isTracing, finishedCount > 0 {
             let now = Clock.ticks()
             for index in 0..<finishedCount {
@@ -257,7 +284,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
 
     /// The ring is incoherent: nothing more is taken from it. The guest is told by an interrupt, as
     /// a device sets DEVICE_NEEDS_RESET and sends one (virtio 1.2 §2.1.2); other LUNs go on.
-    private mutating func breakDown() {
+    mutating func breakDown() {
         guard counters[DeviceCounter.isBroken] == 0 else { return }
         counters[DeviceCounter.isBroken] = 1
         shared.interrupt.signal()

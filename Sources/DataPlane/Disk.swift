@@ -2,71 +2,37 @@ import Kernel
 import Telemetry
 import Virtio
 
-/// The driver end of one LUN: its jobs, its requests in flight, and what the guest measures of
-/// them. A vCPU thread owns it.
+/// The driver end of one virtqueue of virtio-blk. A vCPU thread owns it.
 struct Disk: ~Copyable {
-    /// A request's place in guest memory and what it asked for.
-    struct Slot: BitwiseCopyable {
-        var type: UInt32 = 0
-        var sector: UInt64 = 0
-        var byteCount: UInt32 = 0
-        var kicked: UInt64 = 0
-    }
-
-    let shared: LUNShared
-    private let memory: LUNMemory
-    private let counters: LUNCounterBlock
-    private let rate: TickRate
-    private let origin: Nanoseconds
+    let shared: QueueShared
     private let trace: TraceRing
+    private var jobs: JobBook
     private var queue: DriverQueue
-    private var generator: JobGenerator
-    private let verifier: Verifier?
-    private let slots: FixedArray<Slot>
-    private let freeSlots: FixedArray<UInt16>
-    private var freeSlotCount: Int
     private let slotOfHead: FixedArray<UInt16>
-    /// Heads placed in this turn, for the kick's stamp.
+    /// Slots placed since the last kick, for its stamp.
     private let placed: FixedArray<UInt16>
     private var placedCount = 0
     private var traceMode = TraceMode.off
     /// A request leaves a record if its number has none of these bits.
     private var recordMask: UInt64 = 0
     private var recordNumber: UInt64 = 0
-    private var depth = 0
-    private var depthSince: UInt64
     private var isArmed = false
+    private var toll: ExitToll
 
-    init(shared: LUNShared, rate: TickRate, origin: Nanoseconds, trace: TraceRing) {
+    init(shared: QueueShared, rate: TickRate, origin: Nanoseconds, trace: TraceRing) {
         self.shared = shared
-        self.rate = rate
-        self.origin = origin
         self.trace = trace
-        memory = shared.memory
-        counters = shared.counters
+        jobs = JobBook(shared: shared, rate: rate, origin: origin)
+        let memory = shared.memory
         let configuration = shared.configuration
         queue = DriverQueue(
             ring: memory.ring, memory: memory.memory, features: configuration.features,
             indirectTables: memory.indirectTables,
             indirectCapacity: LUNMemory.descriptorsPerTable)
-        let sectors = configuration.backend.sectors
-        generator = JobGenerator(configuration.job, sectors: sectors)
-        verifier =
-            configuration.job.verifies
-            ? Verifier(
-                lun: shared.index, sectors: sectors, blockSize: configuration.job.blockSize,
-                isBlank: configuration.backend.isBlank)
-            : nil
-        let count = memory.slotCount
-        slots = FixedArray(repeating: Slot(), count: count)
-        freeSlots = FixedArray(repeating: 0, count: count)
-        for index in 0..<count { freeSlots[index] = UInt16(count - 1 - index) }
-        freeSlotCount = count
         slotOfHead = FixedArray(repeating: 0, count: configuration.queueSize)
         placed = FixedArray(repeating: 0, count: configuration.queueSize)
-        depthSince = Clock.ticks()
-        counters[DriverCounter.depthSince] = depthSince
-        queue.suppressInterrupts()
+        toll = ExitToll(shared: shared, rate: rate)
+        if !configuration.notifiesEach { queue.suppressInterrupts() }
     }
 
     /// Requests in flight.
@@ -75,23 +41,18 @@ struct Disk: ~Copyable {
     /// Whether the device has completed something.
     var hasUsed: Bool { queue.hasUsed }
 
+    /// When the next request is due, if it is that what is waited for (`JobBook.nextDue`).
+    var nextDue: Nanoseconds? { jobs.nextDue }
+
     /// Takes back what is done and asks for what is due: how many requests moved.
     mutating func turn(isStopping: Bool) -> Int {
+        toll.payForInterrupts()
         let reaped = queue.hasUsed ? reap() : 0
-        if isStopping { noteFull(false, now: Clock.ticks()) }
-        let issued = isStopping || freeSlotCount == 0 ? 0 : issue()
-        if reaped + issued > 0 { noteDepth() }
+        if isStopping { jobs.noteFull(false, placed: 0, now: Clock.ticks()) }
+        let issued = isStopping || jobs.isExhausted ? 0 : issue()
+        if reaped + issued > 0 { jobs.noteDepth(queue.inFlight) }
         return reaped + issued
     }
-
-    /// Nanoseconds of `CLOCK_MONOTONIC` at which the next request is due, nil if it is not time
-    /// that it waits for but a completion.
-    var nextDue: Nanoseconds? {
-        !isRated || freeSlotCount == 0 || counters[DriverCounter.fullSince] != 0
-            ? nil : origin + generator.due
-    }
-
-    private var isRated: Bool { generator.configuration.rate != nil }
 
     /// Asks for an interrupt at the next completion; true if one is already there. A queue that is
     /// armed and saw nothing since stays so at no cost.
@@ -110,14 +71,14 @@ struct Disk: ~Copyable {
         recordMask = (1 &<< UInt64(shared.orders.recordShift)) &- 1
         if isArmed {
             isArmed = false
-            queue.suppressInterrupts()
+            if !shared.configuration.notifiesEach { queue.suppressInterrupts() }
         }
         var count = 0
         while let used = queue.reap() {
             finish(head: used.head, now: &now)
             count &+= 1
         }
-        if queue.breakage != nil { counters[DriverCounter.isBroken] = 1 }
+        if queue.breakage != nil { jobs.counters[DriverCounter.isBroken] = 1 }
         return count
     }
 
@@ -128,37 +89,10 @@ struct Disk: ~Copyable {
         if traceMode != .off, shared.stamps.get(.published, of: head) > now {
             now = Clock.ticksAfterLoads()
         }
-        let index = slotOfHead[Int(head)]
-        let slot = slots[Int(index)]
-        let queued = counters.queuedAt[Int(head)]
-        counters.queuedAt[Int(head)] = 0
-        let status = HostMemory.loadStatus(at: memory.host(memory.status(Int(index))))
-        count(slot, status: status, nanoseconds: rate.nanoseconds(now &- queued))
-        if traceMode != .off {
-            note(slot, head: head, status: status, queued: queued, reaped: now)
-        }
-        if let verifier { verify(verifier, slot, index: Int(index), status: status) }
-        freeSlots[freeSlotCount] = index
-        freeSlotCount &+= 1
-    }
-
-    @inline(__always)
-    private func count(_ slot: Slot, status: UInt8, nanoseconds: UInt64) {
-        if status != BlockStatus.ok { counters.add(1, to: .errors) }
-        switch slot.type {
-        case BlockRequestType.read:
-            counters.add(1, to: .reads)
-            counters.add(UInt64(slot.byteCount), to: .readBytes)
-            counters.countLatency(nanoseconds, isWrite: false)
-        case BlockRequestType.write:
-            counters.add(1, to: .writes)
-            counters.add(UInt64(slot.byteCount), to: .writeBytes)
-            counters.countLatency(nanoseconds, isWrite: true)
-        case BlockRequestType.flush: counters.add(1, to: .flushes)
-        case BlockRequestType.discard: counters.add(1, to: .discards)
-        case BlockRequestType.writeZeroes: counters.add(1, to: .writeZeroes)
-        default: counters.add(1, to: .others)
-        }
+        let index = Int(slotOfHead[Int(head)])
+        let status = HostMemory.loadStatus(at: jobs.memory.host(jobs.memory.status(index)))
+        if traceMode != .off { note(jobs.slots[index], head: head, status: status, reaped: now) }
+        jobs.end(index, status: status, now: now)
     }
 
     /// Folds the request's stages and, if wanted, writes its record. Stamps of a time before
@@ -166,18 +100,16 @@ struct Disk: ~Copyable {
     ///
     /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would
     /// be copied for every call.
-    private mutating func note(
-        _ slot: Slot, head: UInt16, status: UInt8, queued: UInt64, reaped: UInt64
-    ) {
+    private mutating func note(_ slot: JobBook.Slot, head: UInt16, status: UInt8, reaped: UInt64) {
         let popped = shared.stamps.get(.popped, of: head)
         let submitted = shared.stamps.get(.submitted, of: head)
         let completed = shared.stamps.get(.completed, of: head)
         let published = shared.stamps.get(.published, of: head)
-        guard queued <= popped, popped <= submitted, submitted <= completed,
+        guard slot.queued <= popped, popped <= submitted, submitted <= completed,
             completed <= published, published <= reaped
         else { return }
-        counters.add(1, to: .staged)
-        fold(.ringWait, popped &- queued)
+        jobs.counters.add(1, to: .staged)
+        fold(.ringWait, popped &- slot.queued)
         fold(.submit, submitted &- popped)
         fold(.storage, completed &- submitted)
         fold(.complete, published &- completed)
@@ -185,11 +117,11 @@ struct Disk: ~Copyable {
         guard traceMode == .requests else { return }
         recordNumber &+= 1
         guard recordNumber & recordMask == 0 else { return }
-        let interrupt = counters[DeviceCounter.lastInterrupt]
+        let interrupt = jobs.counters[DeviceCounter.lastInterrupt]
         trace.append(
             TraceRing.Record(
                 type: slot.type, status: status, lun: UInt16(truncatingIfNeeded: shared.index),
-                head: head, sector: slot.sector, byteCount: slot.byteCount, queued: queued,
+                head: head, sector: slot.sector, byteCount: slot.byteCount, queued: slot.queued,
                 kicked: slot.kicked, popped: popped, submitted: submitted,
                 completed: completed, published: published,
                 notified: interrupt >= published && interrupt <= reaped ? interrupt : 0,
@@ -198,137 +130,82 @@ struct Disk: ~Copyable {
 
     @inline(__always)
     private func fold(_ stage: StageTimes.Stage, _ ticks: UInt64) {
-        counters.countStage(stage, ticks: ticks, nanoseconds: rate.nanoseconds(ticks))
-    }
-
-    private mutating func verify(_ verifier: Verifier, _ slot: Slot, index: Int, status: UInt8) {
-        guard slot.byteCount > 0 else { return }
-        if slot.type == BlockRequestType.read, status == BlockStatus.ok {
-            let data = memory.host(memory.buffer(index))
-            if !verifier.matches(data, sector: slot.sector) {
-                counters.add(1, to: .mismatches)
-            }
-        }
-        if slot.type == BlockRequestType.write, status != BlockStatus.ok {
-            verifier.forget(slot.sector)
-        }
-        verifier.release(slot.sector)
+        jobs.counters.countStage(stage, ticks: ticks, nanoseconds: jobs.rate.nanoseconds(ticks))
     }
 
     // MARK: Submission
 
-    /// Places what is due, publishes it at once and kicks at most once.
+    /// Places what is due, and publishes it: at once with one kick at most, or one by one with a
+    /// kick each.
     private mutating func issue() -> Int {
         let now = Clock.ticks()
-        // The clock the vCPU sleeps by: by ticks, a request could be due there and not yet here.
-        let time = isRated ? Clock.monotonic() &- origin : 0
-        placedCount = 0
+        let time = jobs.time
+        var count = 0
         var isFull = false
-        while freeSlotCount > 0 {
-            if isRated, generator.due > time { break }
-            isFull = queue.inFlight == slotOfHead.count || !place(now: now)
+        while jobs.wants(at: time) {
+            isFull = !hasRoom || !place(now: now, time: time)
             if isFull { break }
-            if isRated { generator.advance(now: time) }
+            count &+= 1
+            if shared.configuration.kicksEach { publish() }
         }
-        noteFull(isFull, now: now)
+        jobs.noteFull(isFull, placed: count, now: now)
         if placedCount > 0 { publish() }
-        return placedCount
+        return count
     }
 
-    /// Ends the spell of a full ring if something found room or nothing wants it any more, and
-    /// begins one if a request that is due did not.
-    @inline(__always)
-    private func noteFull(_ isFull: Bool, now: UInt64) {
-        let since = counters[DriverCounter.fullSince]
-        if since != 0, !isFull || placedCount > 0 {
-            counters.add(now &- since, to: .fullTicks)
-            counters[DriverCounter.fullSince] = 0
-        }
-        if isFull, since == 0 || placedCount > 0 { counters[DriverCounter.fullSince] = now }
+    /// Whether the ring takes another request: a flush has two parts, others three, and each takes
+    /// a descriptor where chains are direct.
+    private var hasRoom: Bool {
+        queue.inFlight < slotOfHead.count && (queue.indirectCapacity > 0 || queue.freeCount >= 3)
     }
 
-    /// Puts one request into the ring; false if the ring has no room.
+    /// Puts one request into the ring; false if the ring takes none.
     @inline(__always)
-    private mutating func place(now: UInt64) -> Bool {
-        // A flush has two parts, others three; each takes a descriptor where chains are direct.
-        if queue.indirectCapacity == 0, queue.freeCount < 3 { return false }
-        freeSlotCount &-= 1
-        let index = Int(freeSlots[freeSlotCount])
-        var wish = generator.next(job: index / max(1, generator.configuration.depth))
-        if let verifier { prepare(verifier, &wish, index: index) }
-        let header = memory.header(index)
-        HostMemory.storeHeader(type: wish.type, sector: wish.sector, at: memory.host(header))
-        HostMemory.storeStatus(0xFF, at: memory.host(memory.status(index)))
-        let head = add(wish, index: index, header: header)
-        guard let head else {
-            freeSlotCount &+= 1
+    private mutating func place(now: UInt64, time: Nanoseconds) -> Bool {
+        let index = jobs.take(now: now)
+        guard let head = add(index) else {
+            jobs.putBack(index)
             return false
         }
-        slots[index] = Slot(
-            type: wish.type, sector: wish.sector,
-            byteCount: UInt32(truncatingIfNeeded: wish.byteCount))
+        jobs.started(index, at: time)
         slotOfHead[Int(head)] = UInt16(truncatingIfNeeded: index)
-        counters.queuedAt[Int(head)] = now
-        placed[placedCount] = head
+        placed[placedCount] = UInt16(truncatingIfNeeded: index)
         placedCount &+= 1
         return true
     }
 
+    /// Writes the header of the request in slot `index` and adds its chain.
     @inline(__always)
-    private mutating func add(
-        _ wish: JobGenerator.Wish, index: Int, header: GuestAddress
-    ) -> UInt16? {
+    private mutating func add(_ index: Int) -> UInt16? {
+        let (slot, memory) = (jobs.slots[index], jobs.memory)
+        let header = memory.header(index)
+        HostMemory.storeHeader(type: slot.type, sector: slot.sector, at: memory.host(header))
+        HostMemory.storeStatus(0xFF, at: memory.host(memory.status(index)))
         let first = DriverQueue.Buffer(address: header, byteCount: 16, isWritable: false)
         let status = DriverQueue.Buffer(
             address: memory.status(index), byteCount: 1, isWritable: true)
-        if wish.byteCount == 0 {
+        if slot.byteCount == 0 {
             let parts: InlineArray<2, DriverQueue.Buffer> = [first, status]
             return queue.add(parts.span)
         }
         let data = DriverQueue.Buffer(
-            address: memory.buffer(index), byteCount: UInt32(truncatingIfNeeded: wish.byteCount),
-            isWritable: wish.type == BlockRequestType.read)
+            address: memory.buffer(index), byteCount: slot.byteCount,
+            isWritable: slot.type == BlockRequestType.read)
         let parts: InlineArray<3, DriverQueue.Buffer> = [first, data, status]
         return queue.add(parts.span)
     }
 
-    /// Finds a block that no other request has, and fills a write's data.
-    private mutating func prepare(
-        _ verifier: Verifier, _ wish: inout JobGenerator.Wish, index: Int
-    ) {
-        guard wish.byteCount > 0 else { return }
-        while !verifier.reserve(wish.sector) { wish.sector = generator.anotherSector() }
-        let data = memory.host(memory.buffer(index))
-        if wish.type == BlockRequestType.write {
-            verifier.fill(data, sector: wish.sector)
-        } else {
-            HostMemory.fill(data, with: 0xA5, byteCount: UInt(wish.byteCount))
-        }
-    }
-
     private mutating func publish() {
+        defer { placedCount = 0 }
         guard queue.publish() else {
-            counters.add(1, to: .kicksSuppressed)
+            jobs.counters.add(1, to: .kicksSuppressed)
             return
         }
-        counters.add(1, to: .kicks)
+        jobs.counters.add(1, to: .kicks)
         if traceMode == .requests {
             let kicked = Clock.ticks()
-            for index in 0..<placedCount {
-                slots[Int(slotOfHead[Int(placed[index])])].kicked = kicked
-            }
+            for index in 0..<placedCount { jobs.slots[Int(placed[index])].kicked = kicked }
         }
-        shared.doorbell.signal()
-    }
-
-    /// Adds the time spent at the previous depth.
-    @inline(__always)
-    private mutating func noteDepth() {
-        let now = Clock.ticks()
-        counters.depthTicks.add(now &- depthSince, at: depth)
-        depth = queue.inFlight
-        depthSince = now
-        counters[DriverCounter.depth] = UInt64(depth)
-        counters[DriverCounter.depthSince] = now
+        toll.exit { [shared] in shared.doorbell.signal() }
     }
 }

@@ -2,6 +2,8 @@ public import Virtio
 
 /// Where a virtqueue of the engine is: the memory of its LUN begins with its descriptors.
 public struct EngineRing: Sendable {
+    /// Its number among the LUN's queues.
+    public let number: Int
     /// Descriptors in the table.
     public let size: Int
     public let features: QueueFeatures

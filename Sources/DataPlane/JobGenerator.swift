@@ -10,6 +10,8 @@ struct JobGenerator {
     }
 
     let configuration: JobConfiguration
+    /// The first block of the jobs' part of the disk, and how many there are.
+    private let firstBlock: UInt64
     private let blocks: UInt64
     private let sectorsPerBlock: UInt64
     private var random: Random
@@ -19,10 +21,12 @@ struct JobGenerator {
     /// Nanoseconds from the start at which the next request is due.
     private(set) var due: UInt64 = 0
 
-    init(_ configuration: JobConfiguration, sectors: UInt64) {
+    /// The jobs on the sectors `part` of a disk, which begins at a block.
+    init(_ configuration: JobConfiguration, part: Range<UInt64>) {
         self.configuration = configuration
         sectorsPerBlock = UInt64(max(512, configuration.blockSize)) / 512
-        blocks = max(1, sectors / sectorsPerBlock)
+        firstBlock = part.lowerBound / sectorsPerBlock
+        blocks = max(1, UInt64(part.count) / sectorsPerBlock)
         random = Random(seed: configuration.seed)
         let jobs = UInt64(max(1, configuration.jobs))
         cursors = (0..<jobs).map { [blocks] in blocks * $0 / jobs }
@@ -45,14 +49,16 @@ struct JobGenerator {
 
     @inline(__always)
     private mutating func nextBlock(job: Int) -> UInt64 {
-        if configuration.pattern == .random { return random.below(blocks) }
+        if configuration.pattern == .random { return firstBlock &+ random.below(blocks) }
         let block = cursors[job]
         cursors[job] = block &+ 1 < blocks ? block &+ 1 : 0
-        return block
+        return firstBlock &+ block
     }
 
     /// Another place for a request that must not overlap one in flight.
-    mutating func anotherSector() -> UInt64 { random.below(blocks) * sectorsPerBlock }
+    mutating func anotherSector() -> UInt64 {
+        (firstBlock + random.below(blocks)) * sectorsPerBlock
+    }
 
     /// Draws the time between two requests anew: arrivals are a Poisson process around the rate.
     ///

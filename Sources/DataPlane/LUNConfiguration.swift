@@ -54,22 +54,45 @@ public struct JobConfiguration: Sendable {
     /// The same seed gives the same requests.
     public var seed: UInt64 = 1
 
+    /// Requests its jobs can have in flight together, whatever the ring holds.
+    var slots: Int { max(1, depth * jobs) }
+
     /// The deck's job: 50/50 random, 4 KiB, 32 in flight, as fast as it goes.
     public init() {}
 }
 
 /// One LUN of the engine: its device, its data and its load.
 public struct LUNConfiguration: Sendable {
+    /// Queues a LUN may have; its guest memory has room for as many.
+    public static let mostQueues = 8
+
     public var id: String
+    public var path = IOPath.dataPlane
     public var backend: BackendChoice
     public var job: JobConfiguration
-    /// Descriptors in the ring, a power of two up to 1024.
+    /// Virtqueues, 1…8, each with a thread and a part of the jobs of its own; more than one only on
+    /// `IOPath.multiQueue`.
+    public var queues = 1
+    /// Descriptors in each ring, a power of two up to 1024.
     public var queueSize = 256
-    public var features: QueueFeatures = [.indirect, .eventIndex]
+    /// What driver and device agreed on.
+    public var features: QueueFeatures {
+        get {
+            // The old path told the other side of every request; it had no event indices.
+            path.takesBigLock ? offeredFeatures.subtracting(.eventIndex) : offeredFeatures
+        }
+        set { offeredFeatures = newValue }
+    }
+    private var offeredFeatures: QueueFeatures = [.indirect, .eventIndex]
     /// A modelled service time on top of the backend's own.
     public var serviceTime: ServiceTime?
     /// Segments of data one request may have (SEG_MAX).
     public var segmentLimit = 126
+    /// Whether the driver kicks once for all that it placed together, as `virtio_queue_rqs` does,
+    /// and not for every request. The old path never does.
+    public var batchesKicks = true
+    /// Whether the guest ends an interrupt by writing to memory, without an exit (PV-EOI).
+    public var hasPVEOI = true
 
     /// A LUN called `id`.
     public init(id: String, backend: BackendChoice, job: JobConfiguration) {
@@ -78,6 +101,34 @@ public struct LUNConfiguration: Sendable {
         self.job = job
     }
 
-    /// Requests its jobs can have in flight together, whatever the ring holds.
-    var slots: Int { max(1, job.depth * job.jobs) }
+    /// Whether each request has a kick of its own.
+    var kicksEach: Bool { !batchesKicks || path.takesBigLock }
+    /// Whether each request has an interrupt of its own.
+    var notifiesEach: Bool { path.takesBigLock }
+
+    /// The jobs of queue `number`: whole ones where there are enough, else equal parts of their
+    /// depth, as a job has that many CPUs submit for.
+    func job(ofQueue number: Int) -> JobConfiguration {
+        guard queues > 1 else { return job }
+        func share(_ whole: Int) -> Int { whole / queues + (number < whole % queues ? 1 : 0) }
+        var mine = job
+        if job.jobs >= queues {
+            mine.jobs = share(job.jobs)
+        } else {
+            (mine.jobs, mine.depth) = (1, share(job.slots))
+        }
+        mine.rate = job.rate.map { $0 * Double(mine.slots) / Double(job.slots) }
+        mine.seed = job.seed &+ UInt64(number) << 32
+        return mine
+    }
+
+    /// The sectors that the jobs of queue `number` work on: each queue has a part of the disk, so
+    /// that no two of them meet in a block.
+    func part(ofQueue number: Int) -> Range<UInt64> {
+        let sectorsPerBlock = UInt64(max(512, job.blockSize)) / 512
+        let blocks = max(1, backend.sectors / sectorsPerBlock)
+        let queues = UInt64(max(1, self.queues))
+        func border(_ number: Int) -> UInt64 { blocks * UInt64(number) / queues * sectorsPerBlock }
+        return border(number)..<border(number + 1)
+    }
 }

@@ -1,7 +1,7 @@
 import Kernel
 import Virtio
 
-/// The guest memory of one LUN: its ring, its requests' headers and status bytes, and their data.
+/// The guest memory of one queue of a LUN: its ring, its requests' headers and status bytes, and their data.
 ///
 ///     descriptors, avail │ used │ indirect tables │ slots (header, status) │ page │ data buffers
 ///
@@ -12,7 +12,7 @@ struct LUNMemory: Sendable {
     static let descriptorsPerTable = 4
     private static let cacheLine: UInt64 = 64
 
-    /// Where the LUN's memory begins in the guest: each LUN has a range of its own, so that all of
+    /// Where the memory begins in the guest: each queue has a range of its own, so that all of
     /// them are one memory for who looks from outside.
     private let base: GuestAddress
     let mapping: SharedMapping
@@ -26,15 +26,15 @@ struct LUNMemory: Sendable {
     let slotCount: Int
     let bufferBytes: Int
 
-    /// The memory of LUN number `lun`.
-    init(lun: Int, queueSize: Int, slots: Int, bufferBytes: Int) throws {
+    /// The memory of queue number `queue` of LUN number `lun`.
+    init(lun: Int, queue: Int = 0, queueSize: Int, slots: Int, bufferBytes: Int) throws {
         func aligned(_ address: GuestAddress, to alignment: UInt64) -> GuestAddress {
             GuestAddress(rawValue: (address.rawValue + alignment - 1) & ~(alignment - 1))
         }
         func byteCount(_ part: SplitRing.Part) -> UInt64 {
             UInt64(SplitRing.byteCount(of: part, size: queueSize))
         }
-        base = GuestAddress(rawValue: UInt64(lun) << 36 + 0x10_0000)
+        base = GuestAddress(rawValue: UInt64(lun) << 36 + UInt64(queue) << 33 + 0x10_0000)
         avail = base + byteCount(.descriptors)
         used = aligned(avail + byteCount(.avail), to: Self.cacheLine)
         indirectTables = aligned(used + byteCount(.used), to: Self.cacheLine)

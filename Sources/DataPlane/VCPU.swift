@@ -4,45 +4,53 @@ import Telemetry
 /// What a vCPU thread counts.
 enum VCPUCounter: Int, CaseIterable { case busyTicks, pollTicks, sleeps }
 
-/// One vCPU of the simulated guest: a thread that drives the LUNs given to it.
+/// One vCPU of the simulated guest: a thread that drives the queues given to it.
 final class VCPU: Sendable {
     let index: Int
-    let luns: [LUNShared]
+    let queues: [QueueShared]
     /// Interrupts arrive here.
     let doorbell: EventDescriptor
     let trace: TraceRing
     let counters: SharedWords
 
     init(
-        index: Int, luns: [LUNShared], doorbell: EventDescriptor, trace: TraceRing
+        index: Int, queues: [QueueShared], doorbell: EventDescriptor, trace: TraceRing
     ) throws(KernelError) {
         self.index = index
-        self.luns = luns
+        self.queues = queues
         self.doorbell = doorbell
         self.trace = trace
         counters = try SharedWords(count: VCPUCounter.allCases.count)
     }
 }
 
-/// The loop of a vCPU thread: while awake it serves all its LUNs in turn and wants no interrupt; it
-/// asks for one only where it would sleep.
+/// The loop of a vCPU thread: while awake it serves all its queues in turn and wants no interrupt;
+/// it asks for one only where it would sleep.
 struct VCPULoop: ~Copyable {
     private let vcpu: VCPU
     private let orders: Orders
     private let waitMode: WaitMode
     private var disks: OwnedArray<Disk>
+    private var direct: OwnedArray<PassThroughDisk>
     private var poll: AdaptivePoll
 
+    /// `backends` are those of the queues on paths where the vCPU itself submits, in their order.
     init(
-        vcpu: VCPU, orders: Orders, waitMode: WaitMode, pollTicks: UInt64, rate: TickRate,
-        origin: Nanoseconds
+        vcpu: VCPU, backends: [any AnyBackend], orders: Orders, waitMode: WaitMode,
+        pollTicks: UInt64, rate: TickRate, origin: Nanoseconds
     ) {
         self.vcpu = vcpu
         self.orders = orders
         self.waitMode = waitMode
         poll = AdaptivePoll(longest: pollTicks)
-        disks = OwnedArray(count: vcpu.luns.count) {
-            Disk(shared: vcpu.luns[$0], rate: rate, origin: origin, trace: vcpu.trace)
+        let rings = vcpu.queues.filter(\.configuration.path.hasBlockQueue)
+        disks = OwnedArray(count: rings.count) {
+            Disk(shared: rings[$0], rate: rate, origin: origin, trace: vcpu.trace)
+        }
+        let given = vcpu.queues.filter { $0.configuration.path == .passThrough }
+        direct = OwnedArray(count: given.count) {
+            PassThroughDisk(
+                shared: given[$0], backend: backends[$0], rate: rate, origin: origin)
         }
     }
 
@@ -67,6 +75,9 @@ struct VCPULoop: ~Copyable {
         var moved = 0
         for index in 0..<disks.count {
             moved &+= disks[index].turn(isStopping: isStopping)
+        }
+        for index in 0..<direct.count {
+            moved &+= direct[index].turn(isStopping: isStopping)
         }
         if moved > 0 { count(Clock.ticks() &- begin, .busyTicks) }
         return moved
@@ -108,6 +119,7 @@ struct VCPULoop: ~Copyable {
 
     private mutating func sleep(until due: Nanoseconds?, isStopping: Bool) {
         for index in 0..<disks.count where disks[index].arm() { return }
+        for index in 0..<direct.count where direct[index].hasCompletion { return }
         if orders.guestStops != isStopping { return }
         count(1, .sleeps)
         if let due {
@@ -122,12 +134,14 @@ struct VCPULoop: ~Copyable {
     /// waits for its completions like any other.
     private func isReady(due: Nanoseconds?, isStopping: Bool) -> Bool {
         for index in 0..<disks.count where disks[index].hasUsed { return true }
+        for index in 0..<direct.count where direct[index].hasCompletion { return true }
         if orders.guestStops != isStopping { return true }
         return due.map { $0 <= Clock.monotonic() } ?? false
     }
 
     private var isDrained: Bool {
         for index in 0..<disks.count where disks[index].inFlight > 0 { return false }
+        for index in 0..<direct.count where direct[index].inFlight > 0 { return false }
         return true
     }
 
@@ -135,6 +149,9 @@ struct VCPULoop: ~Copyable {
         var earliest: Nanoseconds?
         for index in 0..<disks.count {
             if let due = disks[index].nextDue { earliest = min(earliest ?? due, due) }
+        }
+        for index in 0..<direct.count {
+            if let due = direct[index].nextDue { earliest = min(earliest ?? due, due) }
         }
         return earliest
     }

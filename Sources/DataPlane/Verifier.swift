@@ -6,6 +6,7 @@ import Virtio
 /// Requests in flight never overlap (`reserve`), so that the generation to be read is always known.
 final class Verifier {
     private let lun: UInt64
+    private let firstSector: UInt64
     private let sectorsPerBlock: UInt64
     /// Writes to each block so far; 0 means never written, which reads as zeroes.
     private var generations: [UInt32]
@@ -14,15 +15,17 @@ final class Verifier {
     private static let unknown = UInt32.max
     private var isReserved: [Bool]
 
-    init(lun: Int, sectors: UInt64, blockSize: Int, isBlank: Bool) {
+    /// Verifies the sectors `part` of LUN number `lun`.
+    init(lun: Int, part: Range<UInt64>, blockSize: Int, isBlank: Bool) {
         self.lun = UInt64(lun)
+        firstSector = part.lowerBound
         sectorsPerBlock = UInt64(blockSize) / 512
-        let blocks = Int(sectors / sectorsPerBlock)
+        let blocks = part.count / Int(sectorsPerBlock)
         generations = Array(repeating: isBlank ? 0 : Self.unknown, count: blocks)
         isReserved = Array(repeating: false, count: blocks)
     }
 
-    private func block(_ sector: UInt64) -> Int { Int(sector / sectorsPerBlock) }
+    private func block(_ sector: UInt64) -> Int { Int((sector - firstSector) / sectorsPerBlock) }
 
     /// Reserves the block at `sector` for one request; false if another one has it.
     func reserve(_ sector: UInt64) -> Bool {
@@ -34,8 +37,8 @@ final class Verifier {
     /// Gives the block at `sector` free.
     func release(_ sector: UInt64) { isReserved[block(sector)] = false }
 
-    /// Takes note that a write of the block at `sector` failed: whatever is read there now is
-    /// right.
+    /// Takes note that a write of the block at `sector` failed, or never went out: whatever is read
+    /// there now is right.
     func forget(_ sector: UInt64) { generations[block(sector)] = Self.unknown }
 
     /// Fills a write's data with the block's next generation.

@@ -47,7 +47,7 @@ public struct DemoSource {
 
     private static func describe(_ configuration: LUNConfiguration) -> LUN {
         var lun = LUN(id: configuration.id, device: "virtio-blk (embedded)")
-        lun.queues = 1
+        lun.queues = configuration.queues
         lun.queueSize = configuration.queueSize
         lun.ioThread = "io \(configuration.id)"
         lun.format = "raw"
@@ -101,7 +101,7 @@ public struct DemoSource {
     private mutating func sampleLUNs() -> [LUN] {
         luns.indices.map { index in
             var lun = luns[index]
-            lun.virtqueues = [engine.virtqueue(ofLUN: index)]
+            lun.virtqueues = engine.virtqueues(ofLUN: index)
             let counters = engine.counters(ofLUN: index)
             lun.derive(from: previous[index], to: counters)
             previous[index] = counters

@@ -6,15 +6,16 @@ extension RingNotice {
     init(_ engine: Engine, _ names: [String]) {
         self.init(regions: [], places: [])
         for (index, name) in names.enumerated() {
-            let ring = engine.ringPlace(ofLUN: index)
-            regions.append(
-                .init(guest: ring.descriptors, byteCount: ring.byteCount, host: ring.host))
-            // The engine's two sides write their events only before they sleep.
-            places.append(
-                RingPlace(
-                    lun: name, queue: 0, size: ring.size, layout: .split,
-                    descriptors: ring.descriptors, avail: ring.avail, used: ring.used,
-                    features: ring.features, showsPops: false, showsReaps: false))
+            for ring in engine.ringPlaces(ofLUN: index) {
+                regions.append(
+                    .init(guest: ring.descriptors, byteCount: ring.byteCount, host: ring.host))
+                // The engine's two sides write their events only before they sleep.
+                places.append(
+                    RingPlace(
+                        lun: name, queue: ring.number, size: ring.size, layout: .split,
+                        descriptors: ring.descriptors, avail: ring.avail, used: ring.used,
+                        features: ring.features, showsPops: false, showsReaps: false))
+            }
         }
     }
 }

@@ -180,10 +180,11 @@ extension BlockRequest {
     /// A request that asks for nothing, to fill tables with.
     public static let none = BlockRequest(.flush, sector: 0, byteCount: 0, statusAddress: 0)
 
+    /// A request whose place on the disk is right; `statusAddress` is 0 where it came in no chain.
     @inlinable
-    init(
+    public init(
         _ operation: Operation, sector: UInt64, byteCount: UInt64, firstSegment: Int = 0,
-        segmentCount: Int = 0, statusAddress: UInt
+        segmentCount: Int = 0, statusAddress: UInt = 0
     ) {
         self.operation = operation
         self.sector = sector

@@ -47,8 +47,20 @@ public struct SegmentList: ~Copyable {
     @inlinable
     public subscript(index: Int) -> Segment { segments[index] }
 
+    /// The segments as an array of their own.
+    public var copy: [Segment] { (0..<count).map { segments[$0] } }
+
     @inlinable
     mutating func removeAll() { tally = Tally() }
+
+    /// Holds just `segment`, which the device writes or reads: a request's data that came in no
+    /// chain.
+    @inlinable
+    public mutating func hold(_ segment: Segment, isWritable: Bool) {
+        removeAll()
+        _ = append(
+            address: segment.address, byteCount: segment.byteCount, isWritable: isWritable)
+    }
 
     /// Appends a segment, or returns false if the list is full.
     @inlinable

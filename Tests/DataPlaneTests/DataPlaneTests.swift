@@ -105,7 +105,9 @@ func expectSettled(
     let counters = engine.counters(ofLUN: lun)
     #expect(counters.depth == 0, sourceLocation: sourceLocation)
     #expect(counters.oldest == nil, sourceLocation: sourceLocation)
-    #expect(engine.virtqueue(ofLUN: lun).inFlight == 0, sourceLocation: sourceLocation)
+    for queue in engine.virtqueues(ofLUN: lun) {
+        #expect(queue.inFlight == 0, sourceLocation: sourceLocation)
+    }
     #expect(counters.errors == 0, sourceLocation: sourceLocation)
     #expect(engine.mismatches(ofLUN: lun) == 0, sourceLocation: sourceLocation)
     #expect(engine.malformed(ofLUN: lun) == 0, sourceLocation: sourceLocation)

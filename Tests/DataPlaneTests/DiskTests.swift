@@ -8,16 +8,17 @@ import Virtio
 extension DataPlaneTests {
     /// The driver end without a thread: when it asks, and what it waits for.
     @Suite struct Disks {
-        private static func shared(_ change: (inout LUNConfiguration) -> Void) throws -> LUNShared {
+        private static func shared(_ change: (inout LUNConfiguration) -> Void) throws -> QueueShared
+        {
             var lun = LUNConfiguration(
                 id: "lun0", backend: .null(byteCount: 1 << 20), job: job(depth: 32))
             change(&lun)
-            return try LUNShared(
+            return try QueueShared(
                 index: 0, configuration: lun,
                 interrupt: try EventDescriptor(), orders: try Orders())
         }
 
-        private static func disk(_ shared: LUNShared, rate: TickRate) throws -> Disk {
+        private static func disk(_ shared: QueueShared, rate: TickRate) throws -> Disk {
             Disk(
                 shared: shared, rate: rate, origin: Clock.monotonic(),
                 trace: try TraceRing(capacity: 2))

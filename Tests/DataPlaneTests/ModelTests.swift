@@ -66,7 +66,7 @@ import Virtio
     private func wishes(_ job: JobConfiguration, sectors: UInt64, count: Int)
         -> [JobGenerator.Wish]
     {
-        var generator = JobGenerator(job, sectors: sectors)
+        var generator = JobGenerator(job, part: 0..<sectors)
         return (0..<count).map { _ in generator.next(job: 0) }
     }
 
@@ -90,7 +90,7 @@ import Virtio
         var work = job()
         work.pattern = .sequential
         work.jobs = 2
-        var generator = JobGenerator(work, sectors: 80)
+        var generator = JobGenerator(work, part: 0..<80)
         let first = (0..<7).map { _ in generator.next(job: 0).sector / 8 }
         let second = (0..<7).map { _ in generator.next(job: 1).sector / 8 }
         #expect(first == [0, 1, 2, 3, 4, 5, 6])
@@ -111,7 +111,7 @@ import Virtio
     func arrivalsAreAPoissonProcessAtTheRate(_ rate: Double) {
         var work = job()
         work.rate = rate
-        var generator = JobGenerator(work, sectors: 1 << 20)
+        var generator = JobGenerator(work, part: 0..<1 << 20)
         var gaps: [Double] = []
         var last = generator.due
         for _ in 0..<100_000 {
@@ -131,7 +131,7 @@ import Virtio
         work.rate = 10_000
         work.swing = 0.5
         work.swingPeriod = 2
-        var generator = JobGenerator(work, sectors: 1 << 20)
+        var generator = JobGenerator(work, part: 0..<1 << 20)
         var perQuarter = [Int](repeating: 0, count: 4)
         while generator.due < 20_000_000_000 {
             perQuarter[Int(generator.due % 2_000_000_000 / 500_000_000)] += 1
@@ -144,7 +144,7 @@ import Virtio
     @Test func aStandstillIsForgotten() {
         var work = job()
         work.rate = 1000
-        var generator = JobGenerator(work, sectors: 1 << 20)
+        var generator = JobGenerator(work, part: 0..<1 << 20)
         let late = generator.due + 10_000_000_000
         generator.advance(now: late)
         #expect(generator.due >= late)

@@ -8,7 +8,7 @@ import Virtio
 /// A device without a thread, and the driver end of its queue in the test's hands: each step
 /// happens when the test takes it.
 final class Rig<B: Backend & ~Copyable> {
-    let shared: LUNShared
+    let shared: QueueShared
     var driver: DriverQueue
     var device: Device<B>
     var memory: LUNMemory { shared.memory }
@@ -18,7 +18,7 @@ final class Rig<B: Backend & ~Copyable> {
     ) throws {
         let orders = try Orders()
         orders.trace = trace
-        shared = try LUNShared(
+        shared = try QueueShared(
             index: 0, configuration: configuration, interrupt: try EventDescriptor(), orders: orders
         )
         driver = DriverQueue(

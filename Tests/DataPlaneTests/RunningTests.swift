@@ -105,7 +105,7 @@ extension DataPlaneTests {
             luns[1].backend = .memory(byteCount: .max)
             let engine = try Engine(EngineConfiguration(luns: luns))
             #expect(throws: KernelError.self) { try engine.start() }
-            let orders = engine.luns[0].orders
+            let orders = engine.queues[0][0].orders
             #expect(orders.guestStops && orders.devicesStop)
         }
 
@@ -114,7 +114,7 @@ extension DataPlaneTests {
             let engine = try Engine(EngineConfiguration(luns: Self.luns(2, job())))
             try engine.start()
             wait { engine.requests(1) >= 100 }
-            let memory = engine.luns[1].memory
+            let memory = engine.queues[1][0].memory
             let highByte = memory.host(memory.avail + 3)
             // The driver may write its index over ours: again, until the device has seen it.
             wait {

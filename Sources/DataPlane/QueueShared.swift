@@ -2,34 +2,56 @@ import Kernel
 import Telemetry
 import Virtio
 
-/// What the two threads of a LUN and its observers share. Everything here is memory whose words
+/// What the two threads of a queue and its observers share. Everything here is memory whose words
 /// have one writer each, or a descriptor.
-final class LUNShared: Sendable {
+///
+/// A LUN on a path without a virtqueue has one of these too: its requests' memory and counters are
+/// the same.
+final class QueueShared: Sendable {
+    /// The number of its LUN, and its own among the LUN's queues.
     let index: Int
+    let number: Int
+    /// The vCPU that drives it.
+    let vcpu: Int
     let configuration: LUNConfiguration
+    /// Its share of the LUN's jobs, and the sectors they work on.
+    let job: JobConfiguration
+    let part: Range<UInt64>
     let memory: LUNMemory
     let counters: LUNCounterBlock
     let stamps: StampTable
     /// Wakes the device thread: kicks, AIO completions and orders to stop.
     let doorbell: EventDescriptor
-    /// Wakes the vCPU thread: the LUN's interrupt.
+    /// Wakes the vCPU thread: the queue's interrupt.
     let interrupt: EventDescriptor
     let orders: Orders
     let observer: QueueObserver
+    let costs: ModelledCosts
+    /// The lock that exits of this path take.
+    let bigLock: CountedLock?
 
     init(
-        index: Int, configuration: LUNConfiguration, interrupt: EventDescriptor, orders: Orders
+        index: Int, number: Int = 0, vcpu: Int = 0, configuration: LUNConfiguration,
+        doorbell: EventDescriptor? = nil, interrupt: EventDescriptor, orders: Orders,
+        costs: ModelledCosts = ModelledCosts(), bigLock: CountedLock? = nil
     ) throws {
         self.index = index
+        self.number = number
+        self.vcpu = vcpu
         self.configuration = configuration
         self.interrupt = interrupt
         self.orders = orders
+        self.costs = costs
+        self.bigLock = bigLock
+        job = configuration.job(ofQueue: number)
+        part = configuration.part(ofQueue: number)
+        let slots = job.slots
         memory = try LUNMemory(
-            lun: index, queueSize: configuration.queueSize, slots: configuration.slots,
+            lun: index, queue: number, queueSize: configuration.queueSize, slots: slots,
             bufferBytes: configuration.job.blockSize)
-        counters = try LUNCounterBlock(queueSize: configuration.queueSize)
+        counters = try LUNCounterBlock(queueSize: configuration.queueSize, slots: slots)
         stamps = try StampTable(queueSize: configuration.queueSize)
-        doorbell = try EventDescriptor()
+        self.doorbell = try doorbell ?? EventDescriptor()
         observer = QueueObserver(ring: memory.ring, features: configuration.features)
     }
 }

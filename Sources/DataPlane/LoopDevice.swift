@@ -1,0 +1,64 @@
+import Kernel
+import Telemetry
+import Virtio
+
+/// A device, whatever its backend is, for a thread that has it alone or with others.
+protocol LoopDevice: AnyObject {
+    var shared: QueueShared { get }
+    /// Requests with the backend.
+    var inFlight: Int { get }
+    /// `CLOCK_MONOTONIC` nanoseconds at which a modelled service time ends, nil if there is none.
+    var nextDue: Nanoseconds? { get }
+
+    /// Serves the device alone until ordered to stop (`Device.run`).
+    func run()
+    /// Moves what can be moved now (`Device.turn`).
+    func turn() -> Int
+    /// Whether a turn would find something.
+    var isReady: Bool { get }
+    /// Asks for kicks; true if there is something to do already.
+    func arm() -> Bool
+    /// Wants no kicks.
+    func disarm()
+
+    /// The kick's handler of the old path.
+    func handleKick() -> Int
+    /// Whether something waits to be answered.
+    func collect() -> Bool
+    /// Answers one request: whether there was one.
+    func answerOne() -> Bool
+}
+
+/// A device in a box, to stand beside others with other backends.
+final class DeviceBox<B: Backend & ~Copyable>: LoopDevice {
+    private var device: Device<B>
+    /// The objects of requests under way, by head.
+    private var objects: [RequestObject?]
+    let shared: QueueShared
+
+    init(_ device: consuming Device<B>) {
+        shared = device.shared
+        objects = Array(repeating: nil, count: shared.configuration.queueSize)
+        self.device = device
+    }
+
+    var inFlight: Int { device.backend.inFlight }
+    var nextDue: Nanoseconds? { device.delays.firstDue }
+    func run() { device.run() }
+    func turn() -> Int { device.turn() }
+    var isReady: Bool { device.isReady }
+    func arm() -> Bool { device.queue.armKicks() || device.isReady }
+    func disarm() { device.queue.suppressKicks() }
+
+    func handleKick() -> Int {
+        device.handleKick { objects[Int($0.head)] = $0 }
+    }
+
+    func collect() -> Bool { device.collect() }
+
+    func answerOne() -> Bool {
+        guard let head = device.answerOne() else { return false }
+        objects[Int(head)] = nil
+        return true
+    }
+}

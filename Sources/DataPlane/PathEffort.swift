@@ -1,0 +1,33 @@
+/// What guest and host had to do for a LUN's requests since the start: what tells one path from
+/// another.
+public struct PathEffort: Sendable, Equatable {
+    /// Times the guest was left: for kicks, for the ends of interrupts without PV-EOI, for accesses
+    /// to emulated registers. An interrupt that arrives counts too: the vCPU is stopped for it.
+    public var exits: UInt64 = 0
+    /// Of these, accesses to emulated registers.
+    public var traps: UInt64 = 0
+    public var kicks: UInt64 = 0
+    public var interrupts: UInt64 = 0
+    /// Calls that handed requests to the backend's kernel interface.
+    public var submissions: UInt64 = 0
+    /// Turns of the device that moved requests, and the requests they moved.
+    public var turns: UInt64 = 0
+    public var requests: UInt64 = 0
+
+    /// Nothing yet.
+    public init() {}
+
+    mutating func add(_ queue: QueueShared) {
+        let counters = queue.counters
+        let (kicks, traps) = (counters[DriverCounter.kicks], counters[DriverCounter.traps])
+        let interrupts = counters[DeviceCounter.interrupts]
+        let each: UInt64 = queue.configuration.hasPVEOI ? 1 : 2
+        exits &+= kicks &+ traps &+ interrupts &* each
+        self.traps &+= traps
+        self.kicks &+= kicks
+        self.interrupts &+= interrupts
+        submissions &+= counters[DeviceCounter.submissions]
+        turns &+= counters[DeviceCounter.turns]
+        requests &+= counters[DeviceCounter.requests]
+    }
+}

@@ -1,0 +1,194 @@
+import Kernel
+import Telemetry
+import Testing
+import Virtio
+
+@testable import DataPlane
+
+extension DataPlaneTests {
+    /// The paths, one by one: each keeps the data, and each does what tells it from the others.
+    @Suite struct Paths {
+        private static func lun(
+            _ path: IOPath, _ backend: BackendChoice, _ job: JobConfiguration, id: String = "lun0"
+        ) -> LUNConfiguration {
+            var lun = LUNConfiguration(id: id, backend: backend, job: job)
+            lun.path = path
+            if path == .multiQueue { lun.queues = 4 }
+            return lun
+        }
+
+        private static func engine(
+            _ path: IOPath, _ backend: BackendChoice = .null(byteCount: 1 << 30),
+            _ job: JobConfiguration = job(), wait: WaitMode = .block
+        ) -> EngineConfiguration {
+            var configuration = EngineConfiguration(luns: [lun(path, backend, job)])
+            configuration.deviceWait = wait
+            configuration.guestWait = wait
+            return configuration
+        }
+
+        private static let paths: [IOPath] = [
+            .dataPlane, .multiQueue, .bigLock, .vhost, .passThrough,
+        ]
+
+        @Test(arguments: paths, Place.present)
+        func readsGiveWhatWasWritten(_ path: IOPath, _ place: Place) throws {
+            for wait in [WaitMode.block, .yield, .pause] {
+                let work = job(depth: 12, flushEvery: 7, verifies: true)
+                let backend = try place.backend(byteCount: 4 * 12 * 4 * 4096)
+                let engine = try run(Self.engine(path, backend, work, wait: wait)) {
+                    $0.requests() >= scaled(400)
+                }
+                expectSettled(engine)
+                let counters = engine.counters(ofLUN: 0)
+                #expect(counters.reads > 0 && counters.writes > 0 && counters.flushes > 0)
+            }
+        }
+
+        /// All paths in one engine, side by side.
+        @Test func pathsStandBesideEachOther() throws {
+            let luns = Self.paths.map {
+                Self.lun(
+                    $0, .memory(byteCount: 1 << 20), job(depth: 4, blockSize: 512, verifies: true),
+                    id: $0.rawValue)
+            }
+            let engine = try run(EngineConfiguration(luns: luns)) { engine in
+                luns.indices.allSatisfy { engine.requests($0) >= scaled(300) }
+            }
+            for index in luns.indices { expectSettled(engine, lun: index, blockSize: 512) }
+        }
+
+        /// The old path: the lock for every kick and every answer, a kick and an interrupt for
+        /// every request.
+        @Test func theBigLockIsTakenTwiceARequest() throws {
+            let engine = try run(Self.engine(.bigLock)) { $0.requests() >= scaled(5000) }
+            expectSettled(engine)
+            let (requests, effort) = (engine.requests(), engine.effort(ofLUN: 0))
+            let locks = engine.threadInfos.compactMap(\.lock)
+            #expect(locks.count == engine.threadInfos.count)
+            #expect(locks.reduce(0) { $0 + $1.acquisitions } >= 2 * requests)
+            #expect(effort.kicks == requests)
+            #expect(effort.interrupts == requests)
+            #expect(engine.threadInfos.map(\.role) == [.vcpu, .main])
+        }
+
+        /// What a thread waited for the lock is in its own count and in the histogram of all.
+        @Test func waitsForTheBigLockAreCounted() throws {
+            let luns = (0..<8).map {
+                Self.lun(.bigLock, .null(byteCount: 1 << 30), job(), id: "lun\($0)")
+            }
+            let engine = try run(EngineConfiguration(luns: luns)) { engine in
+                engine.threadInfos.contains { $0.lock?.waits ?? 0 > 0 }
+            }
+            let locks = engine.threadInfos.compactMap(\.lock)
+            let waits = locks.reduce(0) { $0 + $1.waits }
+            #expect(engine.lockWaitBuckets?.reduce(0, +) == waits)
+            #expect(locks.allSatisfy { $0.waits <= $0.acquisitions && $0.longest <= $0.waitTime })
+        }
+
+        /// The new one takes none, and puts kicks and interrupts together.
+        @Test(arguments: [IOPath.dataPlane, .multiQueue])
+        func theDataPlaneTakesNoLock(_ path: IOPath) throws {
+            let engine = try run(Self.engine(path)) { $0.requests() >= scaled(5000) }
+            expectSettled(engine)
+            #expect(engine.threadInfos.allSatisfy { $0.lock == nil })
+            #expect(engine.lockWaitBuckets == nil)
+            let effort = engine.effort(ofLUN: 0)
+            #expect(effort.kicks < engine.requests() / 2)
+            #expect(effort.interrupts < engine.requests() / 2)
+        }
+
+        /// Each queue has a thread of its own, a part of the depth, and a part of the disk.
+        @Test func severalQueuesShareALUN() throws {
+            let engine = try run(Self.engine(.multiQueue)) { engine in
+                engine.queueCounters(ofLUN: 0).allSatisfy { $0.requests >= scaled(500) }
+            }
+            expectSettled(engine)
+            #expect(engine.virtqueues(ofLUN: 0).map(\.index) == [0, 1, 2, 3])
+            #expect(engine.threadInfos.filter { $0.role == .iothread }.count == 4)
+            let parts = engine.queues[0].map(\.part)
+            #expect(parts.first?.lowerBound == 0 && parts.last?.upperBound == 1 << 21)
+            #expect(zip(parts, parts.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
+            #expect(engine.queues[0].map(\.job.slots) == [8, 8, 8, 8])
+        }
+
+        /// A worker submits each request where it takes it.
+        @Test func theWorkerSubmitsOneByOne() throws {
+            guard let place = Place.present.first(where: { $0 != .memory }) else { return }
+            let backend = try place.backend(byteCount: 1 << 20)
+            let engine = try run(Self.engine(.vhost, backend)) { $0.requests() >= scaled(2000) }
+            expectSettled(engine)
+            let counters = engine.counters(ofLUN: 0)
+            #expect(engine.effort(ofLUN: 0).submissions >= counters.reads + counters.writes)
+            #expect(engine.threadInfos.map(\.role) == [.vcpu, .worker])
+        }
+
+        /// A device of the guest's own: nobody is kicked, interrupted, or left for.
+        @Test func passThroughNeedsNobody() throws {
+            let place = Place.present.last ?? .memory
+            let backend = try place.backend(byteCount: 1 << 20)
+            let engine = try run(Self.engine(.passThrough, backend)) {
+                $0.requests() >= scaled(2000)
+            }
+            expectSettled(engine)
+            let effort = engine.effort(ofLUN: 0)
+            #expect(effort.exits == 0 && effort.kicks == 0 && effort.interrupts == 0)
+            #expect(engine.threadInfos.map(\.role) == [.vcpu])
+            #expect(engine.virtqueues(ofLUN: 0).isEmpty)
+        }
+
+        /// Many LUNs that name one IOThread are served by it alone.
+        @Test(arguments: [WaitMode.block, .yield])
+        func oneIOThreadForAll(_ wait: WaitMode) throws {
+            let luns = (0..<6).map {
+                Self.lun(
+                    .dataPlane, .memory(byteCount: 1 << 20),
+                    job(depth: 4, blockSize: 512, verifies: true), id: "lun\($0)")
+            }
+            var configuration = EngineConfiguration(luns: luns)
+            configuration.ioThreads = 1
+            configuration.deviceWait = wait
+            configuration.guestWait = wait
+            let engine = try run(configuration) { engine in
+                (0..<6).allSatisfy { engine.requests($0) >= scaled(500) }
+            }
+            for index in 0..<6 { expectSettled(engine, lun: index, blockSize: 512) }
+            let served = engine.threadInfos.filter { $0.role == .iothread }
+            #expect(served.map(\.luns) == [[0, 1, 2, 3, 4, 5]])
+        }
+
+        /// Without batching each request is kicked for, unless the device wants none.
+        @Test func kicksOneByOneOnRequest() throws {
+            var configuration = Self.engine(.dataPlane)
+            configuration.luns[0].batchesKicks = false
+            let engine = try run(configuration) { $0.requests() >= scaled(5000) }
+            let counters = engine.counters(ofLUN: 0)
+            #expect(counters.kicks + counters.kicksSuppressed == counters.requests)
+        }
+
+        /// A modelled cost is paid: exits without PV-EOI are twice as many.
+        @Test func exitsAreCountedAndPaidFor() throws {
+            var configuration = Self.engine(.bigLock)
+            configuration.luns[0].hasPVEOI = false
+            configuration.costs.vmExit = 20_000
+            let engine = try run(configuration) { $0.requests() >= scaled(300) }
+            let effort = engine.effort(ofLUN: 0)
+            #expect(effort.exits == effort.kicks + 2 * effort.interrupts)
+            let guest = try #require(engine.threadInfos.first { $0.role == .vcpu })
+            #expect(engine.effort(of: guest).busy >= effort.kicks * 20_000)
+        }
+
+        @Test func whatCannotRunIsRefused() {
+            var several = Self.engine(.dataPlane)
+            several.luns[0].queues = 2
+            #expect(throws: Engine.ConfigurationError.self) { try Engine(several) }
+            var many = Self.engine(.multiQueue)
+            many.luns[0].queues = 9
+            #expect(throws: Engine.ConfigurationError.self) { try Engine(many) }
+            var idle = Self.engine(.multiQueue, .null(byteCount: 1 << 20), job(depth: 3))
+            #expect(throws: Engine.ConfigurationError.self) { try Engine(idle) }
+            idle.luns[0].job.depth = 4
+            #expect(throws: Never.self) { try Engine(idle) }
+        }
+    }
+}
