@@ -28,6 +28,21 @@ protocol Backend: ~Copyable {
 
     /// Requests started and not reaped.
     var inFlight: Int { get }
+
+    /// Whether somebody else may still read or write the memory of a request: such a request is
+    /// waited for before the memory goes.
+    var holdsMemory: Bool { get }
+
+    /// `CLOCK_MONOTONIC` nanoseconds at which `reap` will find something that nothing signals; nil
+    /// if all of it is signalled.
+    var nextDue: UInt64? { get }
+}
+
+extension Backend where Self: ~Copyable {
+    @inline(__always)
+    var holdsMemory: Bool { inFlight > 0 }
+    @inline(__always)
+    var nextDue: UInt64? { nil }
 }
 
 /// A request a backend is done with: bytes moved, or negative errno.

@@ -10,6 +10,8 @@ protocol AnyBackend: AnyObject {
     func completion(_ index: Int) -> Completion
     var hasCompletion: Bool { get }
     var inFlight: Int { get }
+    var holdsMemory: Bool { get }
+    var nextDue: UInt64? { get }
 }
 
 /// A backend in a box.
@@ -26,4 +28,6 @@ final class BackendBox<B: Backend & ~Copyable>: AnyBackend {
     func completion(_ index: Int) -> Completion { backend.completion(index) }
     var hasCompletion: Bool { backend.hasCompletion }
     var inFlight: Int { backend.inFlight }
+    var holdsMemory: Bool { backend.holdsMemory }
+    var nextDue: UInt64? { backend.nextDue }
 }

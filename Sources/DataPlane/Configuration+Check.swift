@@ -23,7 +23,7 @@ extension EngineConfiguration {
         for lun in luns {
             let fault =
                 lun.job.fault ?? lun.pathFault ?? lun.queueFault ?? lun.diskFault
-                ?? lun.serviceTime?.fault
+                ?? lun.serviceTime?.fault ?? lun.storageModel?.fault
             if let fault { throw .init(description: "LUN \(lun.id): \(fault)") }
         }
     }
@@ -96,5 +96,17 @@ extension ServiceTime {
     fileprivate var fault: String? {
         mean <= Self.hour && stallEvery <= Self.hour && stallFor <= Self.hour
             ? nil : "a service time, or a stall, of more than an hour"
+    }
+}
+
+extension StorageModel {
+    fileprivate var fault: String? {
+        let medians = [read.median, write.median, flush.median]
+        let spreads = [read.spread, write.spread, flush.spread]
+        let isSound =
+            (1...1024).contains(channels) && bytesPerSecond >= 1
+            && medians.allSatisfy { (0...1e12).contains($0) }
+            && spreads.allSatisfy { (0...5).contains($0) }
+        return isSound ? nil : "a storage model that no storage could follow"
     }
 }

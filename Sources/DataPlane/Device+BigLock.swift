@@ -58,24 +58,17 @@ extension Device where B: ~Copyable {
                 bottomHalves.append(completion)
             }
         }
-        if bottomHalves.count > 0 { return true }
-        return delays.firstDue.map { $0 <= Clock.monotonic() } ?? false
+        return bottomHalves.count > 0
     }
 
     /// Answers one request, if one is complete: its head.
     mutating func answerOne() -> UInt16? {
+        guard let completion = bottomHalves.take() else { return nil }
         finishedCount = 0
-        var head: UInt16?
-        if let completion = bottomHalves.take() {
-            settle(completion.head, completion.result)
-            head = completion.head
-        } else if let entry = delays.take(at: Clock.monotonic()) {
-            finish(entry.head, entry.result)
-            head = entry.head
-        }
+        finish(completion.head, completion.result)
         stampCompleted(from: 0)
         publishOne()
-        return head
+        return completion.head
     }
 
     private mutating func publishOne() {

@@ -39,7 +39,7 @@ extension Device where B: ~Copyable {
             return
         }
         counters.add(1, to: .sleeps)
-        if let due = delays.firstDue {
+        if let due = backend.nextDue {
             let now = Clock.monotonic()
             if due > now { shared.doorbell.wait(timeout: due - now) }
         } else {
@@ -52,8 +52,6 @@ extension Device where B: ~Copyable {
     var isReady: Bool {
         if queue.hasWork || backend.hasCompletion { return true }
         // What is still in flight when we are to stop wakes us when it completes.
-        if shared.orders.devicesStop, backend.inFlight == 0 { return true }
-        guard let due = delays.firstDue else { return false }
-        return due <= Clock.monotonic()
+        return shared.orders.devicesStop && !backend.holdsMemory
     }
 }

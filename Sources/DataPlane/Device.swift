@@ -12,7 +12,6 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     let shared: QueueShared
     let counters: LUNCounterBlock
     private let limits: BlockLimits
-    private let serviceTime: ServiceTime?
     private let manner: DeviceManner
     let waitMode: WaitMode
     var poll: AdaptivePoll
@@ -20,8 +19,6 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     var backend: B
     var segments: SegmentList
     private let requests: FixedArray<BlockRequest>
-    var delays: DelayLine
-    private var random: Random
     var isTracing = false
     /// What was completed and waits for its own turn to be answered; only where requests are served
     /// one by one.
@@ -40,7 +37,6 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         manner = DeviceManner(of: shared.configuration.path)
         let configuration = shared.configuration
         counters = shared.counters
-        serviceTime = configuration.serviceTime
         poll = AdaptivePoll(longest: pollTicks)
         limits = BlockLimits(
             sectors: configuration.backend.sectors,
@@ -51,11 +47,9 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         segments = SegmentList(capacity: configuration.segmentLimit + 2)
         let size = configuration.queueSize
         requests = FixedArray(repeating: .none, count: size)
-        delays = DelayLine(capacity: size)
         bottomHalves = CompletionQueue(capacity: manner == .oneByOne ? size : 0)
         started = FixedArray(repeating: 0, count: size)
         finished = FixedArray(repeating: 0, count: 2 * size)
-        random = Random(seed: configuration.job.seed ^ 0xD0E1)
     }
 
     /// Serves the queue until ordered to stop and nothing is in flight any more.
@@ -69,7 +63,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 if waitMode == .yield, busyTurns & 7 == 0 { yieldProcessor() }
                 continue
             }
-            if shared.orders.devicesStop, backend.inFlight == 0 { return }
+            if shared.orders.devicesStop, !backend.holdsMemory { return }
             wait()
         }
     }
@@ -166,17 +160,6 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         if manner == .oneByOne {
             bottomHalves.append(Completion(head: head, result: result))
         } else {
-            settle(head, result)
-        }
-    }
-
-    /// Answers a request the backend is done with: now, or after its modelled service time.
-    @inline(__always)
-    mutating func settle(_ head: UInt16, _ result: Int64) {
-        if let serviceTime {
-            let due = serviceTime.due(completedAt: Clock.monotonic(), unit: random.unit())
-            delays.insert(.init(due: due, result: result, head: head))
-        } else {
             finish(head, result)
         }
     }
@@ -239,7 +222,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Takes what the backend has completed, and what has served its modelled time.
+    /// Takes what the backend has completed.
     private mutating func reap() {
         let before = finishedCount
         if backend.inFlight > 0 {
@@ -247,10 +230,6 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 let completion = backend.completion(index)
                 complete(completion.head, completion.result)
             }
-        }
-        if delays.count > 0 {
-            let now = Clock.monotonic()
-            while let entry = delays.take(at: now) { finish(entry.head, entry.result) }
         }
         if finishedCount > before { stampCompleted(from: before) }
     }

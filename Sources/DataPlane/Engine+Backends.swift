@@ -39,13 +39,32 @@ struct MemoryDisks {
     }
 }
 
+/// What is made of a backend once it is known whether its answers are held for a modelled time.
+private struct Delaying<User: BackendUser>: BackendUser {
+    let user: User
+    let lun: LUNConfiguration
+    let slots: Int
+    let seed: UInt64
+
+    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> User.Result {
+        guard lun.serviceTime != nil || lun.storageModel != nil else { return user.use(backend) }
+        var model = lun.storageModel
+        model?.sectors = lun.backend.sectors
+        return user.use(
+            DelayBackend(
+                backend, slots: slots, serviceTime: lun.serviceTime, model: model, seed: seed))
+    }
+}
+
 extension Engine {
-    /// Hands `user` a backend for `queue` that takes `slots` requests at a time and signals the
+    /// Hands `user` a backend for `queue` that takes requests in slots `0..<slots` and signals the
     /// queue's doorbell.
     func backend<User: BackendUser>(
         of queue: QueueShared, slots: Int, _ disks: inout MemoryDisks, _ user: User
     ) throws -> User.Result {
-        switch queue.configuration.backend {
+        let lun = queue.configuration
+        let user = Delaying(user: user, lun: lun, slots: slots, seed: queue.job.seed)
+        switch lun.backend {
         case .null: return user.use(NullBackend())
         case .memory(let byteCount):
             return user.use(
@@ -53,8 +72,8 @@ extension Engine {
         case .aio(let file):
             return user.use(
                 try AIOBackend(
-                    file: file, queueSize: slots,
-                    segmentLimit: queue.configuration.segmentLimit, signalling: queue.doorbell))
+                    file: file, queueSize: slots, segmentLimit: lun.segmentLimit,
+                    signalling: queue.doorbell))
         }
     }
 }

@@ -42,7 +42,7 @@ struct IOThreadLoop: ~Copyable {
         }
     }
 
-    private var isIdle: Bool { devices.allSatisfy { $0.inFlight == 0 } }
+    private var isIdle: Bool { !devices.contains(where: \.holdsMemory) }
 
     private func add(_ amount: UInt64, to counter: LoopCounter) {
         counters.add(amount, at: counter.rawValue)

@@ -86,6 +86,8 @@ public struct LUNConfiguration: Sendable {
     private var offeredFeatures: QueueFeatures = [.indirect, .eventIndex]
     /// A modelled service time on top of the backend's own.
     public var serviceTime: ServiceTime?
+    /// A modelled class of storage in front of the backend.
+    public var storageModel: StorageModel?
     /// Segments of data one request may have (SEG_MAX).
     public var segmentLimit = 126
     /// Whether the driver kicks once for all that it placed together, as `virtio_queue_rqs` does,

@@ -4,10 +4,11 @@ import Virtio
 
 /// A device, whatever its backend is, for a thread that has it alone or with others.
 protocol LoopDevice: AnyObject {
-    var shared: QueueShared { get }
-    /// Requests with the backend.
-    var inFlight: Int { get }
-    /// `CLOCK_MONOTONIC` nanoseconds at which a modelled service time ends, nil if there is none.
+    /// Wakes its thread for it.
+    var doorbell: EventDescriptor { get }
+    /// Whether requests hold the guest's memory (`Backend.holdsMemory`).
+    var holdsMemory: Bool { get }
+    /// When something will be complete that nothing signals (`Backend.nextDue`).
     var nextDue: Nanoseconds? { get }
 
     /// Serves the device alone until ordered to stop (`Device.run`).
@@ -34,16 +35,16 @@ final class DeviceBox<B: Backend & ~Copyable>: LoopDevice {
     private var device: Device<B>
     /// The objects of requests under way, by head.
     private var objects: [RequestObject?]
-    let shared: QueueShared
+    let doorbell: EventDescriptor
 
     init(_ device: consuming Device<B>) {
-        shared = device.shared
-        objects = Array(repeating: nil, count: shared.configuration.queueSize)
+        doorbell = device.shared.doorbell
+        objects = Array(repeating: nil, count: device.shared.configuration.queueSize)
         self.device = device
     }
 
-    var inFlight: Int { device.backend.inFlight }
-    var nextDue: Nanoseconds? { device.delays.firstDue }
+    var holdsMemory: Bool { device.backend.holdsMemory }
+    var nextDue: Nanoseconds? { device.backend.nextDue }
     func run() { device.run() }
     func turn() -> Int { device.turn() }
     var isReady: Bool { device.isReady }

@@ -26,7 +26,7 @@ struct MainLoop: ~Copyable {
         self.thread = thread
         self.orders = orders
         self.counters = counters
-        descriptors = PollSet(devices.map { $0.shared.doorbell.descriptor })
+        descriptors = PollSet(devices.map { $0.doorbell.descriptor })
     }
 
     /// Serves all devices until ordered to stop and nothing is in flight any more.
@@ -36,7 +36,7 @@ struct MainLoop: ~Copyable {
             let moved = serve()
             counters.add(Clock.ticks() &- begin, at: LoopCounter.busyTicks.rawValue)
             if moved > 0 { continue }
-            if orders.devicesStop, devices.allSatisfy({ $0.inFlight == 0 }) { return }
+            if orders.devicesStop, !devices.contains(where: \.holdsMemory) { return }
             wait()
         }
     }
@@ -46,7 +46,7 @@ struct MainLoop: ~Copyable {
     private mutating func serve() -> Int {
         var moved = 0
         for index in devices.indices where descriptors.takeReadiness(index) {
-            takeCounter(devices[index].shared.doorbell.descriptor)
+            takeCounter(devices[index].doorbell.descriptor)
             lock.lock(as: thread)
             moved += devices[index].handleKick()
             lock.unlock()

@@ -19,7 +19,10 @@ struct PassThroughDisk: ~Copyable {
 
     var inFlight: Int { backend.inFlight }
     var hasCompletion: Bool { backend.hasCompletion }
-    var nextDue: Nanoseconds? { jobs.nextDue }
+    /// When the next request is due, or a completion that nothing signals.
+    var nextDue: Nanoseconds? {
+        [jobs.nextDue, backend.nextDue].compactMap(\.self).min()
+    }
 
     /// Takes what is done and asks for what is due: how many requests moved.
     mutating func turn(isStopping: Bool) -> Int {

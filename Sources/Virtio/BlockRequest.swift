@@ -180,7 +180,9 @@ extension BlockRequest {
     /// A request that asks for nothing, to fill tables with.
     public static let none = BlockRequest(.flush, sector: 0, byteCount: 0, statusAddress: 0)
 
-    /// A request whose place on the disk is right; `statusAddress` is 0 where it came in no chain.
+    /// A request from another front end than virtio-blk. Whoever makes one has checked what
+    /// `BlockLimits.parse` checks: the range is inside the disk and the data are in the segments.
+    /// `statusAddress` is 0 where the outcome is told by other means.
     @inlinable
     public init(
         _ operation: Operation, sector: UInt64, byteCount: UInt64, firstSegment: Int = 0,

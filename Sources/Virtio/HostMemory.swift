@@ -34,6 +34,26 @@ public enum HostMemory {
     @inlinable
     public static func loadWord(at address: UInt) -> UInt64 { ck_load64_relaxed(address) }
 
+    /// Reads a word at any alignment, each byte once.
+    @inlinable
+    public static func loadUnalignedWord(at address: UInt) -> UInt64 {
+        var word: UInt64 = 0
+        // SAFETY: the 8 bytes of `word` are written.
+        unsafe withUnsafeMutablePointer(to: &word) {
+            ck_copy_once(UInt(bitPattern: $0), address, 8)
+        }
+        return word
+    }
+
+    /// Writes a word at any alignment.
+    @inlinable
+    public static func storeUnalignedWord(_ value: UInt64, at address: UInt) {
+        // SAFETY: the 8 bytes of the copy are read.
+        unsafe withUnsafePointer(to: value) {
+            ck_copy_once(address, UInt(bitPattern: $0), 8)
+        }
+    }
+
     /// Writes a word, 8-aligned.
     @inlinable
     public static func storeWord(_ value: UInt64, at address: UInt) {

@@ -50,8 +50,9 @@ public struct SegmentList: ~Copyable {
     /// The segments as an array of their own.
     public var copy: [Segment] { (0..<count).map { segments[$0] } }
 
+    /// Empties the list.
     @inlinable
-    mutating func removeAll() { tally = Tally() }
+    public mutating func removeAll() { tally = Tally() }
 
     /// Holds just `segment`, which the device writes or reads: a request's data that came in no
     /// chain.
@@ -73,6 +74,33 @@ public struct SegmentList: ~Copyable {
         } else {
             tally.readableBytes &+= UInt64(byteCount)
             tally.readableCount &+= 1
+        }
+        return true
+    }
+}
+
+extension SegmentList {
+    /// Appends the guest's bytes from `address` on, cut where one region of its memory ends and the
+    /// next begins. Returns false, with the list no longer of use, if they are not all in memory or
+    /// the list is full.
+    ///
+    /// For devices whose buffers are named by other means than a descriptor chain. Readable
+    /// segments must come before writable ones.
+    public mutating func append(
+        _ address: GuestAddress, byteCount: UInt64, isWritable: Bool, in memory: GuestMemory
+    ) -> Bool {
+        var address = address.rawValue
+        var remaining = byteCount
+        while remaining > 0 {
+            guard let run = memory.prefix(address) else { return false }
+            let count = min(run.byteCount, remaining)
+            guard append(address: run.host, byteCount: UInt(count), isWritable: isWritable) else {
+                return false
+            }
+            remaining -= count
+            let (next, overflow) = address.addingReportingOverflow(count)
+            if overflow, remaining > 0 { return false }
+            address = next
         }
         return true
     }
