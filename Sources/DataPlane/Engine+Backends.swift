@@ -13,7 +13,7 @@ struct DeviceMaker: BackendUser {
     let waitMode: WaitMode
     let pollTicks: UInt64
 
-    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> any LoopDevice {
+    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> any BlockDevice {
         DeviceBox(
             Device(shared: queue, backend: backend, waitMode: waitMode, pollTicks: pollTicks))
     }
@@ -75,5 +75,58 @@ extension Engine {
                     file: file, queueSize: slots, segmentLimit: lun.segmentLimit,
                     signalling: queue.doorbell))
         }
+    }
+
+    /// The virtio-blk devices that `service` serves.
+    func blockDevices(
+        of service: Service, _ waitMode: WaitMode, _ pollTicks: UInt64, _ disks: inout MemoryDisks
+    ) throws -> [any BlockDevice] {
+        try service.queues.filter(\.configuration.path.hasBlockQueue).map { queue in
+            try backend(
+                of: queue, slots: queue.configuration.queueSize, &disks,
+                DeviceMaker(queue: queue, waitMode: waitMode, pollTicks: pollTicks))
+        }
+    }
+
+    /// The host's side of all IDE channels, by LUN.
+    func ideControllers(_ disks: inout MemoryDisks) throws -> [Int: IDEController] {
+        guard let bigLock else { return [:] }
+        var controllers: [Int: IDEController] = [:]
+        for queue in queues.joined() where queue.configuration.path == .ide {
+            controllers[queue.index] = try IDEController(
+                shared: queue, backend: try backend(of: queue, slots: 1, &disks, BoxMaker()),
+                lock: bigLock, mainLoop: vcpus.count)
+        }
+        return controllers
+    }
+
+    /// The device end of `controller`, whose units `service` serves.
+    func adapter(
+        of controller: SCSIController, _ service: Service, _ disks: inout MemoryDisks
+    ) throws -> SCSIAdapter {
+        let slots = SCSIAdapter.slots(of: controller)
+        return SCSIAdapter(
+            controller: controller, units: service.queues,
+            backends: try service.queues.map {
+                try backend(of: $0, slots: slots, &disks, BoxMaker())
+            })
+    }
+
+    /// What `vcpu` reaches its LUNs through.
+    func ways(
+        of vcpu: VCPU, _ disks: inout MemoryDisks, _ channels: [Int: IDEController]
+    ) throws -> VCPUWays {
+        var ways = VCPUWays()
+        ways.backends = try vcpu.queues(on: .passThrough).map {
+            try backend(of: $0, slots: $0.job.slots, &disks, BoxMaker())
+        }
+        ways.controllers = vcpu.queues(on: .ide).compactMap { channels[$0.index] }
+        if let controller {
+            ways.rings = controller.rings.filter { $0.vcpu == vcpu.index }
+            ways.units = vcpu.queues(on: .virtioSCSI).compactMap {
+                controller.luns.firstIndex(of: $0.index)
+            }
+        }
+        return ways
     }
 }

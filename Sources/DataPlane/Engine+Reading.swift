@@ -43,7 +43,9 @@ extension Engine {
 
     /// Memory of the simulated guest: rings, requests and their data, bytes.
     public var guestMemoryBytes: UInt64 {
-        queues.joined().reduce(0) { $0 + UInt64($1.memory.mapping.byteCount) }
+        let own = queues.joined().filter { $0.configuration.path != .virtioSCSI }.map(\.memory)
+        return (own + (controller?.rings.map(\.memory) ?? []))
+            .reduce(0) { $0 + UInt64($1.mapping.byteCount) }
     }
 
     /// One reading of LUN `index`'s counters, those of its queues together.

@@ -36,6 +36,7 @@ public final class Engine: Sendable {
     let vcpus: [VCPU]
     let services: [Service]
     let bigLock: CountedLock?
+    let controller: SCSIController?
     /// Kernel ids of the threads: the vCPUs', then the services'; 0 until a thread runs.
     let tids: SharedWords
     private let hasStarted = Lock(false)
@@ -62,13 +63,21 @@ public final class Engine: Sendable {
             ? try CountedLock(threads: vcpuCount + 1, rate: rate) : nil
         bigLock = lock
         let shares = try ServiceShares(configuration)
+        let controller = try SCSIController(configuration, doorbells: doorbells)
+        self.controller = controller
         queues = try configuration.luns.enumerated().map { index, lun in
             try (0..<lun.queues).map { number in
                 let vcpu = (index + number) % vcpuCount
+                // Who serves the queue listens there; nil for a doorbell of its own.
+                let doorbell =
+                    switch lun.path {
+                    case .passThrough: doorbells[vcpu]
+                    case .virtioSCSI: controller?.doorbell
+                    default: shares.doorbell(ofLUN: index, queue: number)
+                    }
                 return try QueueShared(
                     index: index, number: number, vcpu: vcpu, configuration: lun,
-                    doorbell: lun.path == .passThrough
-                        ? doorbells[vcpu] : shares.doorbell(ofLUN: index, queue: number),
+                    memory: controller?.memory(ofLUN: index), doorbell: doorbell,
                     interrupt: doorbells[vcpu], orders: orders, costs: configuration.costs,
                     bigLock: lun.path.takesBigLock ? lock : nil)
             }
@@ -79,7 +88,7 @@ public final class Engine: Sendable {
                 index: index, queues: all.filter { $0.vcpu == index }, doorbell: doorbells[index],
                 trace: try TraceRing(capacity: configuration.traceCapacity))
         }
-        services = try shares.services(of: queues)
+        services = try shares.services(of: queues, controller)
         tids = try SharedWords(count: vcpuCount + services.count)
     }
 
@@ -106,22 +115,25 @@ public final class Engine: Sendable {
         let rate = tickRate.withLock { $0 }
         let pollTicks = rate.ticks(configuration.pollLimit)
         var disks = MemoryDisks()
+        let channels = try ideControllers(&disks)
         for (index, service) in services.enumerated() {
-            let thread = try startService(
-                service, tid: vcpus.count + index, pollTicks: pollTicks, &disks)
+            let body = try work(of: service, pollTicks: pollTicks, &disks, channels)
+            let (tids, tid) = (self.tids, vcpus.count + index)
+            let thread = try PThread(name: service.name) {
+                tids[tid] = UInt64(PThread.currentID)
+                body()
+            }
             threads.withLock { $0.services.append(thread) }
         }
         let origin = Clock.monotonic()
         for vcpu in vcpus {
             let (orders, tids, mode) = (self.orders, self.tids, configuration.guestWait)
-            let given = vcpu.queues.filter { $0.configuration.path == .passThrough }
-            let backends = Handover(
-                try given.map { try backend(of: $0, slots: $0.job.slots, &disks, BoxMaker()) })
+            let ways = Handover(try self.ways(of: vcpu, &disks, channels))
             let thread = try PThread(name: "vcpu\(vcpu.index)") {
                 tids[vcpu.index] = UInt64(PThread.currentID)
-                guard let backends = backends.take() else { return }
+                guard let ways = ways.take() else { return }
                 var loop = VCPULoop(
-                    vcpu: vcpu, backends: backends, orders: orders, waitMode: mode,
+                    vcpu: vcpu, ways: ways, orders: orders, waitMode: mode,
                     pollTicks: pollTicks, rate: rate, origin: origin)
                 loop.run(patience: 1_000_000_000)
             }
@@ -129,32 +141,44 @@ public final class Engine: Sendable {
         }
     }
 
-    private func startService(
-        _ service: Service, tid: Int, pollTicks: UInt64, _ disks: inout MemoryDisks
-    ) throws -> PThread {
+    /// What the thread of `service` does, with devices made for it alone.
+    private func work(
+        of service: Service, pollTicks: UInt64, _ disks: inout MemoryDisks,
+        _ channels: [Int: IDEController]
+    ) throws -> @Sendable () -> Void {
         let mode = service.waitMode ?? configuration.deviceWait
-        let (orders, tids, mainLoop) = (self.orders, self.tids, vcpus.count)
-        let devices = Handover(
-            try service.queues.map { queue in
-                try backend(
-                    of: queue, slots: queue.configuration.queueSize, &disks,
-                    DeviceMaker(queue: queue, waitMode: mode, pollTicks: pollTicks))
-            })
-        return try PThread(name: service.name) { [bigLock] in
-            tids[tid] = UInt64(PThread.currentID)
-            guard let devices = devices.take() else { return }
-            switch service.kind {
-            case .device: for device in devices { device.run() }
-            case .ioThread(let doorbell):
+        let (orders, counters) = (self.orders, service.counters)
+        switch service.kind {
+        case .device:
+            let devices = Handover(try blockDevices(of: service, mode, pollTicks, &disks))
+            return { for device in devices.take() ?? [] { device.run() } }
+        case .ioThread(let doorbell):
+            let devices = Handover(try blockDevices(of: service, mode, pollTicks, &disks))
+            return {
                 var loop = IOThreadLoop(
-                    devices: devices, doorbell: doorbell, orders: orders, waitMode: mode,
-                    pollTicks: pollTicks, counters: service.counters)
+                    devices: devices.take() ?? [], doorbell: doorbell, orders: orders,
+                    waitMode: mode, pollTicks: pollTicks, counters: counters)
                 loop.run()
-            case .mainLoop:
-                guard let bigLock else { return }
+            }
+        case .controller(let controller):
+            let adapter = Handover(try self.adapter(of: controller, service, &disks))
+            return {
+                guard let adapter = adapter.take() else { return }
+                var loop = IOThreadLoop(
+                    devices: [adapter], doorbell: adapter.doorbell, orders: orders,
+                    waitMode: mode, pollTicks: pollTicks, counters: counters)
+                loop.run()
+            }
+        case .mainLoop:
+            guard let bigLock else { return {} }
+            let thread = vcpus.count
+            let devices = Handover(try blockDevices(of: service, mode, pollTicks, &disks))
+            let drives = service.queues.compactMap { channels[$0.index] }
+            return {
+                let devices: [any LockedDevice] = devices.take() ?? []
                 var loop = MainLoop(
-                    devices: devices, lock: bigLock, thread: mainLoop, orders: orders,
-                    counters: service.counters)
+                    devices: devices + drives, lock: bigLock, thread: thread, orders: orders,
+                    counters: counters)
                 loop.run()
             }
         }

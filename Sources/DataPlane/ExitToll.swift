@@ -20,15 +20,12 @@ struct ExitToll: ~Copyable {
 
     /// Leaves the guest for `body`, which is what the exit is about.
     @inline(__always)
-    func exit(_ body: () -> Void) {
+    func exit<Result>(_ body: () -> Result) -> Result {
         if isModelled { Self.spin(exitTicks) }
-        guard let lock = shared.bigLock else {
-            body()
-            return
-        }
+        guard let lock = shared.bigLock else { return body() }
         lock.lock(as: shared.vcpu)
-        body()
-        lock.unlock()
+        defer { lock.unlock() }
+        return body()
     }
 
     /// Pays for the interrupts since the last call: each is injected, and without PV-EOI its end is

@@ -12,6 +12,18 @@ struct LUNMemory: Sendable {
     static let descriptorsPerTable = 4
     private static let cacheLine: UInt64 = 64
 
+    /// How much room a slot's header and status take, and where the memory may be.
+    enum Layout {
+        /// 16 bytes of header, a status byte.
+        case block
+        /// 51 bytes of header, and 108 of response two cache lines on.
+        case scsi
+        /// No header; and a bus master reaches 4 GiB.
+        case ide
+
+        var slotBytes: UInt64 { self == .scsi ? 192 : 64 }
+    }
+
     /// Where the memory begins in the guest: each queue has a range of its own, so that all of
     /// them are one memory for who looks from outside.
     private let base: GuestAddress
@@ -21,25 +33,31 @@ struct LUNMemory: Sendable {
     let avail: GuestAddress
     let used: GuestAddress
     let indirectTables: GuestAddress
-    private let headers: GuestAddress
-    private let buffers: GuestAddress
-    let slotCount: Int
+    private var headers: GuestAddress
+    private var buffers: GuestAddress
+    private(set) var slotCount: Int
     let bufferBytes: Int
+    private let slotBytes: UInt64
 
     /// The memory of queue number `queue` of LUN number `lun`.
-    init(lun: Int, queue: Int = 0, queueSize: Int, slots: Int, bufferBytes: Int) throws {
+    init(
+        lun: Int, queue: Int = 0, layout: Layout = .block, queueSize: Int, slots: Int,
+        bufferBytes: Int
+    ) throws {
         func aligned(_ address: GuestAddress, to alignment: UInt64) -> GuestAddress {
             GuestAddress(rawValue: (address.rawValue + alignment - 1) & ~(alignment - 1))
         }
         func byteCount(_ part: SplitRing.Part) -> UInt64 {
             UInt64(SplitRing.byteCount(of: part, size: queueSize))
         }
-        base = GuestAddress(rawValue: UInt64(lun) << 36 + UInt64(queue) << 33 + 0x10_0000)
+        let range = layout == .ide ? 0 : UInt64(lun) << 36 + UInt64(queue) << 33
+        base = GuestAddress(rawValue: range + 0x10_0000)
+        slotBytes = layout.slotBytes
         avail = base + byteCount(.descriptors)
         used = aligned(avail + byteCount(.avail), to: Self.cacheLine)
         indirectTables = aligned(used + byteCount(.used), to: Self.cacheLine)
         headers = indirectTables + UInt64(queueSize * Self.descriptorsPerTable * 16)
-        buffers = aligned(headers + UInt64(slots) * Self.cacheLine, to: 4096)
+        buffers = aligned(headers + UInt64(slots) * slotBytes, to: 4096)
         slotCount = slots
         self.bufferBytes = (bufferBytes + 4095) & ~4095
         let end = buffers + UInt64(slots * self.bufferBytes)
@@ -55,8 +73,20 @@ struct LUNMemory: Sendable {
     /// Its first descriptor.
     var descriptors: GuestAddress { base }
 
-    func header(_ slot: Int) -> GuestAddress { headers + UInt64(slot) &* Self.cacheLine }
+    /// `count` slots from `first` on, for one of several LUNs that share a ring.
+    func slice(from first: Int, count: Int) -> LUNMemory {
+        precondition(first >= 0 && count > 0 && first + count <= slotCount)
+        var slice = self
+        slice.headers = header(first)
+        slice.buffers = buffer(first)
+        slice.slotCount = count
+        return slice
+    }
+
+    func header(_ slot: Int) -> GuestAddress { headers + UInt64(slot) &* slotBytes }
     func status(_ slot: Int) -> GuestAddress { header(slot) + 16 }
+    /// A virtio-scsi response.
+    func response(_ slot: Int) -> GuestAddress { header(slot) + 64 }
     func buffer(_ slot: Int) -> GuestAddress { buffers + UInt64(slot &* bufferBytes) }
 
     /// Where one of the addresses above is mapped.

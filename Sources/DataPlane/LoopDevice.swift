@@ -2,18 +2,19 @@ import Kernel
 import Telemetry
 import Virtio
 
-/// A device, whatever its backend is, for a thread that has it alone or with others.
-protocol LoopDevice: AnyObject {
+/// What a loop that serves several devices needs of any of them.
+protocol ServedDevice: AnyObject {
     /// Wakes its thread for it.
     var doorbell: EventDescriptor { get }
     /// Whether requests hold the guest's memory (`Backend.holdsMemory`).
     var holdsMemory: Bool { get }
     /// When something will be complete that nothing signals (`Backend.nextDue`).
     var nextDue: Nanoseconds? { get }
+}
 
-    /// Serves the device alone until ordered to stop (`Device.run`).
-    func run()
-    /// Moves what can be moved now (`Device.turn`).
+/// A device that a data-plane thread serves beside others.
+protocol LoopDevice: ServedDevice {
+    /// Moves what can be moved now: how many requests.
     func turn() -> Int
     /// Whether a turn would find something.
     var isReady: Bool { get }
@@ -21,17 +22,26 @@ protocol LoopDevice: AnyObject {
     func arm() -> Bool
     /// Wants no kicks.
     func disarm()
+}
 
-    /// The kick's handler of the old path.
+/// A device that the main loop serves, holding the Big QEMU Lock unless stated otherwise.
+protocol LockedDevice: ServedDevice {
+    /// The doorbell's handler: how many requests were taken.
     func handleKick() -> Int
-    /// Whether something waits to be answered.
+    /// Whether something waits to be answered; called without the lock.
     func collect() -> Bool
     /// Answers one request: whether there was one.
     func answerOne() -> Bool
 }
 
+/// A virtio-blk device with whatever backend, for any kind of thread.
+protocol BlockDevice: LoopDevice, LockedDevice {
+    /// Serves it alone until ordered to stop (`Device.run`).
+    func run()
+}
+
 /// A device in a box, to stand beside others with other backends.
-final class DeviceBox<B: Backend & ~Copyable>: LoopDevice {
+final class DeviceBox<B: Backend & ~Copyable>: BlockDevice {
     private var device: Device<B>
     /// The objects of requests under way, by head.
     private var objects: [RequestObject?]

@@ -9,7 +9,7 @@ enum LoopCounter: Int, CaseIterable { case busyTicks, pollTicks, sleeps }
 ///
 /// It sleeps whenever nothing is ready, as it always did: polling came later.
 struct MainLoop: ~Copyable {
-    private let devices: [any LoopDevice]
+    private let devices: [any LockedDevice]
     private let lock: CountedLock
     /// Its number among the lock's threads.
     private let thread: Int
@@ -18,7 +18,7 @@ struct MainLoop: ~Copyable {
     private var descriptors: PollSet
 
     init(
-        devices: [any LoopDevice], lock: CountedLock, thread: Int, orders: Orders,
+        devices: [any LockedDevice], lock: CountedLock, thread: Int, orders: Orders,
         counters: SharedWords
     ) {
         self.devices = devices

@@ -32,7 +32,8 @@ final class QueueShared: Sendable {
 
     init(
         index: Int, number: Int = 0, vcpu: Int = 0, configuration: LUNConfiguration,
-        doorbell: EventDescriptor? = nil, interrupt: EventDescriptor, orders: Orders,
+        memory: LUNMemory? = nil, doorbell: EventDescriptor? = nil, interrupt: EventDescriptor,
+        orders: Orders,
         costs: ModelledCosts = ModelledCosts(), bigLock: CountedLock? = nil
     ) throws {
         self.index = index
@@ -46,13 +47,16 @@ final class QueueShared: Sendable {
         job = configuration.job(ofQueue: number)
         part = configuration.part(ofQueue: number)
         let slots = job.slots
-        memory = try LUNMemory(
-            lun: index, queue: number, queueSize: configuration.queueSize, slots: slots,
-            bufferBytes: configuration.job.blockSize)
+        self.memory =
+            try memory
+            ?? LUNMemory(
+                lun: index, queue: number, layout: configuration.path == .ide ? .ide : .block,
+                queueSize: configuration.queueSize, slots: slots,
+                bufferBytes: configuration.job.blockSize)
         counters = try LUNCounterBlock(queueSize: configuration.queueSize, slots: slots)
         stamps = try StampTable(queueSize: configuration.queueSize)
         self.doorbell = try doorbell ?? EventDescriptor()
-        observer = QueueObserver(ring: memory.ring, features: configuration.features)
+        observer = QueueObserver(ring: self.memory.ring, features: configuration.features)
     }
 }
 

@@ -10,6 +10,8 @@ struct Service: Sendable {
         case ioThread(doorbell: EventDescriptor)
         /// All devices that live under the Big QEMU Lock.
         case mainLoop
+        /// The virtio-scsi controller.
+        case controller(SCSIController)
     }
     let kind: Kind
     let name: String
@@ -54,8 +56,8 @@ struct ServiceShares {
         return doorbells[(lun + queue) % doorbells.count]
     }
 
-    /// The threads for `queues`, which are those of each LUN.
-    func services(of queues: [[QueueShared]]) throws -> [Service] {
+    /// The threads for `queues`, which are those of each LUN, and for `controller`.
+    func services(of queues: [[QueueShared]], _ controller: SCSIController?) throws -> [Service] {
         let all = queues.joined()
         var services: [Service] = []
         for (index, doorbell) in doorbells.enumerated() {
@@ -68,7 +70,12 @@ struct ServiceShares {
         for queue in all where !isShared(queue) {
             if let service = Self.own(queue) { services.append(service) }
         }
-        let old = all.filter { $0.configuration.path == .bigLock }
+        if let controller {
+            let behind = all.filter { $0.configuration.path == .virtioSCSI }
+            services.append(
+                try Self.loop(.controller(controller), "scsi0", .iothread, Array(behind)))
+        }
+        let old = all.filter(\.configuration.path.takesBigLock)
         if !old.isEmpty { services.append(try Self.loop(.mainLoop, "main loop", .main, old)) }
         return services
     }

@@ -22,6 +22,23 @@ final class VCPU: Sendable {
         self.trace = trace
         counters = try SharedWords(count: VCPUCounter.allCases.count)
     }
+
+    /// Its queues on `path`.
+    func queues(on path: IOPath) -> [QueueShared] {
+        queues.filter { $0.configuration.path == path }
+    }
+}
+
+/// What a vCPU reaches its LUNs through where that is no virtqueue of their own, in the order of
+/// its queues.
+struct VCPUWays {
+    /// For pass-through.
+    var backends: [any AnyBackend] = []
+    /// For IDE.
+    var controllers: [IDEController] = []
+    /// For virtio-scsi: its ring, if it has any LUN there, and the LUNs' numbers as units.
+    var rings: [SCSIRing] = []
+    var units: [Int] = []
 }
 
 /// The loop of a vCPU thread: while awake it serves all its queues in turn and wants no interrupt;
@@ -32,12 +49,14 @@ struct VCPULoop: ~Copyable {
     private let waitMode: WaitMode
     private var disks: OwnedArray<Disk>
     private var direct: OwnedArray<PassThroughDisk>
+    private var drives: OwnedArray<IDEDisk>
+    private var hosts: OwnedArray<SCSIHost>
     private var poll: AdaptivePoll
 
-    /// `backends` are those of the queues on paths where the vCPU itself submits, in their order.
+    /// The loop of `vcpu`, which reaches its LUNs through `ways`.
     init(
-        vcpu: VCPU, backends: [any AnyBackend], orders: Orders, waitMode: WaitMode,
-        pollTicks: UInt64, rate: TickRate, origin: Nanoseconds
+        vcpu: VCPU, ways: VCPUWays, orders: Orders, waitMode: WaitMode, pollTicks: UInt64,
+        rate: TickRate, origin: Nanoseconds
     ) {
         self.vcpu = vcpu
         self.orders = orders
@@ -47,10 +66,22 @@ struct VCPULoop: ~Copyable {
         disks = OwnedArray(count: rings.count) {
             Disk(shared: rings[$0], rate: rate, origin: origin, trace: vcpu.trace)
         }
-        let given = vcpu.queues.filter { $0.configuration.path == .passThrough }
+        let given = vcpu.queues(on: .passThrough)
         direct = OwnedArray(count: given.count) {
             PassThroughDisk(
-                shared: given[$0], backend: backends[$0], rate: rate, origin: origin)
+                shared: given[$0], backend: ways.backends[$0], rate: rate, origin: origin)
+        }
+        let emulated = vcpu.queues(on: .ide)
+        drives = OwnedArray(count: emulated.count) {
+            IDEDisk(
+                shared: emulated[$0], controller: ways.controllers[$0], rate: rate,
+                origin: origin)
+        }
+        let behind = vcpu.queues(on: .virtioSCSI)
+        hosts = OwnedArray(count: ways.rings.count) {
+            SCSIHost(
+                ring: ways.rings[$0], queues: behind, units: ways.units, rate: rate,
+                origin: origin)
         }
     }
 
@@ -78,6 +109,12 @@ struct VCPULoop: ~Copyable {
         }
         for index in 0..<direct.count {
             moved &+= direct[index].turn(isStopping: isStopping)
+        }
+        for index in 0..<drives.count {
+            moved &+= drives[index].turn(isStopping: isStopping)
+        }
+        for index in 0..<hosts.count {
+            moved &+= hosts[index].turn(isStopping: isStopping)
         }
         if moved > 0 { count(Clock.ticks() &- begin, .busyTicks) }
         return moved
@@ -119,7 +156,9 @@ struct VCPULoop: ~Copyable {
 
     private mutating func sleep(until due: Nanoseconds?, isStopping: Bool) {
         for index in 0..<disks.count where disks[index].arm() { return }
+        for index in 0..<hosts.count where hosts[index].arm() { return }
         for index in 0..<direct.count where direct[index].hasCompletion { return }
+        for index in 0..<drives.count where drives[index].hasInterrupt { return }
         if orders.guestStops != isStopping { return }
         count(1, .sleeps)
         if let due {
@@ -135,6 +174,8 @@ struct VCPULoop: ~Copyable {
     private func isReady(due: Nanoseconds?, isStopping: Bool) -> Bool {
         for index in 0..<disks.count where disks[index].hasUsed { return true }
         for index in 0..<direct.count where direct[index].hasCompletion { return true }
+        for index in 0..<drives.count where drives[index].hasInterrupt { return true }
+        for index in 0..<hosts.count where hosts[index].hasUsed { return true }
         if orders.guestStops != isStopping { return true }
         return due.map { $0 <= Clock.monotonic() } ?? false
     }
@@ -142,17 +183,17 @@ struct VCPULoop: ~Copyable {
     private var isDrained: Bool {
         for index in 0..<disks.count where disks[index].inFlight > 0 { return false }
         for index in 0..<direct.count where direct[index].inFlight > 0 { return false }
+        for index in 0..<drives.count where drives[index].inFlight > 0 { return false }
+        for index in 0..<hosts.count where hosts[index].inFlight > 0 { return false }
         return true
     }
 
     private var nextDue: Nanoseconds? {
-        var earliest: Nanoseconds?
-        for index in 0..<disks.count {
-            if let due = disks[index].nextDue { earliest = min(earliest ?? due, due) }
-        }
-        for index in 0..<direct.count {
-            if let due = direct[index].nextDue { earliest = min(earliest ?? due, due) }
-        }
-        return earliest
+        var earliest = UInt64.max
+        for index in 0..<disks.count { earliest = min(earliest, disks[index].nextDue ?? .max) }
+        for index in 0..<direct.count { earliest = min(earliest, direct[index].nextDue ?? .max) }
+        for index in 0..<drives.count { earliest = min(earliest, drives[index].nextDue ?? .max) }
+        for index in 0..<hosts.count { earliest = min(earliest, hosts[index].nextDue ?? .max) }
+        return earliest == .max ? nil : earliest
     }
 }

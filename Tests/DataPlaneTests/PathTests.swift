@@ -27,11 +27,7 @@ extension DataPlaneTests {
             return configuration
         }
 
-        private static let paths: [IOPath] = [
-            .dataPlane, .multiQueue, .bigLock, .vhost, .passThrough,
-        ]
-
-        @Test(arguments: paths, Place.present)
+        @Test(arguments: IOPath.allCases, Place.present)
         func readsGiveWhatWasWritten(_ path: IOPath, _ place: Place) throws {
             for wait in [WaitMode.block, .yield, .pause] {
                 let work = job(depth: 12, flushEvery: 7, verifies: true)
@@ -47,7 +43,7 @@ extension DataPlaneTests {
 
         /// All paths in one engine, side by side.
         @Test func pathsStandBesideEachOther() throws {
-            let luns = Self.paths.map {
+            let luns = IOPath.allCases.map {
                 Self.lun(
                     $0, .memory(byteCount: 1 << 20), job(depth: 4, blockSize: 512, verifies: true),
                     id: $0.rawValue)
@@ -135,6 +131,65 @@ extension DataPlaneTests {
             #expect(effort.exits == 0 && effort.kicks == 0 && effort.interrupts == 0)
             #expect(engine.threadInfos.map(\.role) == [.vcpu])
             #expect(engine.virtqueues(ofLUN: 0).isEmpty)
+        }
+
+        /// An emulated disk does one thing at a time, and each takes some twenty accesses, every one
+        /// of them under the lock.
+        @Test func ideTrapsForEveryRegister() throws {
+            let engine = try run(Self.engine(.ide)) { $0.requests() >= scaled(300) }
+            expectSettled(engine)
+            let (requests, effort) = (engine.requests(), engine.effort(ofLUN: 0))
+            #expect(effort.traps >= 20 * requests && effort.traps <= 40 * requests)
+            #expect(effort.interrupts == requests)
+            let guest = try #require(engine.threadInfos.first { $0.role == .vcpu })
+            #expect(guest.lock?.acquisitions == effort.traps)
+            let depths = engine.counters(ofLUN: 0).depthTimes.dropFirst(2)
+            #expect(depths.allSatisfy { $0 == 0 })
+        }
+
+        /// Behind a controller all LUNs have one thread, and a ring for each vCPU.
+        @Test(arguments: [WaitMode.block, .yield])
+        func scsiHasOneControllerForAll(_ wait: WaitMode) throws {
+            let luns = (0..<7).map {
+                Self.lun(
+                    .virtioSCSI, .memory(byteCount: 1 << 20),
+                    job(depth: 4, blockSize: 512, flushEvery: 5, verifies: true), id: "lun\($0)")
+            }
+            var configuration = EngineConfiguration(luns: luns)
+            configuration.deviceWait = wait
+            configuration.guestWait = wait
+            let engine = try run(configuration) { engine in
+                (0..<7).allSatisfy { engine.requests($0) >= scaled(500) }
+            }
+            for index in 0..<7 { expectSettled(engine, lun: index, blockSize: 512) }
+            #expect(engine.threadInfos.filter { $0.role == .iothread }.map(\.luns.count) == [7])
+            #expect(engine.controller?.rings.count == 2)
+        }
+
+        /// A disk that refuses says so in sense data, and the guest takes it for an error.
+        @Test(arguments: [IOPath.virtioSCSI, .ide])
+        func anErrorIsTold(_ path: IOPath) throws {
+            guard let directory = Place.tmpfs.directory ?? Place.disk.directory else { return }
+            let name = try temporaryFile(in: directory, byteCount: 64 * 4096)
+            let file = try BackingFile(opening: name, readOnly: true)
+            remove(name)
+            let engine = try run(Self.engine(path, .aio(file), job(depth: 4))) {
+                $0.requests() >= 200
+            }
+            let counters = engine.counters(ofLUN: 0)
+            #expect(counters.errors == counters.writes && counters.writes > 0)
+            #expect(counters.reads > 0)
+        }
+
+        /// A modelled disk with one arm serves one after the other.
+        @Test func aModelledDiskTakesItsTime() throws {
+            var configuration = Self.engine(.dataPlane, .null(byteCount: 1 << 40), job(depth: 4))
+            configuration.luns[0].storageModel = .hdd
+            let engine = try run(configuration) { $0.requests() >= 5 }
+            let counters = engine.counters(ofLUN: 0)
+            // Even the shortest seek takes half a millisecond.
+            #expect(
+                counters.readLatencySum + counters.writeLatencySum >= counters.requests * 500_000)
         }
 
         /// Many LUNs that name one IOThread are served by it alone.

@@ -1,0 +1,196 @@
+import Kernel
+import Telemetry
+import Virtio
+
+/// The device end of one ring of the controller.
+private struct SCSIEnd: ~Copyable {
+    let ring: SCSIRing
+    var queue: DeviceQueue
+    let target: SCSITarget
+    let requests: FixedArray<SCSIRequest>
+
+    init(ring: SCSIRing, units: [SCSIUnit]) {
+        self.ring = ring
+        queue = DeviceQueue(
+            ring: ring.memory.ring, memory: ring.memory.memory, features: ring.features)
+        target = SCSITarget(units: units, queueSize: ring.queueSize)
+        requests = FixedArray(repeating: .none, count: ring.queueSize)
+    }
+}
+
+/// The device end of the virtio-scsi controller: takes commands from all its rings, finds the unit
+/// each is addressed to, and answers with a response and sense data.
+///
+/// A unit is reached through every ring; its backend knows a request by ring and head together.
+final class SCSIAdapter: LoopDevice {
+    let doorbell: EventDescriptor
+    private var ends: OwnedArray<SCSIEnd>
+    /// The LUN behind each unit, for its counters, and its backend.
+    private let units: [QueueShared]
+    private let backends: [any AnyBackend]
+    /// Requests of each unit with its backend, and whether some wait to be handed over.
+    private let inFlightOf: FixedArray<Int>
+    private let isTouched: FixedArray<Bool>
+    private var segments: SegmentList
+    private let queueSize: Int
+    /// The unit that was answered last, where the ring's interrupt is counted.
+    private var lastAnswered = 0
+
+    /// Slots of a unit's backend.
+    static func slots(of controller: SCSIController) -> Int {
+        controller.rings.count * (controller.rings.map(\.queueSize).max() ?? 0)
+    }
+
+    /// `units` are the LUNs behind `controller`, in its order, and `backends` theirs.
+    init(controller: SCSIController, units: [QueueShared], backends: [any AnyBackend]) {
+        self.units = units
+        self.backends = backends
+        let rings = controller.rings
+        doorbell = controller.doorbell
+        queueSize = rings.map(\.queueSize).max() ?? 0
+        let disks = units.map { unit in
+            let lun = unit.configuration
+            return SCSIUnit(
+                BlockLimits(
+                    sectors: lun.backend.sectors, isReadOnly: lun.backend.isReadOnly,
+                    serial: lun.id),
+                hasVolatileCache: true)
+        }
+        ends = OwnedArray(count: rings.count) { SCSIEnd(ring: rings[$0], units: disks) }
+        inFlightOf = FixedArray(repeating: 0, count: units.count)
+        isTouched = FixedArray(repeating: false, count: units.count)
+        segments = SegmentList(
+            capacity: 2 + (units.map(\.configuration.segmentLimit).max() ?? 126))
+    }
+
+    var holdsMemory: Bool { backends.contains(where: \.holdsMemory) }
+    var nextDue: Nanoseconds? { backends.lazy.compactMap(\.nextDue).min() }
+
+    func turn() -> Int {
+        var moved = 0
+        for index in 0..<ends.count { moved &+= drain(index) }
+        for unit in 0..<units.count where isTouched[unit] {
+            isTouched[unit] = false
+            if backends[unit].submit() > 0 { units[unit].counters.add(1, to: .submissions) }
+        }
+        for unit in 0..<units.count where inFlightOf[unit] > 0 { reap(unit) }
+        for index in 0..<ends.count { moved &+= publish(index) }
+        return moved
+    }
+
+    var isReady: Bool {
+        for index in 0..<ends.count where ends[index].queue.hasWork { return true }
+        for unit in 0..<units.count where inFlightOf[unit] > 0 {
+            if backends[unit].hasCompletion { return true }
+        }
+        return false
+    }
+
+    func arm() -> Bool {
+        var hasWork = false
+        for index in 0..<ends.count where ends[index].queue.armKicks() { hasWork = true }
+        return hasWork || isReady
+    }
+
+    func disarm() {
+        for index in 0..<ends.count { ends[index].queue.suppressKicks() }
+    }
+
+    /// Takes and starts everything in ring number `index`.
+    private func drain(_ index: Int) -> Int {
+        let available = ends[index].queue.refresh()
+        var taken = 0
+        while taken < available {
+            switch ends[index].queue.pop(into: &segments) {
+            case .empty: return taken
+            case .chain(let head): start(index, head)
+            case .malformed(let head, _): giveBackMalformed(index, head)
+            case .broken:
+                breakDown(index)
+                return taken
+            }
+            taken &+= 1
+        }
+        if ends[index].queue.breakage != nil { breakDown(index) }
+        return taken
+    }
+
+    private func start(_ index: Int, _ head: UInt16) {
+        switch ends[index].target.parse(segments, head: head) {
+        case .execute(let request):
+            ends[index].requests[Int(head)] = request
+            begin(index, head, request.block, unit: request.unit)
+        case .answer(let answer):
+            let written = ends[index].target.finish(answer, in: segments, head: head)
+            ends[index].queue.push(head: head, written: written)
+        case .malformed: giveBackMalformed(index, head)
+        }
+    }
+
+    private func begin(_ index: Int, _ head: UInt16, _ request: BlockRequest, unit: Int) {
+        let slot = UInt16(truncatingIfNeeded: index &* queueSize &+ Int(head))
+        units[unit].counters.add(1, to: .popped)
+        isTouched[unit] = true
+        switch backends[unit].start(head: slot, request, segments) {
+        case .completed(let result): finish(index, head, result)
+        case .inFlight: inFlightOf[unit] &+= 1
+        }
+    }
+
+    private func reap(_ unit: Int) {
+        let backend = backends[unit]
+        for index in 0..<backend.reap() {
+            let completion = backend.completion(index)
+            inFlightOf[unit] &-= 1
+            finish(
+                Int(completion.head) / queueSize,
+                UInt16(truncatingIfNeeded: Int(completion.head) % queueSize), completion.result)
+        }
+    }
+
+    /// Ends a command, or flushes first if it must be on the medium.
+    private func finish(_ index: Int, _ head: UInt16, _ result: Int64) {
+        var request = ends[index].requests[Int(head)]
+        if request.isForced, result >= 0 {
+            request.isForced = false
+            ends[index].requests[Int(head)] = request
+            begin(
+                index, head, BlockRequest(.flush, sector: 0, byteCount: 0), unit: request.unit)
+            return
+        }
+        let written = ends[index].target.finish(request, result: result, head: head)
+        ends[index].queue.push(head: head, written: written)
+        units[request.unit].counters.add(1, to: .requests)
+        lastAnswered = request.unit
+    }
+
+    private func giveBackMalformed(_ index: Int, _ head: UInt16) {
+        units[lastAnswered].counters.add(1, to: .malformed)
+        ends[index].queue.push(head: head, written: 0)
+    }
+
+    /// Publishes what was finished on ring number `index`: how many.
+    private func publish(_ index: Int) -> Int {
+        let count = ends[index].queue.unpublished
+        guard count > 0 else { return 0 }
+        let counters = units[lastAnswered].counters
+        counters.add(1, to: .turns)
+        if ends[index].queue.publish() {
+            counters[.lastInterrupt] = Clock.ticks()
+            counters.add(1, to: .interrupts)
+            ends[index].ring.interrupt.signal()
+        } else {
+            counters.add(1, to: .interruptsSuppressed)
+        }
+        return count
+    }
+
+    /// A ring is incoherent: nothing more is taken from it, and every unit behind it is lost.
+    private func breakDown(_ index: Int) {
+        for unit in units where unit.vcpu == ends[index].ring.vcpu {
+            guard unit.counters[DeviceCounter.isBroken] == 0 else { continue }
+            unit.counters[DeviceCounter.isBroken] = 1
+        }
+        ends[index].ring.interrupt.signal()
+    }
+}
