@@ -64,7 +64,7 @@ public struct BenchProgress: Sendable {
         let bar = String(repeating: "#", count: full) + String(repeating: ".", count: 20 - full)
         let seconds = Int(left(done: done, elapsed: elapsed).rounded(.up))
         let rest = String(100 + seconds % 60).dropFirst()
-        return
-            "[\(bar)] run \(min(done + 1, total))/\(total), \(seconds / 60):\(rest) left: \(current)"
+        let place = "run \(min(done + 1, total))/\(total)"
+        return "[\(bar)] \(place), \(seconds / 60):\(rest) left: \(current)"
     }
 }

@@ -199,8 +199,8 @@ struct BenchText {
 
 extension BenchResult {
     /// Charts and tables as text, no line longer than `width` (60…200) columns. Where
-    /// `showsUnicode` is false it is ASCII throughout. Texts from outside are stripped of what would
-    /// act on a terminal.
+    /// `showsUnicode` is false it is ASCII throughout. Texts from outside are stripped of what
+    /// would act on a terminal.
     public func text(width: Int, showsUnicode: Bool) -> String {
         let view = BenchView(self)
         let text = BenchText(width: min(max(60, width), 200), showsUnicode: showsUnicode)

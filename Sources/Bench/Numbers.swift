@@ -58,11 +58,13 @@ enum Numbers {
             + fixed(spread.high, 2) + ")"
     }
 
-    /// A figure with three digits and a decimal suffix, for axes: `1.5M`.
+    /// With a decimal suffix and at most two places: `1.5M`, `2.25M`.
     static func axis(_ value: Double) -> String {
+        guard value.isFinite, value < 1e15 else { return short(value) }
         for (unit, suffix) in [(1e9, "G"), (1e6, "M"), (1e3, "k")] where value >= unit {
-            let scaled = value / unit
-            return (scaled == scaled.rounded() ? fixed(scaled, 0) : fixed(scaled, 1)) + suffix
+            let hundredths = Int((value / unit * 100).rounded())
+            let decimals = hundredths % 100 == 0 ? 0 : hundredths % 10 == 0 ? 1 : 2
+            return fixed(value / unit, decimals) + suffix
         }
         return short(value)
     }

@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Bench
-import DataPlane
+public import DataPlane
 import Demo
 import Kernel
 import Telemetry

@@ -77,6 +77,42 @@ import Testing
         #expect(run.errors.contains("a.html is there already"))
     }
 
+    /// A program in fio's place, which notes what it is asked and answers what it is told to.
+    private func bench(againstFioThat answer: String) throws -> [String: Any] {
+        let run = try Program.shell(
+            """
+            T=$(mktemp -d); trap 'rm -rf "$T"' EXIT
+            printf '#!/bin/sh\\n[ "$1" = --version ] && exit\\necho "$@" >> %s/asked\\n%s\\n' \
+            "$T" "$ANSWER" > $T/fio; chmod +x $T/fio
+            PATH=$T:$PATH $V bench --backend aio --against fio --luns 2 --block-sizes 512 \
+            --queue-depth 4 --seconds 0.05 --warm-up 0 --repeats 2 --json && cat $T/asked >&2
+            """, environment: ["ANSWER": answer.replacingOccurrences(of: "'", with: "'\\''")])
+        #expect(run.status == 0, "\(run.errors)")
+        let asked = run.errors.split(separator: "\n")
+        #expect(asked.allSatisfy { $0.contains("--bs=512 --iodepth=4 ") })
+        #expect(asked.allSatisfy { $0.contains("--name=lun1 --filename=/proc/") })
+        let pairings = try #require(try object(run.output)["pairings"] as? [[String: Any]])
+        return try #require(pairings.first)
+    }
+
+    @Test func everyRunHasOneOfFioBesideIt() throws {
+        let jobs =
+            #"{"read":{"iops":1000.5},"write":{"iops":0}},{"read":{"iops":1},"write":{"iops":2}}"#
+        let pairing = try bench(againstFioThat: "echo 'a warning'; echo '{\"jobs\":[\(jobs)]}'")
+        #expect(pairing["peer_iops"] as? [Double] == [1003.5, 1003.5])
+        #expect((pairing["iops"] as? [Double])?.count == 2)
+        #expect(pairing["ratio_median"] as? Double ?? 0 > 0)
+        #expect(pairing["failure"] is NSNull)
+    }
+
+    @Test(arguments: ["exit 3", "echo '{}'", "echo nonsense", "kill -9 $$"])
+    func aFioThatFailsIsTold(answer: String) throws {
+        let pairing = try bench(againstFioThat: answer)
+        #expect(pairing["failure"] is String)
+        #expect(pairing["ratio_median"] is NSNull)
+        #expect((pairing["peer_iops"] as? [Any])?.isEmpty == true)
+    }
+
     @Test(arguments: [
         ("$V bench --paths nonsense", 64), ("$V bench --luns 0", 64),
         ("$V bench --block-sizes 1000", 64), ("$V bench --against fio", 64),
