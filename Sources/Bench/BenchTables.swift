@@ -93,6 +93,9 @@ extension BenchView {
         "\(text(value)) (\(text(range.lowerBound))…\(text(range.upperBound)))"
     }
 
+    /// Above this the law is not what the runs show, percent.
+    private static let soundResidual = 15.0
+
     private var scalingNotes: [String] {
         var notes = [
             "The law is about LUNs on the \(result.machine.cores) cores measured: it cannot tell "
@@ -101,8 +104,13 @@ extension BenchView {
                 + "not measured.",
         ]
         for scaling in scalings {
-            if case .failure(let reason) = scaling.fit {
-                notes.append("\(scaling.path): no law: \(reason)")
+            switch scaling.fit {
+            case .failure(let reason): notes.append("\(scaling.path): no law: \(reason)")
+            case .success(let fit) where fit.residualPercent > Self.soundResidual:
+                notes.append(
+                    "\(scaling.path): the law leaves over \(Numbers.fixed(fit.residualPercent, 0)) "
+                        + "%: it does not hold here, or the runs were disturbed")
+            case .success: break
             }
         }
         return notes

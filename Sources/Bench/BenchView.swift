@@ -59,6 +59,15 @@ struct BenchView {
             + "\(machine.cores) \(machine.cores == 1 ? "core" : "cores")\(kernel)\(load)"
     }
 
+    /// What makes all figures doubtful; nil for nothing.
+    var disturbance: String? {
+        guard let load = result.machine.load, load > Double(result.machine.cores) / 2 else {
+            return nil
+        }
+        return "DISTURBED: load \(Numbers.fixed(load, 2)) on \(result.machine.cores) cores when it "
+            + "began: others took CPU time, figures are low and spread"
+    }
+
     var method: String {
         "\(Numbers.short(result.seconds)) s a run after \(Numbers.short(result.warmUp)) s warm-up, "
             + "\(result.repeats) \(result.repeats == 1 ? "run" : "runs") of each in turn: "
@@ -73,6 +82,7 @@ struct BenchView {
             machine, "Backend \(setup.backend); \(job.joined(separator: ", ")); waiting: \(wait)",
         ]
         if !result.isComplete { lines.append("INCOMPLETE: ended before all runs were done") }
+        if let disturbance { lines.append(disturbance) }
         return lines
     }
 

@@ -1,5 +1,6 @@
 import Bench
 import Demo
+import Glibc
 import Kernel
 import SystemPackage
 import Telemetry
@@ -17,6 +18,8 @@ struct BenchSession {
     private var progress: BenchProgress
     private var started: Nanoseconds = 0
     private var finished = 0
+    /// The peer's run goes with each of ours.
+    private let runsAtATime: Int
     private let showsProgress = Process.errorIsTerminal
 
     /// A bench of `plan`, with `result` as far as it is known beforehand.
@@ -25,8 +28,9 @@ struct BenchSession {
         self.storage = storage
         self.peer = peer
         self.result = result
+        runsAtATime = peer == nil ? 1 : 2
         progress = BenchProgress(
-            total: plan.order.indices.count * (peer == nil ? 1 : 2),
+            total: plan.order.indices.count * runsAtATime,
             plannedSeconds: result.seconds + result.warmUp)
         self.result.points = plan.setups.map { setup in
             var point = BenchPoint(setup)
@@ -43,7 +47,8 @@ struct BenchSession {
     mutating func run(_ signals: borrowing SignalDescriptor) -> Int32? {
         started = Clock.monotonic()
         defer { clearProgress() }
-        for index in plan.order.indices {
+        for (position, index) in plan.order.indices.enumerated() {
+            finished = position * runsAtATime
             do {
                 try runOnce(index, signals)
             } catch let interruption as Interrupted {
@@ -52,7 +57,6 @@ struct BenchSession {
             } catch {
                 result.points[index].failure = String(describing: error)
             }
-            finished += 1
         }
         return nil
     }
@@ -63,6 +67,13 @@ struct BenchSession {
         guard point.failure == nil else { return }
         let run = try measure(point.setup, signals)
         result.points[index].runs.append(run)
+        for measure in BenchMeasure.allCases where run.counts[measure] == nil {
+            // What the engine does not count has its reason already.
+            if result.points[index].missing[measure] == nil {
+                result.points[index].missing[measure] =
+                    "the kernel did not tell (/proc/PID/task/TID/schedstat, status)"
+            }
+        }
         guard let peer else { return }
         finished += 1
         guard result.pairings[index].failure == nil else { return }
@@ -72,7 +83,7 @@ struct BenchSession {
             setup: point.setup, files: files, seconds: result.seconds, warmUp: result.warmUp)
         do {
             guard let theirs = try peer.iops(of: job, signals) else {
-                throw Interrupted(signal: try signal(signals, until: 0) ?? 2)
+                throw Interrupted(signal: signals.next() ?? SIGINT)
             }
             result.pairings[index].pairs.append((run.iops, theirs))
         } catch let failure as FioPeer.Failure {
@@ -129,7 +140,7 @@ struct BenchSession {
     private func show(_ setup: BenchSetup, path: String) {
         guard showsProgress else { return }
         let elapsed = Double(Clock.monotonic() - started) / 1e9
-        let what = "\(path), \(setup.luns) LUNs, \(setup.blockSize) B"
+        let what = "\(path), LUNs: \(setup.luns), \(setup.blockSize) B"
         let line = progress.line(done: finished, elapsed: elapsed, current: what)
         // Back to the start of the line, and what an earlier one left is erased.
         _ = try? FileDescriptor.standardError.writeAll("\r\(line)\u{1B}[K".utf8)

@@ -91,6 +91,22 @@ import Testing
         }
     }
 
+    @Test func doubtsAreTold() {
+        var bench = Fixture.scaling()
+        #expect(!bench.text(width: 100, showsUnicode: true).contains("DISTURBED"))
+        #expect(!bench.text(width: 100, showsUnicode: true).contains("does not hold"))
+        bench.machine.load = 7.5
+        for index in bench.points.indices where index % 3 == 0 {
+            for run in bench.points[index].runs.indices {
+                bench.points[index].runs[run].requests /= 10
+            }
+        }
+        let text = bench.text(width: 100, showsUnicode: true)
+        #expect(text.contains("DISTURBED: load 7.50 on 2 cores"))
+        #expect(text.contains("it does not hold here"))
+        #expect(bench.svgFiles.allSatisfy { $0.text.contains("DISTURBED") })
+    }
+
     @Test func aFigureThatRestsOnAModelSaysSo() throws {
         let bench = Fixture.paths()
         let svg = try #require(bench.svgFiles.first)
