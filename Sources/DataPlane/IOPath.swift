@@ -1,21 +1,34 @@
-/// The ways from a guest's request to its storage, each built as the real one is.
-public enum IOPath: String, CaseIterable, Sendable {
-    /// virtio-blk-data-plane: a thread of its own for each LUN, which takes whole batches from the
-    /// ring and takes no lock.
+/// How a guest's requests reach storage: the ways that a hypervisor has had, each doing here what
+/// the real one does.
+public enum IOPath: String, Sendable, CaseIterable {
+    /// virtio-blk with a dedicated thread for each LUN that takes no lock: all that is in the ring
+    /// in one turn, one submission, one interrupt at most.
     case dataPlane = "data-plane"
-    /// virtio-blk with several queues, each served by an IOThread of its own (IOThread–virtqueue
+    /// The same with several virtqueues a LUN, each with a thread of its own (IOThread–virtqueue
     /// mapping).
     case multiQueue = "multi-queue"
-    /// virtio-blk as it was before data-plane: one select loop for all LUNs under one mutex, the
-    /// Big QEMU Lock, which exits of the vCPUs take too; a submission and a notification a request.
+    /// virtio-blk as it was before: one loop for all LUNs, one mutex that vCPUs take for each exit,
+    /// a request object, a submission and an interrupt for every request.
     case bigLock = "big-lock"
-    /// vhost-blk: a worker for each device that submits straight from its handler, as the kernel's
-    /// does.
+    /// A worker for each device, as vhost-blk has in the kernel: it sleeps when its ring is empty,
+    /// and submits each request where it takes it from the ring.
     case vhost
-    /// The guest drives the storage itself: its own thread does the AIO, nobody stands between.
+    /// A device given to the guest: no virtqueue and no other thread, the vCPU submits to Linux AIO
+    /// itself.
     case passThrough = "pass-through"
-    /// virtio-scsi: one controller for all LUNs, which parses commands and looks their LUN up.
+    /// One virtio-scsi controller with many LUNs behind it: CDBs, addresses, sense data.
     case virtioSCSI = "virtio-scsi"
-    /// An emulated IDE disk: one request at a time, a trap for each access to a register.
+    /// An emulated IDE disk: one request at a time, a trap for every register.
     case ide
+
+    /// Whether requests go through a virtqueue of virtio-blk.
+    public var hasBlockQueue: Bool {
+        switch self {
+        case .dataPlane, .multiQueue, .bigLock, .vhost: true
+        case .passThrough, .virtioSCSI, .ide: false
+        }
+    }
+
+    /// Whether its exits and its storage's completions take the Big QEMU Lock.
+    public var takesBigLock: Bool { self == .bigLock || self == .ide }
 }
