@@ -110,10 +110,10 @@ sanitize: ## the engine's tests under ThreadSanitizer
 	VBLKTOP_SANITIZER=1 $(SWIFT) test --sanitize=thread --scratch-path .build/tsan \
 	    --filter DataPlaneTests
 
-golden: ## record the golden frames anew; read the diff before committing it
-	VBLKTOP_RECORD_GOLDENS=1 $(SWIFT) test --filter ScreensTests || true
-	git --no-pager diff --stat -- Tests/ScreensTests/Goldens
-	$(SWIFT) test --filter ScreensTests
+golden: ## record the golden frames and charts anew; read the diff before committing it
+	VBLKTOP_RECORD_GOLDENS=1 $(SWIFT) test --filter 'ScreensTests|^BenchTests' || true
+	git --no-pager diff --stat -- Tests/*/Goldens
+	$(SWIFT) test --filter 'ScreensTests|^BenchTests'
 
 rules: ## write docs/rules anew from the rules' declarations
 	VBLKTOP_RECORD_RULES=1 $(SWIFT) test --filter RulePageTests

@@ -73,6 +73,7 @@ let package = Package(
             swiftSettings: swift),
         .target(name: "Analysis", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Exchange", dependencies: ["Telemetry"], swiftSettings: swift),
+        .target(name: "Bench", dependencies: ["Telemetry"], swiftSettings: swift),
 
         // Rooms with effects.
         .target(name: "Libraries", dependencies: ["CLibraries"], swiftSettings: swift),
@@ -104,7 +105,7 @@ let package = Package(
             swiftSettings: swift),
         .target(
             name: "Demo",
-            dependencies: ["Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel"],
+            dependencies: ["Telemetry", "Bench", "DataPlane", "Host", "Rings", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
             name: "Probes",
@@ -135,7 +136,7 @@ let package = Package(
             dependencies: [
                 "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
                 "Attach", "Rings", "Terminal", "Libraries", "Recording", "Exchange", "Analysis",
-                "Query", "Doctor",
+                "Query", "Doctor", "Bench",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -172,7 +173,10 @@ let package = Package(
             name: "DataPlaneTests", dependencies: ["DataPlane", "Virtio", "Kernel", "Telemetry"],
             swiftSettings: swift),
         .testTarget(
-            name: "DemoTests", dependencies: ["Demo", "DataPlane", "Telemetry", "Kernel"],
+            name: "DemoTests", dependencies: ["Demo", "DataPlane", "Telemetry", "Kernel", "Bench"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "BenchTests", dependencies: ["Bench", "Telemetry"], exclude: ["Goldens"],
             swiftSettings: swift),
         .testTarget(
             name: "ScreensTests", dependencies: ["Screens", "Grid", "Telemetry"],

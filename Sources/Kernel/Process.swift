@@ -43,4 +43,16 @@ public enum Process {
 
     /// Whether standard output is a terminal.
     public static var outputIsTerminal: Bool { isatty(1) == 1 }
+
+    /// Whether standard error is a terminal.
+    public static var errorIsTerminal: Bool { isatty(2) == 1 }
+
+    /// Whether the locale of the environment is one of UTF-8 (LC_ALL, LC_CTYPE, LANG, the first
+    /// that is set).
+    public static var showsUnicode: Bool {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy
+            .compactMap { environment($0) }.first { !$0.isEmpty }
+        let name = locale?.lowercased() ?? ""
+        return name.contains("utf-8") || name.contains("utf8")
+    }
 }

@@ -17,6 +17,7 @@ struct VblktopCommand: ParsableCommand {
             vblktop record --qmp /run/vm.sock -o vm.vbt  record without a screen
             vblktop replay vm.vbt                        look at it on the same screens
             vblktop report vm.vbt                        what it says; compare, query, export too
+            vblktop bench --block-sizes 512,1K,4K,8K     the I/O paths side by side, here
 
             `vblktop help top` lists all options; ? on the screen lists the keys.
             """,
@@ -25,6 +26,7 @@ struct VblktopCommand: ParsableCommand {
             TopCommand.self, ListCommand.self, RecordCommand.self, ReplayCommand.self,
             ReportCommand.self, CompareCommand.self, QueryCommand.self, ImportCommand.self,
             ExportCommand.self, VerifyCommand.self, DoctorCommand.self,
+            BenchCommand.self,
         ],
         defaultSubcommand: TopCommand.self)
 }

@@ -48,6 +48,13 @@ import Testing
         #expect(Rules.undocumentedKeys(encoder: encoder, document: document) == [])
     }
 
+    @Test func everyKeyOfABenchIsDocumented() throws {
+        let texts = ["Sources/Bench/BenchResult+JSON.swift", "docs/bench.md"].map(project.text)
+        let encoder = try #require(texts[0])
+        let document = try #require(texts[1])
+        #expect(Rules.undocumentedKeys(encoder: encoder, document: document) == [])
+    }
+
     /// Both documents have a row for every room.
     @Test(arguments: ["README.md", "docs/ARCHITECTURE.md"])
     func everyRoomIsInTheTable(document: String) throws {

@@ -95,6 +95,8 @@ enum Rules {
         "Doctor": ["Telemetry", "TOMLKit"],
         "Analysis": ["Telemetry", "FoundationEssentials"],
         "Exchange": ["Telemetry", "FoundationEssentials"],
+        // Glibc for its mathematics.
+        "Bench": ["Telemetry", "Glibc"],
         "Libraries": ["CLibraries"],
         "Recording": [
             "Telemetry", "Kernel", "Libraries", "SystemPackage", "FoundationEssentials",
@@ -109,7 +111,8 @@ enum Rules {
             "Telemetry", "Virtio", "Kernel", "SystemPackage", "Glibc", "Synchronization",
         ],
         "Demo": [
-            "Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel", "Synchronization",
+            "Telemetry", "Bench", "DataPlane", "Host", "Rings", "Virtio", "Kernel",
+            "Synchronization",
         ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
         "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
@@ -122,7 +125,7 @@ enum Rules {
         "vblktop": [
             "Telemetry", "Grid", "Screens", "Kernel", "Host", "DataPlane", "Demo", "Probes",
             "Attach", "Rings", "Terminal", "Libraries", "Recording", "Exchange", "Analysis",
-            "Query", "Doctor",
+            "Query", "Doctor", "Bench",
             "ArgumentParser", "FoundationEssentials", "Glibc",
             "Synchronization",
             "SystemPackage",

@@ -1,0 +1,107 @@
+public import Bench
+public import DataPlane
+import Host
+import Kernel
+import Telemetry
+
+/// The engine as what is measured: one setup, running at full speed until it is stopped. Its
+/// requests are counted and timed, but not traced.
+public struct BenchEngine {
+    /// Why a setup cannot run here.
+    public struct Refusal: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    /// The paths this engine has, in the order of the deck's bars.
+    public static let paths: [IOPath] = [.dataPlane]
+
+    private let engine: Engine
+    private let luns: Int
+
+    /// Starts the guest of `setup` on `storage`. Throws what keeps it from running, with the way
+    /// out.
+    public init(_ setup: BenchSetup, _ storage: BenchStorage) throws {
+        guard let path = IOPath(rawValue: setup.path), Self.paths.contains(path) else {
+            throw Refusal(description: "the engine has no path \(setup.path)")
+        }
+        guard let device = WaitMode(rawValue: setup.deviceWait),
+            let guest = WaitMode(rawValue: setup.guestWait)
+        else { throw Refusal(description: "a way to wait that the engine has not") }
+        luns = setup.luns
+        var configuration = EngineConfiguration(
+            luns: storage.backends.prefix(luns).enumerated().map { index, backend in
+                Self.lun(index, backend, setup)
+            })
+        configuration.vcpus = processorCount()
+        (configuration.deviceWait, configuration.guestWait) = (device, guest)
+        configuration.trace = .off
+        engine = try Engine(configuration)
+        try engine.start()
+    }
+
+    private static func lun(
+        _ index: Int, _ backend: BackendChoice, _ setup: BenchSetup
+    ) -> LUNConfiguration {
+        var job = JobConfiguration()
+        job.blockSize = setup.blockSize
+        job.depth = setup.queueDepth
+        job.readPercent = setup.readPercent
+        job.seed = UInt64(index) + 1
+        var lun = LUNConfiguration(id: "vd\(index)", backend: backend, job: job)
+        while lun.queueSize < min(1024, job.depth) { lun.queueSize *= 2 }
+        return lun
+    }
+
+    /// Everything that is counted, now.
+    public func reading() -> BenchReading {
+        engine.calibrate()
+        let indices = 0..<luns
+        var reading = BenchReading(
+            monotonic: Clock.monotonic(), luns: indices.map { engine.counters(ofLUN: $0) })
+        reading.counts[.submissions] = indices.reduce(0) { $0 + engine.submissions(ofLUN: $1) }
+        let threads = engine.threadInfos
+        reading.vcpus = totals(threads.filter { $0.role == .vcpu })
+        reading.devices = totals(threads.filter { $0.role != .vcpu })
+        return reading
+    }
+
+    /// Why a measure is missing from readings of a run on `path`.
+    public static func missing(on path: String) -> [BenchMeasure: String] {
+        let locks = "the data plane takes no locks"
+        return [
+            .lockAcquisitions: locks, .lockWaits: locks, .lockWaitTime: locks,
+            .exits: "the guest is simulated: it never exits",
+        ]
+    }
+
+    private func totals(_ threads: [Engine.ThreadInfo]) -> ThreadTotals {
+        var totals = ThreadTotals()
+        totals.threads = threads.count
+        let accounts = threads.map { ThreadAccount(pid: Process.id, tid: $0.tid) }
+        totals.cpu = sum(accounts.map(\.cpu))
+        totals.voluntarySwitches = sum(accounts.map(\.voluntarySwitches))
+        totals.involuntarySwitches = sum(accounts.map(\.involuntarySwitches))
+        return totals
+    }
+
+    /// The sum, nil if a part is not known.
+    private func sum(_ values: [UInt64?]) -> UInt64? {
+        values.reduce(0) { sum, value in
+            guard let sum, let value else { return nil }
+            return sum &+ value
+        }
+    }
+
+    /// What spoiled the run, nil if nothing did: figures of requests that fail are of no use.
+    public var fault: String? {
+        for index in 0..<luns {
+            if engine.isBroken(index) { return "the virtqueue of LUN \(index) broke" }
+            let errors = engine.errors(ofLUN: index)
+            if errors > 0 { return "\(errors) requests of LUN \(index) failed" }
+        }
+        return nil
+    }
+
+    /// Ends the guest and the devices.
+    public func stop() { engine.stop() }
+}
