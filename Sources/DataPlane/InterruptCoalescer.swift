@@ -1,8 +1,8 @@
 /// Whether a completion is told to the guest now, or held for the next ones to share its interrupt.
 ///
-/// Nothing is held for good: with no request left in flight whatever is held is delivered, and by
-/// frames and time it is delivered at the deadline at the latest. By requests in flight it waits for
-/// a completion of those in flight, which come in the end or are another's fault.
+/// Nothing is held for good: with no request left in flight whatever is held is delivered. By frames
+/// and time it is delivered at the deadline at the latest. By requests in flight there is no timer:
+/// a disk that falls silent keeps back what it completed before, until it completes the next.
 struct InterruptCoalescer: Sendable {
     /// By what interrupts are held back.
     enum Policy: Sendable, Equatable {
