@@ -1,5 +1,6 @@
 // The rules of the ring: memory layout, split virtqueues — driver end, device end and read-only
-// observer end — and virtio-blk requests, after virtio 1.2. A pure room: it makes no system call.
+// observer end — virtio-blk requests and virtio-scsi commands, after virtio 1.2. A pure room: it
+// makes no system call.
 //
 // What stands in guest memory may change at any time and is never believed: every ring word,
 // descriptor and header is loaded once, through the C shim, validated, and only the copy is used.

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes, or begins as it: the virtqueue and virtio-blk requests (Virtio), virtqueues seen from
-# outside and where they are said to be (Rings), QMP conversations (QMP), traces of other tools
-# (Exchange), the file of a recording (Recording) and what its chunks hold (RecordingPayloads).
+# it fuzzes, or as a part of it: the virtqueue and virtio-blk requests (Virtio), virtio-scsi commands
+# (SCSI), the ports and PRD tables of an IDE channel (IDE), virtqueues seen from outside and where
+# they are said to be (Rings), QMP conversations (QMP), traces of other tools (Exchange), the file of
+# a recording (Recording) and what its chunks hold (RecordingPayloads).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -24,7 +25,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio Rings QMP Exchange Recording RecordingPayloads"
+targets="Virtio SCSI IDE Rings QMP Exchange Recording RecordingPayloads"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -45,6 +46,8 @@ package=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9\n' _)
 room_of() {
     case $1 in
         RecordingPayloads) echo Recording ;;
+        SCSI) echo Virtio ;;
+        IDE) echo DataPlane ;;
         *) echo "$1" ;;
     esac
 }
@@ -52,7 +55,7 @@ room_of() {
 # longest TARGET: bytes of an input.
 longest() {
     case $1 in
-        Virtio) echo 512 ;;
+        Virtio | SCSI | IDE) echo 512 ;;
         *) echo 4096 ;;
     esac
 }
@@ -84,14 +87,22 @@ behind() {
     esac
 }
 
-# The room with a defect: a chain may walk out of its table; a buffer's id may be none of the
-# ring's; a long number overflows (twice); an index may point in front of its file; a byte may be
-# read behind the end of a payload.
+# The room with a defect: a chain may walk out of its table; a request may reach behind the end of
+# its disk (twice); a buffer's id may be none of the ring's; a long number overflows (twice); an index
+# may point in front of its file; a byte may be read behind the end of a payload.
 plant() {
     case $1 in
         Virtio)
             file=DescriptorChain.swift
             defect='s/guard index < tableCount else { return .nextOutOfRange }//'
+            ;;
+        SCSI)
+            file=SCSI/SCSIUnit.swift
+            defect='s/lba < blockCount && count <= blockCount &- lba/lba < blockCount/'
+            ;;
+        IDE)
+            file=IDE/IDEChannel.swift
+            defect='s/, UInt64(sectorCount) <= drive.sectors - sector else/ else/'
             ;;
         Rings)
             file=PackedTracker.swift
