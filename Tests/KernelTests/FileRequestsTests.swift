@@ -96,6 +96,37 @@ import Testing
         }
     }
 
+    /// Through the page cache: when a durable write or a sync completes, all is on the disk.
+    @Test(
+        .enabled(if: unwritten(-1) == -EBADF, "no cachestat(2) before Linux 6.5"),
+        .enabled(if: places.contains(false), "a tmpfs has no disk"),
+        arguments: Way.allCases, [true, false])
+    func whatIsStableIsNoLongerDirty(_ way: Way, _ isDurable: Bool) throws {
+        let file = try Self.file(onTmpfs: false, isDirect: false)
+        let memory = try SharedMapping(byteCount: 3 * 4096)
+        var requests = try AnyRequests(way, capacity: 2, signalling: try EventDescriptor())
+        let vector = memory.address + 2 * 4096
+        for part in 0..<2 { setPart(vector, part, to: memory.address + UInt(part * 4096)) }
+        for (operation, buffer, count) in [
+            (FileRequest.Operation.write, memory.address, 8192), (.writeVector, vector, 2),
+        ] {
+            requests.prepare(
+                slot: 0,
+                FileRequest(
+                    operation, descriptor: file.descriptor, buffer: buffer, count: count,
+                    offset: 0, isDurable: isDurable))
+            expectSubmitted(&requests)
+            #expect(reapAll(&requests, count: 1).map(\.result) == [8192])
+            if !isDurable {
+                requests.prepare(slot: 1, .dataSync(file.descriptor))
+                expectSubmitted(&requests)
+                #expect(reapAll(&requests, count: 1).map(\.result) == [0])
+            }
+            #expect(unwritten(file.descriptor) == 0)
+        }
+        withExtendedLifetime((file, memory)) {}
+    }
+
     /// A read at the end of the file says how little it moved.
     @Test(arguments: Way.allCases, [0, 512, 4096])
     func aShortReadSaysSo(_ way: Way, _ left: Int) throws {
@@ -237,4 +268,24 @@ import Testing
         let first = unsafe bytes[0]
         return unsafe bytes.allSatisfy { $0 == first } ? Int(first) : -1
     }
+}
+
+/// Pages of a file that are not on the disk yet, or negative errno.
+private func unwritten(_ descriptor: CInt) -> CInt {
+    // cachestat(2) has the same number everywhere.
+    let number = 451
+    typealias Call = @convention(c) (Int, Int, UInt, UInt, Int) -> Int
+    // SAFETY: syscall(2) with all the arguments of this call; both records outlive it.
+    guard let symbol = unsafe dlsym(nil, "syscall") else { return -ENOSYS }
+    let call = unsafe unsafeBitCast(symbol, to: Call.self)
+    var range: (offset: UInt64, length: UInt64) = (0, 0)
+    // Pages in the cache, dirty, being written, and two kinds of those that no longer are.
+    var state: (UInt64, dirty: UInt64, writing: UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
+    let result = unsafe withUnsafePointer(to: &range) { range in
+        unsafe withUnsafeMutablePointer(to: &state) { state in
+            call(
+                number, Int(descriptor), UInt(bitPattern: range), UInt(bitPattern: state), 0)
+        }
+    }
+    return result < 0 ? -errno : CInt(state.dirty + state.writing)
 }
