@@ -23,7 +23,7 @@ extension EngineConfiguration {
         for lun in luns {
             let fault =
                 lun.job.fault ?? lun.pathFault ?? lun.queueFault ?? lun.diskFault
-                ?? lun.serviceTime?.fault ?? lun.storageModel?.fault
+                ?? lun.backend.accessFault ?? lun.serviceTime?.fault ?? lun.storageModel?.fault
             if let fault { throw .init(description: "LUN \(lun.id): \(fault)") }
         }
     }
@@ -87,6 +87,17 @@ extension LUNConfiguration {
         if case .null = backend { return "a null backend keeps no data to verify" }
         let least = 2 * job.slots * queues
         return blocks >= UInt64(least) ? nil : "verifying needs at least \(least) blocks"
+    }
+}
+
+extension BackendChoice {
+    /// What is wrong with the way to its file, or nil.
+    fileprivate var accessFault: String? {
+        guard case .file(let file, let access) = self else { return nil }
+        if let fault = access.fault { return fault }
+        if file.isDirect == access.cache.isDirect { return nil }
+        return "cache \(access.cache.rawValue) and a file that is open "
+            + (file.isDirect ? "with O_DIRECT" : "without O_DIRECT")
     }
 }
 

@@ -56,6 +56,17 @@ private struct Delaying<User: BackendUser>: BackendUser {
     }
 }
 
+extension LUNConfiguration {
+    /// The LUN's file behind `requests`.
+    fileprivate func backend<Requests: FileRequests & ~Copyable>(
+        on file: BackingFile, _ access: FileAccess, _ requests: consuming Requests, slots: Int
+    ) -> FileBackend<Requests> {
+        FileBackend(
+            file: file, cache: access.cache, requests: requests, queueSize: slots,
+            segmentLimit: segmentLimit)
+    }
+}
+
 extension Engine {
     /// Hands `user` a backend for `queue` that takes requests in slots `0..<slots` and signals the
     /// queue's doorbell.
@@ -69,11 +80,19 @@ extension Engine {
         case .memory(let byteCount):
             return user.use(
                 MemoryBackend(disk: try disks.disk(ofLUN: queue.index, byteCount: byteCount)))
-        case .aio(let file):
-            return user.use(
-                try AIOBackend(
-                    file: file, queueSize: slots, segmentLimit: lun.segmentLimit,
-                    signalling: queue.doorbell))
+        case .file(let file, let access):
+            let event = queue.doorbell
+            switch access.model {
+            case .aio:
+                let requests = try AIOContext(capacity: slots, signalling: event)
+                return user.use(lun.backend(on: file, access, requests, slots: slots))
+            case .threads:
+                let requests = try WorkerPool(capacity: slots, signalling: event)
+                return user.use(lun.backend(on: file, access, requests, slots: slots))
+            case .ioUring:
+                let requests = try UringContext(capacity: slots, signalling: event)
+                return user.use(lun.backend(on: file, access, requests, slots: slots))
+            }
         }
     }
 

@@ -109,6 +109,11 @@ extension Engine {
         queues[index].reduce(0) { $0 + $1.counters[DeviceCounter.malformed] }
     }
 
+    /// Requests of LUN `index` that its guest was told have failed, since the start.
+    public func errors(ofLUN index: Int) -> UInt64 {
+        queues[index].reduce(0) { $0 + $1.counters[DriverCounter.errors] }
+    }
+
     /// Whether a queue of LUN `index` broke: its ring was incoherent and is no longer served.
     public func isBroken(_ index: Int) -> Bool {
         queues[index].contains {

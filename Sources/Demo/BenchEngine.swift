@@ -13,7 +13,7 @@ public struct BenchEngine {
     }
 
     /// The paths this engine has, in the order of the deck's bars.
-    public static let paths: [IOPath] = [.dataPlane]
+    public static let paths = IOPath.allCases
 
     private let engine: Engine
     private let luns: Int
@@ -30,7 +30,7 @@ public struct BenchEngine {
         luns = setup.luns
         var configuration = EngineConfiguration(
             luns: storage.backends.prefix(luns).enumerated().map { index, backend in
-                Self.lun(index, backend, setup)
+                Self.lun(index, backend, path, setup)
             })
         configuration.vcpus = processorCount()
         (configuration.deviceWait, configuration.guestWait) = (device, guest)
@@ -40,7 +40,7 @@ public struct BenchEngine {
     }
 
     private static func lun(
-        _ index: Int, _ backend: BackendChoice, _ setup: BenchSetup
+        _ index: Int, _ backend: BackendChoice, _ path: IOPath, _ setup: BenchSetup
     ) -> LUNConfiguration {
         var job = JobConfiguration()
         job.blockSize = setup.blockSize
@@ -48,6 +48,11 @@ public struct BenchEngine {
         job.readPercent = setup.readPercent
         job.seed = UInt64(index) + 1
         var lun = LUNConfiguration(id: "vd\(index)", backend: backend, job: job)
+        lun.path = path
+        // A queue for each CPU, as a guest's block layer has them.
+        if path == .multiQueue {
+            lun.queues = max(1, min(processorCount(), job.depth, LUNConfiguration.mostQueues))
+        }
         while lun.queueSize < min(1024, job.depth) { lun.queueSize *= 2 }
         return lun
     }
@@ -58,8 +63,16 @@ public struct BenchEngine {
         let indices = 0..<luns
         var reading = BenchReading(
             monotonic: Clock.monotonic(), luns: indices.map { engine.counters(ofLUN: $0) })
-        reading.counts[.submissions] = indices.reduce(0) { $0 + engine.submissions(ofLUN: $1) }
+        let effort = indices.map { engine.effort(ofLUN: $0) }
+        reading.counts[.submissions] = effort.reduce(0) { $0 + $1.submissions }
+        reading.counts[.exits] = effort.reduce(0) { $0 + $1.exits }
         let threads = engine.threadInfos
+        let locks = threads.compactMap(\.lock)
+        if !locks.isEmpty {
+            reading.counts[.lockAcquisitions] = locks.reduce(0) { $0 + $1.acquisitions }
+            reading.counts[.lockWaits] = locks.reduce(0) { $0 + $1.waits }
+            reading.counts[.lockWaitTime] = locks.reduce(0) { $0 + $1.waitTime }
+        }
         reading.vcpus = totals(threads.filter { $0.role == .vcpu })
         reading.devices = totals(threads.filter { $0.role != .vcpu })
         return reading
@@ -67,11 +80,9 @@ public struct BenchEngine {
 
     /// Why a measure is missing from readings of a run on `path`.
     public static func missing(on path: String) -> [BenchMeasure: String] {
-        let locks = "the data plane takes no locks"
-        return [
-            .lockAcquisitions: locks, .lockWaits: locks, .lockWaitTime: locks,
-            .exits: "the guest is simulated: it never exits",
-        ]
+        guard IOPath(rawValue: path)?.takesBigLock != true else { return [:] }
+        let locks = "the path takes no lock"
+        return [.lockAcquisitions: locks, .lockWaits: locks, .lockWaitTime: locks]
     }
 
     private func totals(_ threads: [Engine.ThreadInfo]) -> ThreadTotals {

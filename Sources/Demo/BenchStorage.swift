@@ -24,7 +24,9 @@ public struct BenchStorage: Sendable {
             switch backends.first {
             case .null, nil: "null"
             case .memory: "memory"
-            case .aio(let file): "file (aio native, cache none, raw) \(file.name)"
+            case .file(let file, let access):
+                "file (aio \(access.model.nameInQEMU), cache \(access.cache.rawValue), raw) "
+                    + file.name
             }
     }
 
@@ -35,7 +37,7 @@ public struct BenchStorage: Sendable {
     /// lives; empty where the data are in no file.
     public func paths(luns: Int) -> [String] {
         backends.prefix(luns).compactMap { backend in
-            guard case .aio(let file) = backend else { return nil }
+            guard case .file(let file, _) = backend else { return nil }
             // A file without a name has this one.
             return "/proc/\(Process.id)/fd/\(file.descriptor)"
         }

@@ -173,7 +173,7 @@ extension DataPlaneTests {
             let name = try temporaryFile(in: directory, byteCount: 64 * 4096)
             let file = try BackingFile(opening: name, readOnly: true)
             remove(name)
-            let engine = try run(Self.engine(path, .aio(file), job(depth: 4))) {
+            let engine = try run(Self.engine(path, .file(file, FileAccess()), job(depth: 4))) {
                 $0.requests() >= 200
             }
             let counters = engine.counters(ofLUN: 0)
