@@ -13,8 +13,8 @@ struct DeviceMaker: BackendUser {
     let waitMode: WaitMode
     let pollTicks: UInt64
 
-    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> any LoopDevice {
-        DeviceBox(
+    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> LoopDevice {
+        LoopDevice(
             Device(shared: queue, backend: backend, waitMode: waitMode, pollTicks: pollTicks))
     }
 }

@@ -4,7 +4,7 @@ import Telemetry
 /// A data-plane thread for several devices, as QEMU's IOThread is when many disks name the same
 /// one. They share a doorbell.
 struct IOThreadLoop: ~Copyable {
-    private let devices: [any LoopDevice]
+    private let devices: [LoopDevice]
     private let doorbell: EventDescriptor
     private let orders: Orders
     private let waitMode: WaitMode
@@ -12,7 +12,7 @@ struct IOThreadLoop: ~Copyable {
     private let counters: SharedWords
 
     init(
-        devices: [any LoopDevice], doorbell: EventDescriptor, orders: Orders, waitMode: WaitMode,
+        devices: [LoopDevice], doorbell: EventDescriptor, orders: Orders, waitMode: WaitMode,
         pollTicks: UInt64, counters: SharedWords
     ) {
         self.devices = devices
@@ -42,7 +42,7 @@ struct IOThreadLoop: ~Copyable {
         }
     }
 
-    private var isIdle: Bool { devices.allSatisfy { $0.inFlight == 0 } }
+    private var isIdle: Bool { devices.allSatisfy { $0.inFlight() == 0 } }
 
     private func add(_ amount: UInt64, to counter: LoopCounter) {
         counters.add(amount, at: counter.rawValue)
@@ -73,7 +73,7 @@ struct IOThreadLoop: ~Copyable {
         for device in devices where device.arm() { return }
         if orders.devicesStop, isIdle { return }
         add(1, to: .sleeps)
-        if let due = devices.lazy.compactMap(\.nextDue).min() {
+        if let due = devices.lazy.compactMap({ $0.nextDue() }).min() {
             let now = Clock.monotonic()
             if due > now { doorbell.wait(timeout: due - now) }
         } else {
@@ -82,7 +82,7 @@ struct IOThreadLoop: ~Copyable {
     }
 
     private var isReady: Bool {
-        for device in devices where device.isReady { return true }
+        for device in devices where device.isReady() { return true }
         return orders.devicesStop && isIdle
     }
 }

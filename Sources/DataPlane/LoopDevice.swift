@@ -3,62 +3,65 @@ import Telemetry
 import Virtio
 
 /// A device, whatever its backend is, for a thread that has it alone or with others.
-protocol LoopDevice: AnyObject {
-    var shared: QueueShared { get }
+///
+/// What can be done with it are closures, made where the backend's type is known, and so is the
+/// code they call made for that type. Behind a protocol or in a generic class's methods, the device
+/// would be code for any backend at all, which looks up at run time where each of its parts stands.
+final class LoopDevice {
+    let shared: QueueShared
     /// Requests with the backend.
-    var inFlight: Int { get }
+    let inFlight: () -> Int
     /// `CLOCK_MONOTONIC` nanoseconds at which a modelled service time ends, nil if there is none.
-    var nextDue: Nanoseconds? { get }
+    let nextDue: () -> Nanoseconds?
 
     /// Serves the device alone until ordered to stop (`Device.run`).
-    func run()
+    let run: () -> Void
     /// Moves what can be moved now (`Device.turn`).
-    func turn() -> Int
+    let turn: () -> Int
     /// Whether a turn would find something.
-    var isReady: Bool { get }
+    let isReady: () -> Bool
     /// Asks for kicks; true if there is something to do already.
-    func arm() -> Bool
+    let arm: () -> Bool
     /// Wants no kicks.
-    func disarm()
+    let disarm: () -> Void
 
     /// The kick's handler of the old path.
-    func handleKick() -> Int
+    let handleKick: () -> Int
     /// Whether something waits to be answered.
-    func collect() -> Bool
+    let collect: () -> Bool
     /// Answers one request: whether there was one.
-    func answerOne() -> Bool
+    let answerOne: () -> Bool
+
+    /// Inlined, so that the closures are made where the type is known.
+    @inline(__always)
+    init<B: Backend & ~Copyable>(_ device: consuming Device<B>) {
+        shared = device.shared
+        let box = DeviceBox(device)
+        inFlight = { box.device.backend.inFlight }
+        nextDue = { box.device.delays.firstDue }
+        run = { box.device.run() }
+        turn = { box.device.turn() }
+        isReady = { box.device.isReady }
+        arm = { box.device.queue.armKicks() || box.device.isReady }
+        disarm = { box.device.queue.suppressKicks() }
+        handleKick = { box.device.handleKick { box.objects[Int($0.head)] = $0 } }
+        collect = { box.device.collect() }
+        answerOne = {
+            guard let head = box.device.answerOne() else { return false }
+            box.objects[Int(head)] = nil
+            return true
+        }
+    }
 }
 
-/// A device in a box, to stand beside others with other backends.
-final class DeviceBox<B: Backend & ~Copyable>: LoopDevice {
-    private var device: Device<B>
+/// Where a device stands as long as its closures do.
+private final class DeviceBox<B: Backend & ~Copyable> {
+    var device: Device<B>
     /// The objects of requests under way, by head.
-    private var objects: [RequestObject?]
-    let shared: QueueShared
+    var objects: [RequestObject?]
 
     init(_ device: consuming Device<B>) {
-        shared = device.shared
-        objects = Array(repeating: nil, count: shared.configuration.queueSize)
+        objects = Array(repeating: nil, count: device.shared.configuration.queueSize)
         self.device = device
-    }
-
-    var inFlight: Int { device.backend.inFlight }
-    var nextDue: Nanoseconds? { device.delays.firstDue }
-    func run() { device.run() }
-    func turn() -> Int { device.turn() }
-    var isReady: Bool { device.isReady }
-    func arm() -> Bool { device.queue.armKicks() || device.isReady }
-    func disarm() { device.queue.suppressKicks() }
-
-    func handleKick() -> Int {
-        device.handleKick { objects[Int($0.head)] = $0 }
-    }
-
-    func collect() -> Bool { device.collect() }
-
-    func answerOne() -> Bool {
-        guard let head = device.answerOne() else { return false }
-        objects[Int(head)] = nil
-        return true
     }
 }

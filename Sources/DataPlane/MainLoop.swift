@@ -9,7 +9,7 @@ enum LoopCounter: Int, CaseIterable { case busyTicks, pollTicks, sleeps }
 ///
 /// It sleeps whenever nothing is ready, as it always did: polling came later.
 struct MainLoop: ~Copyable {
-    private let devices: [any LoopDevice]
+    private let devices: [LoopDevice]
     private let lock: CountedLock
     /// Its number among the lock's threads.
     private let thread: Int
@@ -18,7 +18,7 @@ struct MainLoop: ~Copyable {
     private var descriptors: PollSet
 
     init(
-        devices: [any LoopDevice], lock: CountedLock, thread: Int, orders: Orders,
+        devices: [LoopDevice], lock: CountedLock, thread: Int, orders: Orders,
         counters: SharedWords
     ) {
         self.devices = devices
@@ -36,7 +36,7 @@ struct MainLoop: ~Copyable {
             let moved = serve()
             counters.add(Clock.ticks() &- begin, at: LoopCounter.busyTicks.rawValue)
             if moved > 0 { continue }
-            if orders.devicesStop, devices.allSatisfy({ $0.inFlight == 0 }) { return }
+            if orders.devicesStop, devices.allSatisfy({ $0.inFlight() == 0 }) { return }
             wait()
         }
     }
@@ -65,7 +65,7 @@ struct MainLoop: ~Copyable {
     private mutating func wait() {
         counters.add(1, at: LoopCounter.sleeps.rawValue)
         var timeout: Nanoseconds?
-        if let due = devices.lazy.compactMap(\.nextDue).min() {
+        if let due = devices.lazy.compactMap({ $0.nextDue() }).min() {
             let now = Clock.monotonic()
             timeout = due > now ? due - now : 0
         }
