@@ -143,8 +143,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         case .execute(let request):
             requests[Int(head)] = request
             if request.operation == .getID {
-                answerID(request)
-                complete(head, Int64(request.byteCount))
+                complete(head, answerID(head))
                 return
             }
             switch backend.start(head: head, request, segments) {
@@ -210,8 +209,11 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         giveBack(head, written: written)
     }
 
-    /// The serial, at most 20 bytes, ended by a NUL where there is room (virtio 1.2 §5.2.6).
-    private mutating func answerID(_ request: BlockRequest) {
+    /// The serial, at most 20 bytes, ended by a NUL where there is room (virtio 1.2 §5.2.6): bytes
+    /// written. Finds the request by itself: one that is passed on would stand in memory for every
+    /// request, not only for these.
+    private mutating func answerID(_ head: UInt16) -> Int64 {
+        let request = requests[Int(head)]
         var serial = limits.serial.utf8.prefix(20).makeIterator()
         var remaining = request.byteCount
         let end = request.firstSegment + request.segmentCount
@@ -222,6 +224,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 remaining -= 1
             }
         }
+        return Int64(request.byteCount)
     }
 
     /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would
