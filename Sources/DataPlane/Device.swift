@@ -12,7 +12,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     let shared: QueueShared
     let counters: LUNCounterBlock
     private let limits: BlockLimits
-    private let serviceTime: ServiceTime?
+    let serviceTime: ServiceTime?
     private let manner: DeviceManner
     let waitMode: WaitMode
     var poll: AdaptivePoll
@@ -26,6 +26,8 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     /// What was completed and waits for its own turn to be answered; only where requests are served
     /// one by one.
     var bottomHalves: CompletionQueue
+    /// The objects of requests under way, by head; there too.
+    let objects: OwnedArray<RequestObject?>
     /// Heads started in this turn, and heads finished in it, for their stamps. A driver that offers
     /// a head anew before it has it back can make a turn finish a whole ring twice.
     private let started: FixedArray<UInt16>
@@ -53,6 +55,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         requests = FixedArray(repeating: .none, count: size)
         delays = DelayLine(capacity: size)
         bottomHalves = CompletionQueue(capacity: manner == .oneByOne ? size : 0)
+        objects = OwnedArray(count: manner == .oneByOne ? size : 0) { _ in nil }
         started = FixedArray(repeating: 0, count: size)
         finished = FixedArray(repeating: 0, count: 2 * size)
         random = Random(seed: configuration.job.seed ^ 0xD0E1)

@@ -27,41 +27,33 @@ final class LoopDevice {
 
     /// The kick's handler of the old path.
     let handleKick: () -> Int
-    /// Whether something waits to be answered.
-    let collect: () -> Bool
-    /// Answers one request: whether there was one.
-    let answerOne: () -> Bool
+    /// Answers what is complete, as the old path does: how many requests. Takes the lock for each,
+    /// as the thread of that number.
+    let answerAll: (CountedLock, Int) -> Int
 
     /// Inlined, so that the closures are made where the type is known.
     @inline(__always)
     init<B: Backend & ~Copyable>(_ device: consuming Device<B>) {
         shared = device.shared
-        let box = DeviceBox(device)
-        inFlight = { box.device.backend.inFlight }
-        nextDue = { box.device.delays.firstDue }
-        run = { box.device.run() }
-        turn = { box.device.turn() }
-        isReady = { box.device.isReady }
-        arm = { box.device.queue.armKicks() || box.device.isReady }
-        disarm = { box.device.queue.suppressKicks() }
-        handleKick = { box.device.handleKick { box.objects[Int($0.head)] = $0 } }
-        collect = { box.device.collect() }
-        answerOne = {
-            guard let head = box.device.answerOne() else { return false }
-            box.objects[Int(head)] = nil
-            return true
-        }
+        let place = DevicePlace(device)
+        inFlight = { place.device[0].backend.inFlight }
+        nextDue = { place.device[0].delays.firstDue }
+        run = { place.device[0].run() }
+        turn = { place.device[0].turn() }
+        isReady = { place.device[0].isReady }
+        arm = { place.device[0].queue.armKicks() || place.device[0].isReady }
+        disarm = { place.device[0].queue.suppressKicks() }
+        handleKick = { place.device[0].handleKick() }
+        answerAll = { place.device[0].answerAll(under: $0, as: $1) }
     }
 }
 
 /// Where a device stands as long as its closures do.
-private final class DeviceBox<B: Backend & ~Copyable> {
-    var device: Device<B>
-    /// The objects of requests under way, by head.
-    var objects: [RequestObject?]
+private final class DevicePlace<B: Backend & ~Copyable> {
+    /// Just one.
+    let device: OwnedArray<Device<B>>
 
     init(_ device: consuming Device<B>) {
-        objects = Array(repeating: nil, count: device.shared.configuration.queueSize)
-        self.device = device
+        self.device = OwnedArray(only: device)
     }
 }
