@@ -1,7 +1,8 @@
 import Kernel
 import Telemetry
 
-/// What the driver end of a LUN counts; written by its vCPU thread alone.
+/// What the driver end of a LUN counts; written by its vCPU thread alone. What there is of writes
+/// follows what there is of reads (`LUNCounterBlock.countTransfer`).
 enum DriverCounter: Int, CaseIterable {
     case reads, writes, flushes, discards, writeZeroes, others
     case readBytes, writeBytes, errors, mismatches
@@ -84,11 +85,18 @@ struct LUNCounterBlock: Sendable {
         nonmutating set { device[counter.rawValue] = newValue }
     }
 
+    /// Counts a read or a write and how long it took.
+    ///
+    /// Which it was is an offset, as each counter of writes follows that of reads: a branch would
+    /// be foreseen every other time.
     @inline(__always)
-    func countLatency(_ nanoseconds: UInt64, isWrite: Bool) {
+    func countTransfer(isWrite: Bool, byteCount: UInt64, nanoseconds: UInt64) {
+        let offset = isWrite ? 1 : 0
+        driver.add(1, at: DriverCounter.reads.rawValue &+ offset)
+        driver.add(byteCount, at: DriverCounter.readBytes.rawValue &+ offset)
+        driver.add(nanoseconds, at: DriverCounter.readLatencySum.rawValue &+ offset)
         let bucket = LatencyBuckets.index(of: nanoseconds)
-        latencies.add(1, at: isWrite ? Self.latencyBuckets &+ bucket : bucket)
-        add(nanoseconds, to: isWrite ? DriverCounter.writeLatencySum : .readLatencySum)
+        latencies.add(1, at: offset &* Self.latencyBuckets &+ bucket)
     }
 
     @inline(__always)

@@ -2,23 +2,27 @@ import Kernel
 import Virtio
 
 /// A request as the old path kept it: an object of its own from the ring to the answer, with a copy
-/// of its scatter list.
-final class RequestObject {
-    let head: UInt16
-    let segments: [Segment]
+/// of its scatter list behind it.
+typealias RequestObject = ManagedBuffer<Int, Segment>
 
-    init(head: UInt16, segments: [Segment]) {
-        self.head = head
-        self.segments = segments
+extension SegmentList {
+    /// An object with a copy of the segments; its header is their number.
+    fileprivate func makeObject() -> RequestObject {
+        let object = RequestObject.create(minimumCapacity: count) { _ in count }
+        // SAFETY: the object has room for `count` segments, which are plain values.
+        unsafe object.withUnsafeMutablePointerToElements { elements in
+            for index in 0..<count { unsafe (elements + index).initialize(to: self[index]) }
+        }
+        return object
     }
 }
 
 // What the main loop does with a device while it holds the lock. Nothing is put together here: each
 // request is submitted by itself, answered by itself and interrupted for by itself.
 extension Device where B: ~Copyable {
-    /// The kick's handler: takes all that is in the ring and starts it. `keep` gets each request's
-    /// object. Returns how many requests were taken.
-    mutating func handleKick(keep: (RequestObject) -> Void) -> Int {
+    /// The kick's handler: takes all that is in the ring and starts it. Returns how many requests
+    /// were taken.
+    mutating func handleKick() -> Int {
         isTracing = shared.orders.trace != .off
         finishedCount = 0
         var taken = 0
@@ -29,7 +33,7 @@ extension Device where B: ~Copyable {
             case .empty: return taken
             case .chain(let head):
                 notePopped(head, at: now)
-                keep(RequestObject(head: head, segments: segments.copy))
+                objects[Int(head)] = segments.makeObject()
                 start(head)
                 hand()
                 if isTracing { stampStarted() }
@@ -50,25 +54,28 @@ extension Device where B: ~Copyable {
         return taken
     }
 
-    /// Takes what the backend has completed to the bottom halves: whether any waits there.
-    mutating func collect() -> Bool {
+    /// Answers all that is complete, and takes `lock`, as its thread number `thread`, for each: how
+    /// many requests.
+    mutating func answerAll(under lock: CountedLock, as thread: Int) -> Int {
         if backend.inFlight > 0 {
-            for index in 0..<backend.reap() {
-                let completion = backend.completion(index)
-                bottomHalves.append(completion)
-            }
+            for index in 0..<backend.reap() { bottomHalves.append(backend.completion(index)) }
         }
-        return bottomHalves.count > 0
+        var answered = 0
+        while let completion = bottomHalves.take() {
+            lock.lock(as: thread)
+            answer(completion)
+            lock.unlock()
+            answered += 1
+        }
+        return answered
     }
 
-    /// Answers one request, if one is complete: its head.
-    mutating func answerOne() -> UInt16? {
-        guard let completion = bottomHalves.take() else { return nil }
+    private mutating func answer(_ completion: Completion) {
         finishedCount = 0
         finish(completion.head, completion.result)
+        objects[Int(completion.head)] = nil
         stampCompleted(from: 0)
         publishOne()
-        return completion.head
     }
 
     private mutating func publishOne() {

@@ -23,6 +23,8 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     /// What was completed and waits for its own turn to be answered; only where requests are served
     /// one by one.
     var bottomHalves: CompletionQueue
+    /// The objects of requests under way, by head; there too.
+    let objects: OwnedArray<RequestObject?>
     /// Heads started in this turn, and heads finished in it, for their stamps. A driver that offers
     /// a head anew before it has it back can make a turn finish a whole ring twice.
     private let started: FixedArray<UInt16>
@@ -48,6 +50,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         let size = configuration.queueSize
         requests = FixedArray(repeating: .none, count: size)
         bottomHalves = CompletionQueue(capacity: manner == .oneByOne ? size : 0)
+        objects = OwnedArray(count: manner == .oneByOne ? size : 0) { _ in nil }
         started = FixedArray(repeating: 0, count: size)
         finished = FixedArray(repeating: 0, count: 2 * size)
     }
@@ -137,8 +140,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         case .execute(let request):
             requests[Int(head)] = request
             if request.operation == .getID {
-                answerID(request)
-                complete(head, Int64(request.byteCount))
+                complete(head, answerID(head))
                 return
             }
             switch backend.start(head: head, request, segments) {
@@ -193,8 +195,11 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         giveBack(head, written: written)
     }
 
-    /// The serial, at most 20 bytes, ended by a NUL where there is room (virtio 1.2 §5.2.6).
-    private mutating func answerID(_ request: BlockRequest) {
+    /// The serial, at most 20 bytes, ended by a NUL where there is room (virtio 1.2 §5.2.6): bytes
+    /// written. Finds the request by itself: one that is passed on would stand in memory for every
+    /// request, not only for these.
+    private mutating func answerID(_ head: UInt16) -> Int64 {
+        let request = requests[Int(head)]
         var serial = limits.serial.utf8.prefix(20).makeIterator()
         var remaining = request.byteCount
         let end = request.firstSegment + request.segmentCount
@@ -205,6 +210,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 remaining -= 1
             }
         }
+        return Int64(request.byteCount)
     }
 
     /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would

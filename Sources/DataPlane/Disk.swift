@@ -17,6 +17,9 @@ struct Disk: ~Copyable {
     private var recordMask: UInt64 = 0
     private var recordNumber: UInt64 = 0
     private var isArmed = false
+    /// Whether each request has a kick, and an interrupt, of its own.
+    private let kicksEach: Bool
+    private let notifiesEach: Bool
     private var toll: ExitToll
 
     init(shared: QueueShared, rate: TickRate, origin: Nanoseconds, trace: TraceRing) {
@@ -31,8 +34,10 @@ struct Disk: ~Copyable {
             indirectCapacity: LUNMemory.descriptorsPerTable)
         slotOfHead = FixedArray(repeating: 0, count: configuration.queueSize)
         placed = FixedArray(repeating: 0, count: configuration.queueSize)
+        kicksEach = configuration.kicksEach
+        notifiesEach = configuration.notifiesEach
         toll = ExitToll(shared: shared, rate: rate)
-        if !configuration.notifiesEach { queue.suppressInterrupts() }
+        if !notifiesEach { queue.suppressInterrupts() }
     }
 
     /// Requests in flight.
@@ -71,7 +76,7 @@ struct Disk: ~Copyable {
         recordMask = (1 &<< UInt64(shared.orders.recordShift)) &- 1
         if isArmed {
             isArmed = false
-            if !shared.configuration.notifiesEach { queue.suppressInterrupts() }
+            if !notifiesEach { queue.suppressInterrupts() }
         }
         var count = 0
         while let used = queue.reap() {
@@ -146,7 +151,7 @@ struct Disk: ~Copyable {
             isFull = !hasRoom || !place(now: now, time: time)
             if isFull { break }
             count &+= 1
-            if shared.configuration.kicksEach { publish() }
+            if kicksEach { publish() }
         }
         jobs.noteFull(isFull, placed: count, now: now)
         if placedCount > 0 { publish() }

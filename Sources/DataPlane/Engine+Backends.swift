@@ -13,15 +13,15 @@ struct DeviceMaker: BackendUser {
     let waitMode: WaitMode
     let pollTicks: UInt64
 
-    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> any BlockDevice {
-        DeviceBox(
+    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> BlockDevice {
+        BlockDevice(
             Device(shared: queue, backend: backend, waitMode: waitMode, pollTicks: pollTicks))
     }
 }
 
 /// The backend alone.
 struct BoxMaker: BackendUser {
-    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> any AnyBackend {
+    func use<B: Backend & ~Copyable>(_ backend: consuming B) -> BackendBox {
         BackendBox(backend)
     }
 }
@@ -99,7 +99,7 @@ extension Engine {
     /// The virtio-blk devices that `service` serves.
     func blockDevices(
         of service: Service, _ waitMode: WaitMode, _ pollTicks: UInt64, _ disks: inout MemoryDisks
-    ) throws -> [any BlockDevice] {
+    ) throws -> [BlockDevice] {
         try service.queues.filter(\.configuration.path.hasBlockQueue).map { queue in
             try backend(
                 of: queue, slots: queue.configuration.queueSize, &disks,

@@ -29,7 +29,6 @@ struct JobBook: ~Copyable {
     let slots: FixedArray<Slot>
     private let freeSlots: FixedArray<UInt16>
     private var freeSlotCount: Int
-    private let depthOfAJob: Int
     private var depth = 0
     private var depthSince: UInt64
 
@@ -52,7 +51,6 @@ struct JobBook: ~Copyable {
         freeSlots = FixedArray(repeating: 0, count: count)
         for index in 0..<count { freeSlots[index] = UInt16(count - 1 - index) }
         freeSlotCount = count
-        depthOfAJob = max(1, job.depth)
         depthSince = Clock.ticks()
         counters[DriverCounter.depthSince] = depthSince
     }
@@ -86,7 +84,7 @@ struct JobBook: ~Copyable {
     mutating func take(now: UInt64) -> Int {
         freeSlotCount &-= 1
         let index = Int(freeSlots[freeSlotCount])
-        var wish = generator.next(job: index / depthOfAJob)
+        var wish = generator.next(slot: index)
         if let verifier { prepare(verifier, &wish, index: index) }
         slots[index] = Slot(
             type: wish.type, sector: wish.sector,
@@ -141,15 +139,13 @@ struct JobBook: ~Copyable {
     @inline(__always)
     private func count(_ slot: Slot, status: UInt8, nanoseconds: UInt64) {
         if status != BlockStatus.ok { counters.add(1, to: .errors) }
+        if slot.type <= BlockRequestType.write {
+            counters.countTransfer(
+                isWrite: slot.type == BlockRequestType.write,
+                byteCount: UInt64(slot.byteCount), nanoseconds: nanoseconds)
+            return
+        }
         switch slot.type {
-        case BlockRequestType.read:
-            counters.add(1, to: .reads)
-            counters.add(UInt64(slot.byteCount), to: .readBytes)
-            counters.countLatency(nanoseconds, isWrite: false)
-        case BlockRequestType.write:
-            counters.add(1, to: .writes)
-            counters.add(UInt64(slot.byteCount), to: .writeBytes)
-            counters.countLatency(nanoseconds, isWrite: true)
         case BlockRequestType.flush: counters.add(1, to: .flushes)
         case BlockRequestType.discard: counters.add(1, to: .discards)
         case BlockRequestType.writeZeroes: counters.add(1, to: .writeZeroes)

@@ -15,6 +15,8 @@ struct JobGenerator {
     private let blocks: UInt64
     private let sectorsPerBlock: UInt64
     private var random: Random
+    /// Slots of each job.
+    private let depthOfAJob: Int
     /// Next block of each sequential job.
     private var cursors: [UInt64]
     private var writesSinceFlush = 0
@@ -28,28 +30,31 @@ struct JobGenerator {
         firstBlock = part.lowerBound / sectorsPerBlock
         blocks = max(1, UInt64(part.count) / sectorsPerBlock)
         random = Random(seed: configuration.seed)
+        depthOfAJob = max(1, configuration.depth)
         let jobs = UInt64(max(1, configuration.jobs))
         cursors = (0..<jobs).map { [blocks] in blocks * $0 / jobs }
         due = UInt64(interval(at: 0) * random.unit())
     }
 
-    /// The next request of job `job`.
+    /// The next request of the job that slot `slot` belongs to.
     @inline(__always)
-    mutating func next(job: Int) -> Wish {
+    mutating func next(slot: Int) -> Wish {
         if configuration.flushEvery > 0, writesSinceFlush >= configuration.flushEvery {
             writesSinceFlush = 0
             return Wish(type: BlockRequestType.flush, sector: 0, byteCount: 0)
         }
         let isRead = random.below(100) < UInt64(configuration.readPercent)
-        if !isRead { writesSinceFlush &+= 1 }
+        // Counted without a branch: no CPU foresees which it will be.
+        writesSinceFlush &+= isRead ? 0 : 1
         return Wish(
             type: isRead ? BlockRequestType.read : BlockRequestType.write,
-            sector: nextBlock(job: job) &* sectorsPerBlock, byteCount: configuration.blockSize)
+            sector: nextBlock(slot: slot) &* sectorsPerBlock, byteCount: configuration.blockSize)
     }
 
     @inline(__always)
-    private mutating func nextBlock(job: Int) -> UInt64 {
+    private mutating func nextBlock(slot: Int) -> UInt64 {
         if configuration.pattern == .random { return firstBlock &+ random.below(blocks) }
+        let job = slot / depthOfAJob
         let block = cursors[job]
         cursors[job] = block &+ 1 < blocks ? block &+ 1 : 0
         return firstBlock &+ block

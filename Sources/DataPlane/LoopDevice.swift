@@ -24,52 +24,73 @@ protocol LoopDevice: ServedDevice {
     func disarm()
 }
 
-/// A device that the main loop serves, holding the Big QEMU Lock unless stated otherwise.
+/// A device that the main loop serves.
 protocol LockedDevice: ServedDevice {
-    /// The doorbell's handler: how many requests were taken.
+    /// The doorbell's handler, called with the Big QEMU Lock held: how many requests were taken.
     func handleKick() -> Int
-    /// Whether something waits to be answered; called without the lock.
-    func collect() -> Bool
-    /// Answers one request: whether there was one.
-    func answerOne() -> Bool
+    /// Answers what is complete: how many requests. Takes the lock for each, as its thread of that
+    /// number.
+    func answerAll(under lock: CountedLock, as thread: Int) -> Int
 }
 
 /// A virtio-blk device with whatever backend, for any kind of thread.
-protocol BlockDevice: LoopDevice, LockedDevice {
+///
+/// What can be done with it are closures, made where the backend's type is known, and so is the
+/// code they call made for that type. Behind a protocol or in a generic class's methods, the device
+/// would be code for any backend at all, which looks up at run time where each of its parts stands.
+final class BlockDevice: LoopDevice, LockedDevice {
+    let doorbell: EventDescriptor
+    private let actions: Actions
+
+    private struct Actions {
+        let run: () -> Void
+        let turn: () -> Int
+        let isReady: () -> Bool
+        let arm: () -> Bool
+        let disarm: () -> Void
+        let holdsMemory: () -> Bool
+        let nextDue: () -> Nanoseconds?
+        let handleKick: () -> Int
+        let answerAll: (CountedLock, Int) -> Int
+    }
+
+    /// Inlined, so that the closures are made where the type is known.
+    @inline(__always)
+    init<B: Backend & ~Copyable>(_ device: consuming Device<B>) {
+        doorbell = device.shared.doorbell
+        let place = DevicePlace(device)
+        actions = Actions(
+            run: { place.device[0].run() },
+            turn: { place.device[0].turn() },
+            isReady: { place.device[0].isReady },
+            arm: { place.device[0].queue.armKicks() || place.device[0].isReady },
+            disarm: { place.device[0].queue.suppressKicks() },
+            holdsMemory: { place.device[0].backend.holdsMemory },
+            nextDue: { place.device[0].backend.nextDue },
+            handleKick: { place.device[0].handleKick() },
+            answerAll: { place.device[0].answerAll(under: $0, as: $1) })
+    }
+
     /// Serves it alone until ordered to stop (`Device.run`).
-    func run()
+    func run() { actions.run() }
+    func turn() -> Int { actions.turn() }
+    var isReady: Bool { actions.isReady() }
+    func arm() -> Bool { actions.arm() }
+    func disarm() { actions.disarm() }
+    var holdsMemory: Bool { actions.holdsMemory() }
+    var nextDue: Nanoseconds? { actions.nextDue() }
+    func handleKick() -> Int { actions.handleKick() }
+    func answerAll(under lock: CountedLock, as thread: Int) -> Int {
+        actions.answerAll(lock, thread)
+    }
 }
 
-/// A device in a box, to stand beside others with other backends.
-final class DeviceBox<B: Backend & ~Copyable>: BlockDevice {
-    private var device: Device<B>
-    /// The objects of requests under way, by head.
-    private var objects: [RequestObject?]
-    let doorbell: EventDescriptor
+/// Where a device stands as long as its closures do.
+private final class DevicePlace<B: Backend & ~Copyable> {
+    /// Just one.
+    let device: OwnedArray<Device<B>>
 
     init(_ device: consuming Device<B>) {
-        doorbell = device.shared.doorbell
-        objects = Array(repeating: nil, count: device.shared.configuration.queueSize)
-        self.device = device
-    }
-
-    var holdsMemory: Bool { device.backend.holdsMemory }
-    var nextDue: Nanoseconds? { device.backend.nextDue }
-    func run() { device.run() }
-    func turn() -> Int { device.turn() }
-    var isReady: Bool { device.isReady }
-    func arm() -> Bool { device.queue.armKicks() || device.isReady }
-    func disarm() { device.queue.suppressKicks() }
-
-    func handleKick() -> Int {
-        device.handleKick { objects[Int($0.head)] = $0 }
-    }
-
-    func collect() -> Bool { device.collect() }
-
-    func answerOne() -> Bool {
-        guard let head = device.answerOne() else { return false }
-        objects[Int(head)] = nil
-        return true
+        self.device = OwnedArray(only: device)
     }
 }

@@ -51,14 +51,7 @@ struct MainLoop: ~Copyable {
             moved += devices[index].handleKick()
             lock.unlock()
         }
-        for device in devices {
-            while device.collect() {
-                lock.lock(as: thread)
-                let isAnswered = device.answerOne()
-                lock.unlock()
-                if isAnswered { moved += 1 }
-            }
-        }
+        for device in devices { moved += device.answerAll(under: lock, as: thread) }
         return moved
     }
 

@@ -7,11 +7,11 @@ import Virtio
 struct PassThroughDisk: ~Copyable {
     private let shared: QueueShared
     private var jobs: JobBook
-    private let backend: any AnyBackend
+    private let backend: BackendBox
     private var segments = SegmentList(capacity: 1)
 
     /// `backend` takes requests in the slots of the jobs and signals the vCPU's doorbell.
-    init(shared: QueueShared, backend: any AnyBackend, rate: TickRate, origin: Nanoseconds) {
+    init(shared: QueueShared, backend: BackendBox, rate: TickRate, origin: Nanoseconds) {
         self.shared = shared
         self.backend = backend
         jobs = JobBook(shared: shared, rate: rate, origin: origin)

@@ -33,7 +33,7 @@ final class VCPU: Sendable {
 /// its queues.
 struct VCPUWays {
     /// For pass-through.
-    var backends: [any AnyBackend] = []
+    var backends: [BackendBox] = []
     /// For IDE.
     var controllers: [IDEController] = []
     /// For virtio-scsi: its ring, if it has any LUN there, and the LUNs' numbers as units.

@@ -47,9 +47,6 @@ public struct SegmentList: ~Copyable {
     @inlinable
     public subscript(index: Int) -> Segment { segments[index] }
 
-    /// The segments as an array of their own.
-    public var copy: [Segment] { (0..<count).map { segments[$0] } }
-
     /// Empties the list.
     @inlinable
     public mutating func removeAll() { tally = Tally() }

@@ -67,7 +67,7 @@ import Virtio
         -> [JobGenerator.Wish]
     {
         var generator = JobGenerator(job, part: 0..<sectors)
-        return (0..<count).map { _ in generator.next(job: 0) }
+        return (0..<count).map { _ in generator.next(slot: 0) }
     }
 
     @Test(arguments: [0, 1, 30, 50, 99, 100])
@@ -91,8 +91,8 @@ import Virtio
         work.pattern = .sequential
         work.jobs = 2
         var generator = JobGenerator(work, part: 0..<80)
-        let first = (0..<7).map { _ in generator.next(job: 0).sector / 8 }
-        let second = (0..<7).map { _ in generator.next(job: 1).sector / 8 }
+        let first = (0..<7).map { _ in generator.next(slot: 0).sector / 8 }
+        let second = (0..<7).map { _ in generator.next(slot: work.depth).sector / 8 }
         #expect(first == [0, 1, 2, 3, 4, 5, 6])
         #expect(second == [5, 6, 7, 8, 9, 0, 1])
     }

@@ -15,14 +15,14 @@ final class IDEController: LockedDevice, @unchecked Sendable {
     /// The main loop's number among the lock's threads.
     private let mainLoop: Int
     private var channel: IDEChannel
-    private let backend: any AnyBackend
+    private let backend: BackendBox
     private var segments: SegmentList
     private var outcome: IDEChannel.Outcome?
     /// Whether a request is under way, for who looks without the lock.
     private let words: SharedWords
 
     init(
-        shared: QueueShared, backend: any AnyBackend, lock: CountedLock, mainLoop: Int
+        shared: QueueShared, backend: BackendBox, lock: CountedLock, mainLoop: Int
     ) throws(KernelError) {
         self.shared = shared
         self.backend = backend
@@ -104,20 +104,16 @@ final class IDEController: LockedDevice, @unchecked Sendable {
         outcome = backend.completion(0).result < 0 ? .failed : .done
     }
 
-    func collect() -> Bool {
+    func answerAll(under lock: CountedLock, as thread: Int) -> Int {
         whileActive {
             take()
-            return outcome != nil
-        } ?? false
-    }
-
-    func answerOne() -> Bool {
-        guard let outcome else { return false }
-        self.outcome = nil
-        words[Word.isActive.rawValue] = 0
-        shared.counters.add(1, to: .requests)
-        shared.counters.add(1, to: .turns)
-        obey(channel.complete(outcome))
-        return true
+            guard let outcome else { return 0 }
+            self.outcome = nil
+            words[Word.isActive.rawValue] = 0
+            shared.counters.add(1, to: .requests)
+            shared.counters.add(1, to: .turns)
+            obey(channel.complete(outcome))
+            return 1
+        } ?? 0
     }
 }

@@ -27,7 +27,7 @@ final class SCSIAdapter: LoopDevice {
     private var ends: OwnedArray<SCSIEnd>
     /// The LUN behind each unit, for its counters, and its backend.
     private let units: [QueueShared]
-    private let backends: [any AnyBackend]
+    private let backends: [BackendBox]
     /// Requests of each unit with its backend, and whether some wait to be handed over.
     private let inFlightOf: FixedArray<Int>
     private let isTouched: FixedArray<Bool>
@@ -42,7 +42,7 @@ final class SCSIAdapter: LoopDevice {
     }
 
     /// `units` are the LUNs behind `controller`, in its order, and `backends` theirs.
-    init(controller: SCSIController, units: [QueueShared], backends: [any AnyBackend]) {
+    init(controller: SCSIController, units: [QueueShared], backends: [BackendBox]) {
         self.units = units
         self.backends = backends
         let rings = controller.rings

@@ -157,12 +157,13 @@ static inline bool transfer_is_valid(const ctwin_device *device, uint64_t sector
            (is_read ? device->readable_bytes == 16 : device->writable_bytes == 1);
 }
 
-// Takes the request apart and completes it: the null backend has nothing else to do.
-static inline void serve(ctwin_device *device, uint16_t head) {
+// Takes the request apart: the status it is answered with, and how much of it was written. What is no
+// request is given back at once, and then this is false.
+static inline bool parse(ctwin_device *device, uint16_t head) {
     if (unlikely(device->readable_bytes < 16 || device->writable_bytes < 1)) {
         device->malformed++;
         give_back(device, head, 0);
-        return;
+        return false;
     }
     ctwin_segment *last = &device->segments[device->segment_count - 1];
     uintptr_t status = last->address + last->bytes - 1;
@@ -173,8 +174,7 @@ static inline void serve(ctwin_device *device, uint16_t head) {
     } else {
         h = gather(device, &first_data);
     }
-    uint32_t type = h.type & ~(uint32_t)TYPE_BARRIER, written = 1;
-    uint8_t answer = STATUS_OK;
+    uint32_t type = h.type & ~(uint32_t)TYPE_BARRIER;
     ctwin_request *request = &device->requests[head];
     if (likely(type == TYPE_IN || type == TYPE_OUT)) {
         bool is_read = type == TYPE_IN;
@@ -184,18 +184,25 @@ static inline void serve(ctwin_device *device, uint16_t head) {
             uint32_t end = is_read ? device->segment_count - (last->bytes == 0)
                                    : device->readable_count;
             uint32_t first = is_read ? device->readable_count : first_data;
-            *request = (ctwin_request){h.sector, bytes, status, first, end - first, (uint8_t)type};
-            if (is_read) written = (uint32_t)bytes + 1;
+            *request = (ctwin_request){
+                h.sector, bytes, status, first, end - first, (uint8_t)type, STATUS_OK};
         } else {
-            answer = STATUS_IOERR;
+            *request = (ctwin_request){.status = status, .answer = STATUS_IOERR};
         }
     } else if (type == TYPE_FLUSH) {
         *request = (ctwin_request){.status = status, .operation = TYPE_FLUSH};
     } else {
-        answer = STATUS_UNSUPP;
+        *request = (ctwin_request){.status = status, .answer = STATUS_UNSUPP};
     }
-    __atomic_store_n((uint8_t *)status, answer, __ATOMIC_RELAXED);
-    give_back(device, head, written);
+    return true;
+}
+
+// Answers a request: the null backend is done with it as soon as it has it.
+static inline void finish(ctwin_device *device, uint16_t head) {
+    const ctwin_request *request = &device->requests[head];
+    __atomic_store_n((uint8_t *)request->status, request->answer, __ATOMIC_RELAXED);
+    bool is_read = request->answer == STATUS_OK && request->operation == TYPE_IN;
+    give_back(device, head, is_read ? (uint32_t)request->bytes + 1 : 1);
 }
 
 // Publishes the used entries: whether the driver wants an interrupt for them.
@@ -210,32 +217,63 @@ static inline bool publish(ctwin_device *device) {
     return (uint16_t)(new - event - 1) < (uint16_t)(new - old);
 }
 
-unsigned ctwin_turn(ctwin_device *device) {
+// Loads avail.idx once: how many chains can be taken.
+static inline unsigned refresh(ctwin_device *device) {
     if (unlikely(device->broken)) return 0;
     uint16_t index = __atomic_load_n((const uint16_t *)(device->avail + 2), __ATOMIC_ACQUIRE);
     uint16_t available = index - device->last_avail;
-    if (unlikely(available > device->size)) {
+    if (likely(available <= device->size)) return available;
+    device->broken = true;
+    return 0;
+}
+
+// Takes the next chain and what is in it: its head, or -1 if it was given back, or -2 if the ring is
+// not to be trusted any more.
+static inline int pop(ctwin_device *device) {
+    uint16_t slot = device->last_avail & (device->size - 1);
+    uint16_t head = load16(device->avail + 4 + (uintptr_t)slot * 2);
+    if (unlikely(head >= device->size || device->in_flight[head])) {
         device->broken = true;
-        return 0;
+        return -2;
     }
-    unsigned taken = 0;
+    device->last_avail++;
+    device->in_flight[head] = true;
+    device->in_flight_count++;
+    if (likely(walk(device, head))) return likely(parse(device, head)) ? head : -1;
+    device->malformed++;
+    give_back(device, head, 0);
+    return -1;
+}
+
+unsigned ctwin_turn(ctwin_device *device) {
+    unsigned available = refresh(device), taken = 0;
     for (; taken < available; taken++) {
-        uint16_t slot = device->last_avail & (device->size - 1);
-        uint16_t head = load16(device->avail + 4 + (uintptr_t)slot * 2);
-        if (unlikely(head >= device->size || device->in_flight[head])) {
-            device->broken = true;
-            break;
-        }
-        device->last_avail++;
-        device->in_flight[head] = true;
-        device->in_flight_count++;
-        if (likely(walk(device, head))) {
-            serve(device, head);
-        } else {
-            device->malformed++;
-            give_back(device, head, 0);
-        }
+        int head = pop(device);
+        if (unlikely(head == -2)) break;
+        if (likely(head >= 0)) finish(device, (uint16_t)head);
     }
     if (publish(device)) device->interrupts++;
     return taken;
+}
+
+unsigned ctwin_available(ctwin_device *device) { return refresh(device); }
+
+int ctwin_take(ctwin_device *device) { return pop(device); }
+
+bool ctwin_answer(ctwin_device *device, uint16_t head) {
+    finish(device, head);
+    return publish(device);
+}
+
+bool ctwin_has_work(const ctwin_device *device) {
+    return !device->broken &&
+           __atomic_load_n((const uint16_t *)(device->avail + 2), __ATOMIC_ACQUIRE) !=
+               device->last_avail;
+}
+
+bool ctwin_arm(ctwin_device *device) {
+    uintptr_t event = device->used + 4 + (uintptr_t)device->size * 8;
+    __atomic_store_n((uint16_t *)event, device->last_avail, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return ctwin_has_work(device);
 }

@@ -17,7 +17,8 @@ struct EngineRun {
     let lunCount: Int
 
     init(
-        luns: Int = 1, storage: Storage, trace: TraceMode = .off, wait: WaitMode = .yield,
+        luns: Int = 1, storage: Storage, path: IOPath = .dataPlane, vcpus: Int = 2,
+        trace: TraceMode = .off, wait: WaitMode = .yield, rate: Double? = nil,
         traceCapacity: Int = 1 << 16
     ) throws {
         lunCount = luns
@@ -30,9 +31,13 @@ struct EngineRun {
                 }
             var job = JobConfiguration()
             job.seed = UInt64(index + 1)
-            return LUNConfiguration(id: "lun\(index)", backend: backend, job: job)
+            job.rate = rate
+            var lun = LUNConfiguration(id: "lun\(index)", backend: backend, job: job)
+            lun.path = path
+            return lun
         }
         var configuration = EngineConfiguration(luns: configurations)
+        configuration.vcpus = vcpus
         configuration.trace = trace
         configuration.traceCapacity = traceCapacity
         configuration.deviceWait = wait

@@ -1,3 +1,4 @@
+import DataPlane
 import Foundation
 
 /// The engine against fio with libaio on the same file: the same job, in turn.
@@ -22,19 +23,33 @@ enum FioBenchmark {
         for (name, path, bar) in [
             ("disk", try files.disk(), 0.95), ("tmpfs", try files.tmpfs(), 0.85),
         ] {
-            try compare(name, path, bar, fio, options, &report)
+            try compare("engine on a file, \(name)", .dataPlane, path, bar, fio, options, &report)
+        }
+    }
+
+    /// A device given to the guest is fio's own situation: one thread that submits and reaps.
+    static func passThrough(
+        _ options: Options, _ files: BackingFiles, _ report: inout Report
+    ) throws {
+        guard let fio = findProgram(options.fio) else {
+            report.add(.skipped("pass-through against fio", "fio is not installed"))
+            return
+        }
+        for (name, path) in [("disk", try files.disk()), ("tmpfs", try files.tmpfs())] {
+            try compare(
+                "pass-through on a file, \(name)", .passThrough, path, 0.98, fio, options, &report)
         }
     }
 
     private static func compare(
-        _ name: String, _ path: String, _ bar: Double, _ fio: String, _ options: Options,
-        _ report: inout Report
+        _ name: String, _ ioPath: IOPath, _ path: String, _ bar: Double, _ fio: String,
+        _ options: Options, _ report: inout Report
     ) throws {
         let rounds = options.isQuick ? 3 : 7
         var iops = variants.map { _ in Pairs() }
         var cpu = variants.map { _ in Pairs() }
         for _ in 0..<rounds {
-            let ours = try engine(path, options)
+            let ours = try engine(ioPath, path, options)
             for (index, variant) in variants.enumerated() {
                 let theirs = try job(fio, variant.options, path, options)
                 iops[index].add(ours: ours.iops, theirs: theirs.iops)
@@ -46,21 +61,24 @@ enum FioBenchmark {
         let other = 1 - best
         report.add(
             Figure(
-                "engine on a file, \(name)", iops[best].ours.median, "IOPS",
+                name, iops[best].ours.median, "IOPS",
                 peer: variants[best].name, peerValue: iops[best].theirs.median,
                 ratio: iops[best].ratios.median, spread: iops[best].ratios, bar: .atLeast(bar),
                 note: "\(variants[other].name) \(number(iops[other].theirs.median)), "
                     + "ratio \(number(iops[other].ratios.median))"))
         report.add(
             Figure(
-                "engine on a file, \(name), CPU per I/O", cpu[best].ours.median, "ns",
+                "\(name), CPU per I/O", cpu[best].ours.median, "ns",
                 peer: variants[best].name, peerValue: cpu[best].theirs.median,
                 ratio: cpu[best].ratios.median, spread: cpu[best].ratios,
-                note: "ours counts the guest too: a vCPU and a device thread"))
+                note: ioPath == .dataPlane
+                    ? "ours counts the guest too: a vCPU and a device thread" : nil))
     }
 
-    private static func engine(_ path: String, _ options: Options) throws -> EngineRun.Window {
-        let run = try EngineRun(storage: .file(path))
+    private static func engine(
+        _ ioPath: IOPath, _ path: String, _ options: Options
+    ) throws -> EngineRun.Window {
+        let run = try EngineRun(storage: .file(path), path: ioPath)
         defer { run.engine.stop() }
         return run.window(seconds: seconds(options))
     }

@@ -34,6 +34,7 @@ typedef struct {
     uint32_t first_segment;
     uint32_t segment_count;
     uint8_t operation;
+    uint8_t answer;
 } ctwin_request;
 
 typedef struct {
@@ -75,5 +76,17 @@ void ctwin_init(ctwin_device *device, uint16_t size, uintptr_t descriptors, uint
 // Adds a region of guest memory; at most CTWIN_REGIONS.
 void ctwin_add_region(ctwin_device *device, uint64_t guest, uint64_t bytes, uintptr_t host);
 
-// Serves everything in the ring and publishes once: how many chains were given back.
+// Serves everything in the ring and publishes once: how many chains were given back. `interrupts`
+// counts up if the driver wants one for them.
 unsigned ctwin_turn(ctwin_device *device);
+
+// The same one by one, as the path under the Big QEMU Lock does it. How many chains there are; the
+// next one's head, -1 if it held no request and was given back, -2 if the ring broke; and the answer
+// to one: whether the driver wants an interrupt for it.
+unsigned ctwin_available(ctwin_device *device);
+int ctwin_take(ctwin_device *device);
+bool ctwin_answer(ctwin_device *device, uint16_t head);
+
+// Whether there is something in the ring, and the same after asking for a kick (EVENT_IDX).
+bool ctwin_has_work(const ctwin_device *device);
+bool ctwin_arm(ctwin_device *device);
