@@ -1,8 +1,9 @@
 /// Whether a completion is told to the guest now, or held for the next ones to share its interrupt.
 ///
-/// Nothing is held for good: with no request left in flight whatever is held is delivered. By frames
-/// and time it is delivered at the deadline at the latest. By requests in flight there is no timer:
-/// a disk that falls silent keeps back what it completed before, until it completes the next.
+/// Nothing is held for good: with no request left in flight whatever is held is delivered. By
+/// frames and time it is delivered at the deadline at the latest. By requests in flight there is no
+/// timer: a disk that falls silent keeps back what it completed before, until it completes the
+/// next.
 struct InterruptCoalescer: Sendable {
     /// By what interrupts are held back.
     enum Policy: Sendable, Equatable {
@@ -10,8 +11,8 @@ struct InterruptCoalescer: Sendable {
         case none
         /// By how many requests are in flight, and with no timer.
         case inFlight(InFlight)
-        /// Until `frames` completions are held or `nanoseconds` have passed since the first, as host
-        /// bus adapters do.
+        /// Until `frames` completions are held or `nanoseconds` have passed since the first, as
+        /// host bus adapters do.
         case frames(Int, nanoseconds: UInt64)
     }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes, or as a part of it: the virtqueue and virtio-blk requests (Virtio), virtio-scsi commands
-# (SCSI), the ports and PRD tables of an IDE channel (IDE), virtqueues seen from outside and where
-# they are said to be (Rings), QMP conversations (QMP), traces of other tools (Exchange), the file of
-# a recording (Recording) and what its chunks hold (RecordingPayloads).
+# it fuzzes, or as a part of it: the virtqueue and virtio-blk requests (Virtio), virtio-scsi
+# commands (SCSI), the ports and PRD tables of an IDE channel (IDE), virtqueues seen from outside
+# and where they are said to be (Rings), QMP conversations (QMP), traces of other tools (Exchange),
+# the file of a recording (Recording) and what its chunks hold (RecordingPayloads).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -88,8 +88,8 @@ behind() {
 }
 
 # The room with a defect: a chain may walk out of its table; a request may reach behind the end of
-# its disk (twice); a buffer's id may be none of the ring's; a long number overflows (twice); an index
-# may point in front of its file; a byte may be read behind the end of a payload.
+# its disk (twice); a buffer's id may be none of the ring's; a long number overflows (twice); an
+# index may point in front of its file; a byte may be read behind the end of a payload.
 plant() {
     case $1 in
         Virtio)

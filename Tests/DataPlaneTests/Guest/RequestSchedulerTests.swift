@@ -148,6 +148,18 @@ private final class SchedulerBox {
         #expect(box.drain(now: 1_000_000_000) == [0, 1])
     }
 
+    /// The request at which the batch was to go on becomes part of another: it goes on there.
+    @Test func batchGoesOnWhereItsNextWent() throws {
+        let box = SchedulerBox()
+        _ = box.insert(request(0, block: 5))
+        _ = box.insert(request(1, block: 12))
+        #expect(box.dispatch()?.first == 0)
+        _ = box.insert(request(2, block: 10))
+        #expect(box.insert(request(3, block: 11)) == .merged)
+        let dispatched = try #require(box.dispatch())
+        #expect(box.parts(dispatched) == [2, 3, 1] && box.count == 0)
+    }
+
     // MARK: Any load
 
     /// Whatever comes in goes out once, in requests that are contiguous and within bounds, and none
