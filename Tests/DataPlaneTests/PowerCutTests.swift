@@ -211,7 +211,9 @@ extension DataPlaneTests {
         /// A FLUSH that nobody heeds loses data; else the test above would prove nothing.
         @Test(.enabled(if: directory != nil, "no directory for a backing file"))
         func theUnsafeModeLoses() throws {
-            let lost = try (UInt64(1)...scaled(40)).reduce(0) { try $0 + cut(.unsafe, seed: $1).lost }
+            let lost = try (UInt64(1)...scaled(40)).reduce(0) {
+                try $0 + cut(.unsafe, seed: $1).lost
+            }
             #expect(lost > 0)
         }
     }
