@@ -199,7 +199,7 @@ extension DataPlaneTests {
         @Test(arguments: CacheMode.allCases.filter(\.syncs), [UInt64(1), 1001, 2001])
         func whatWasPromisedIsThere(_ cache: CacheMode, _ firstSeed: UInt64) throws {
             var forgotten = 0
-            for seed in firstSeed..<firstSeed + 40 {
+            for seed in firstSeed..<firstSeed + scaled(40) {
                 let result = try cut(cache, seed: seed)
                 #expect(result.lost == 0, "cache \(cache.rawValue), seed \(seed)")
                 forgotten += result.forgotten
@@ -211,7 +211,9 @@ extension DataPlaneTests {
         /// A FLUSH that nobody heeds loses data; else the test above would prove nothing.
         @Test(.enabled(if: directory != nil, "no directory for a backing file"))
         func theUnsafeModeLoses() throws {
-            let lost = try (UInt64(1)...40).reduce(0) { try $0 + cut(.unsafe, seed: $1).lost }
+            let lost = try (UInt64(1)...scaled(40)).reduce(0) {
+                try $0 + cut(.unsafe, seed: $1).lost
+            }
             #expect(lost > 0)
         }
     }
