@@ -73,6 +73,7 @@ let package = Package(
             swiftSettings: swift),
         .target(name: "Analysis", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Exchange", dependencies: ["Telemetry"], swiftSettings: swift),
+        .target(name: "Qcow2", swiftSettings: swift),
 
         // Rooms with effects.
         .target(name: "Libraries", dependencies: ["CLibraries"], swiftSettings: swift),
@@ -100,11 +101,13 @@ let package = Package(
             ],
             swiftSettings: swift),
         .target(
-            name: "DataPlane", dependencies: ["Telemetry", "Virtio", "Kernel"],
+            name: "DataPlane", dependencies: ["Telemetry", "Virtio", "Kernel", "Qcow2"],
             swiftSettings: swift),
         .target(
             name: "Demo",
-            dependencies: ["Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel"],
+            dependencies: [
+                "Telemetry", "DataPlane", "Qcow2", "Host", "Rings", "Virtio", "Kernel",
+            ],
             swiftSettings: swift),
         .target(
             name: "Probes",
@@ -169,8 +172,10 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(
-            name: "DataPlaneTests", dependencies: ["DataPlane", "Virtio", "Kernel", "Telemetry"],
+            name: "DataPlaneTests",
+            dependencies: ["DataPlane", "Qcow2", "Virtio", "Kernel", "Telemetry"],
             swiftSettings: swift),
+        .testTarget(name: "Qcow2Tests", dependencies: ["Qcow2"], swiftSettings: swift),
         .testTarget(
             name: "DemoTests", dependencies: ["Demo", "DataPlane", "Telemetry", "Kernel"],
             swiftSettings: swift),

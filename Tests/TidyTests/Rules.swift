@@ -95,6 +95,7 @@ enum Rules {
         "Doctor": ["Telemetry", "TOMLKit"],
         "Analysis": ["Telemetry", "FoundationEssentials"],
         "Exchange": ["Telemetry", "FoundationEssentials"],
+        "Qcow2": [],
         "Libraries": ["CLibraries"],
         "Recording": [
             "Telemetry", "Kernel", "Libraries", "SystemPackage", "FoundationEssentials",
@@ -106,10 +107,11 @@ enum Rules {
         "Host": ["Telemetry", "ProcFS", "Kernel", "SystemPackage"],
         // Glibc for its mathematics; system calls stay in Kernel.
         "DataPlane": [
-            "Telemetry", "Virtio", "Kernel", "SystemPackage", "Glibc", "Synchronization",
+            "Telemetry", "Virtio", "Kernel", "Qcow2", "SystemPackage", "Glibc", "Synchronization",
         ],
         "Demo": [
-            "Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel", "Synchronization",
+            "Telemetry", "DataPlane", "Qcow2", "Host", "Rings", "Virtio", "Kernel",
+            "Synchronization",
         ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
         "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
