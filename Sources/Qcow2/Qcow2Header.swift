@@ -148,7 +148,7 @@ extension Qcow2Header {
     }
 
     /// Why the image must not be changed, whatever its tables say; nil if it may.
-    var refusalToWrite: Qcow2Error? {
+    public var refusalToWrite: Qcow2Error? {
         func refusal(_ reason: String) -> Qcow2Error { Qcow2Error(.readOnly, reason) }
         if version == 2 {
             return refusal("version 2 is only read; `qemu-img amend -o compat=v3` updates it")

