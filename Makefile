@@ -28,7 +28,7 @@ SWIFT_FILES := Sources Tests Package.swift
 STRICT := VBLKTOP_STRICT=1
 CHECKED := --explicit-target-dependency-import-check error
 
-BUILD_PACKAGES := libncursesw5-dev libaio-dev libzstd-dev zlib1g-dev libsqlite3-dev \
+BUILD_PACKAGES := libncursesw5-dev libaio-dev liburing-dev libzstd-dev zlib1g-dev libsqlite3-dev \
     libexpat1-dev libbpf-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) tmux fio ncurses-term make qemu-system-x86 qemu-utils \
     qemu-system-common sysstat linux-perf blktrace babeltrace2 protobuf-compiler python3 \

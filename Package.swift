@@ -92,7 +92,7 @@ let package = Package(
                 "Telemetry", "CKernel", .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: swift,
-            linkerSettings: [.linkedLibrary("aio")]),
+            linkerSettings: [.linkedLibrary("aio"), .linkedLibrary("uring")]),
         .target(
             name: "Host",
             dependencies: [

@@ -32,8 +32,8 @@ void ck_name_this_thread(const char *name) {
     prctl(PR_SET_NAME, name);
 }
 
-int ck_open_direct(const char *path, int writable) {
-    return open(path, (writable ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
+int ck_open_backing(const char *path, int writable, int direct) {
+    return open(path, (writable ? O_RDWR : O_RDONLY) | (direct ? O_DIRECT : 0) | O_CLOEXEC);
 }
 
 int ck_open_unnamed(const char *directory, int direct) {
@@ -47,6 +47,28 @@ int ck_set_direct(int descriptor) {
 
 int ck_block_device_size(int descriptor, uint64_t *bytes) {
     return ioctl(descriptor, BLKGETSIZE64, bytes);
+}
+
+_Static_assert(CK_DURABLE == RWF_DSYNC, "the kernel's number");
+
+int64_t ck_file_perform(int operation, int descriptor, uintptr_t buffer, uint64_t count,
+                        int64_t offset, int flags) {
+    struct iovec one = {.iov_base = (void *)buffer, .iov_len = count};
+    int is_vector = operation == CK_FILE_READV || operation == CK_FILE_WRITEV;
+    const struct iovec *parts = is_vector ? (const struct iovec *)buffer : &one;
+    int part_count = is_vector ? (int)count : 1;
+    ssize_t result;
+    do {
+        switch (operation) {
+        case CK_FILE_FDSYNC: result = fdatasync(descriptor); break;
+        case CK_FILE_READ:
+        case CK_FILE_READV:
+            result = preadv2(descriptor, parts, part_count, offset, flags);
+            break;
+        default: result = pwritev2(descriptor, parts, part_count, offset, flags);
+        }
+    } while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : result;
 }
 
 _Static_assert(CK_SEAL_SHRINK == F_SEAL_SHRINK, "the kernel's number");

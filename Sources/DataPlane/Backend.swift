@@ -4,7 +4,7 @@ import Virtio
 /// Where a device's data are. One device thread owns a backend; it never allocates per request.
 ///
 /// A request is named by its head, which is unique while it is in flight.
-protocol Backend: ~Copyable {
+protocol Backend: ~Copyable, SendableMetatype {
     /// The most requests to start in one turn.
     static var batchLimit: Int { get }
 

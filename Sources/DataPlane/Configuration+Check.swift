@@ -15,7 +15,9 @@ extension EngineConfiguration {
             throw .init(description: "a trace of \(traceCapacity) records is not 1…16777216")
         }
         for lun in luns {
-            let fault = lun.job.fault ?? lun.queueFault ?? lun.diskFault ?? lun.serviceTime?.fault
+            let fault =
+                lun.job.fault ?? lun.queueFault ?? lun.diskFault ?? lun.backend.accessFault
+                ?? lun.serviceTime?.fault
             if let fault { throw .init(description: "LUN \(lun.id): \(fault)") }
         }
     }
@@ -68,6 +70,17 @@ extension LUNConfiguration {
         if case .null = backend { return "a null backend keeps no data to verify" }
         return blocks >= 2 * UInt64(slots)
             ? nil : "verifying needs at least \(2 * slots) blocks"
+    }
+}
+
+extension BackendChoice {
+    /// What is wrong with the way to its file, or nil.
+    fileprivate var accessFault: String? {
+        guard case .file(let file, let access) = self else { return nil }
+        if let fault = access.fault { return fault }
+        if file.isDirect == access.cache.isDirect { return nil }
+        return "cache \(access.cache.rawValue) and a file that is open "
+            + (file.isDirect ? "with O_DIRECT" : "without O_DIRECT")
     }
 }
 

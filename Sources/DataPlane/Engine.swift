@@ -120,38 +120,53 @@ public final class Engine: Sendable {
     }
 
     private func startDevice(_ lun: LUNShared, pollTicks: UInt64) throws -> PThread {
-        let (tids, mode) = (self.tids, configuration.deviceWait)
-        let slot = vcpus.count + lun.index
-        let name = "io \(lun.configuration.id)"
+        let (size, event) = (lun.configuration.queueSize, lun.doorbell)
         switch lun.configuration.backend {
-        case .null:
-            return try PThread(name: name) {
-                tids[slot] = UInt64(PThread.currentID)
-                var device = Device(
-                    shared: lun, backend: NullBackend(), waitMode: mode, pollTicks: pollTicks)
-                device.run()
-            }
+        case .null: return try startDevice(lun, on: NullBackend(), pollTicks)
         case .memory(let byteCount):
             let disk = try SharedMapping(byteCount: Int(byteCount))
-            return try PThread(name: name) {
-                tids[slot] = UInt64(PThread.currentID)
-                var device = Device(
-                    shared: lun, backend: MemoryBackend(disk: disk), waitMode: mode,
-                    pollTicks: pollTicks)
-                device.run()
+            return try startDevice(lun, on: MemoryBackend(disk: disk), pollTicks)
+        case .file(let file, let access):
+            switch access.model {
+            case .aio:
+                return try startDevice(
+                    lun, file, access, try AIOContext(capacity: size, signalling: event), pollTicks)
+            case .threads:
+                return try startDevice(
+                    lun, file, access, try WorkerPool(capacity: size, signalling: event), pollTicks)
+            case .ioUring:
+                return try startDevice(
+                    lun, file, access, try UringContext(capacity: size, signalling: event),
+                    pollTicks)
             }
-        case .aio(let file):
-            let context = Handover(
-                try AIOBackend(
-                    file: file, queueSize: lun.configuration.queueSize,
-                    segmentLimit: lun.configuration.segmentLimit, signalling: lun.doorbell))
-            return try PThread(name: name) {
-                tids[slot] = UInt64(PThread.currentID)
-                guard let backend = context.take() else { return }
-                var device = Device(
-                    shared: lun, backend: backend, waitMode: mode, pollTicks: pollTicks)
-                device.run()
-            }
+        }
+    }
+
+    private func startDevice<Requests: FileRequests & ~Copyable>(
+        _ lun: LUNShared, _ file: BackingFile, _ access: FileAccess,
+        _ requests: consuming sending Requests, _ pollTicks: UInt64
+    ) throws -> PThread {
+        let configuration = lun.configuration
+        return try startDevice(
+            lun,
+            on: FileBackend(
+                file: file, cache: access.cache, requests: requests,
+                queueSize: configuration.queueSize, segmentLimit: configuration.segmentLimit),
+            pollTicks)
+    }
+
+    private func startDevice<B: Backend & ~Copyable>(
+        _ lun: LUNShared, on backend: consuming sending B, _ pollTicks: UInt64
+    ) throws -> PThread {
+        let (tids, mode) = (self.tids, configuration.deviceWait)
+        let slot = vcpus.count + lun.index
+        let handover = Handover(backend)
+        return try PThread(name: "io \(lun.configuration.id)") {
+            tids[slot] = UInt64(PThread.currentID)
+            guard let backend = handover.take() else { return }
+            var device = Device(
+                shared: lun, backend: backend, waitMode: mode, pollTicks: pollTicks)
+            device.run()
         }
     }
 

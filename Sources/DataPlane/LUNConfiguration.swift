@@ -7,25 +7,25 @@ public enum BackendChoice: Sendable {
     case null(byteCount: Int64)
     /// In this process's memory.
     case memory(byteCount: Int64)
-    /// In a file or block device, through Linux AIO and O_DIRECT.
-    case aio(BackingFile)
+    /// In a file or block device, which is open with O_DIRECT if the cache mode is direct.
+    case file(BackingFile, FileAccess = FileAccess())
 
     /// Capacity in 512-byte sectors.
     public var sectors: UInt64 {
         switch self {
         case .null(let byteCount), .memory(let byteCount): UInt64(max(0, byteCount)) / 512
-        case .aio(let file): UInt64(max(0, file.byteCount)) / 512
+        case .file(let file, _): UInt64(max(0, file.byteCount)) / 512
         }
     }
 
     /// Whether it reads as zeroes until it is written.
     var isBlank: Bool {
-        if case .aio(let file) = self { file.isBlank } else { true }
+        if case .file(let file, _) = self { file.isBlank } else { true }
     }
 
     /// Whether writes are refused.
     public var isReadOnly: Bool {
-        if case .aio(let file) = self { file.isReadOnly } else { false }
+        if case .file(let file, _) = self { file.isReadOnly } else { false }
     }
 }
 

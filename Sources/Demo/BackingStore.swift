@@ -23,19 +23,28 @@ struct BackingStore {
         case .aio:
             let directory = try directory(for: Int64(count) * byteCount)
             return try (0..<count).map { _ in
-                .aio(try BackingFile(unnamedIn: directory, byteCount: byteCount))
+                .file(
+                    try BackingFile(
+                        unnamedIn: directory, byteCount: byteCount, isDirect: isDirect), access)
             }
         }
     }
 
     private func openLUNFiles() throws -> [BackendChoice] {
         try configuration.lunFiles.map { path in
-            .aio(
-                try BackingFile(opening: path, readOnly: !configuration.overwritesLUNFiles))
+            .file(
+                try BackingFile(
+                    opening: path, readOnly: !configuration.overwritesLUNFiles,
+                    isDirect: isDirect),
+                access)
         }
     }
 
-    /// The directory asked for, or the first of the usual ones that takes O_DIRECT and has room.
+    private var access: FileAccess { configuration.access }
+    private var isDirect: Bool { access.cache.isDirect }
+
+    /// The directory asked for, or the first of the usual ones that takes what the cache mode wants
+    /// and has room.
     private func directory(for byteCount: Int64) throws -> String {
         if let wanted = configuration.backingDirectory {
             if let lack = lack(of: byteCount, in: wanted) { throw Refusal(description: lack) }
@@ -43,7 +52,7 @@ struct BackingStore {
         }
         // Half of a tmpfs at most: it is memory, and others need it too.
         let shared = "/dev/shm"
-        if BackingDirectory.isTmpfs(shared), BackingDirectory.takesDirectIO(shared),
+        if BackingDirectory.isTmpfs(shared), !isDirect || BackingDirectory.takesDirectIO(shared),
             lack(of: byteCount * 2, in: shared) == nil
         {
             return shared

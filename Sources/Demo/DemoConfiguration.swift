@@ -15,8 +15,11 @@ public struct DemoConfiguration: Sendable {
     public var runsAtFullSpeed = false
     public var scenario = Scenario.healthy
     public var backend = Backend.aio
-    /// Where backing files are created; nil takes a tmpfs with O_DIRECT and room, else /var/tmp.
+    /// Where backing files are created; nil takes a tmpfs with room and, if the cache mode wants it,
+    /// O_DIRECT, else /var/tmp.
     public var backingDirectory: String?
+    /// How files are read and written, with the backend `aio` and `lunFiles`.
+    public var access = FileAccess()
     /// Bytes of each LUN.
     public var lunBytes: Int64 = 8 << 20
     /// Existing files or block devices to use as LUNs instead of files of our own.

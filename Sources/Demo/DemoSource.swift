@@ -54,10 +54,10 @@ public struct DemoSource {
         switch configuration.backend {
         case .null: lun.file = "null"
         case .memory: lun.file = "memory"
-        case .aio(let file):
+        case .file(let file, let access):
             lun.file = file.name
-            lun.cache = "none"
-            lun.aio = "native"
+            lun.cache = access.cache.rawValue
+            lun.aio = access.model.nameInQEMU
         }
         if let service = configuration.serviceTime {
             let stall =

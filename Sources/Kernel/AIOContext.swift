@@ -1,24 +1,20 @@
 private import CKernel
-public import SystemPackage
+private import SystemPackage
 
-/// A Linux AIO context with a control block for each request that can be in flight.
+/// Requests through Linux AIO: a context with a control block for each request that can be in
+/// flight.
 ///
-/// Requests are named by a slot number `0..<capacity`. `prepare` any number, `submit` them with one
-/// system call, `reap` completions from the ring the kernel maps into this process; where that ring
-/// is not what we know, reaping falls back to the system call. One thread uses a context; nothing
-/// here allocates after `init`.
-public struct AIOContext: ~Copyable {
-    /// What a request does.
-    public enum Operation: CInt, Sendable { case read, write, readVector, writeVector, dataSync }
-
+/// A batch goes out with one system call, and completions are taken from the ring the kernel maps
+/// into this process; where that ring is not what we know, reaping falls back to the system call.
+/// With O_DIRECT, submitting does not wait for the disk. Through the page cache it does: then the
+/// kernel reads, or writes and syncs, before `submit` returns, as if there were no AIO.
+public struct AIOContext: ~Copyable, FileRequests {
     private let context: UInt
     private let memory: SharedMapping
     /// Completions of requests are signalled here; kept open while any may be in flight.
     private let event: EventDescriptor
     private let canReapInUserSpace: Bool
-    /// Slots that can be in flight.
     public let capacity: Int
-    /// Prepared but not yet taken by the kernel.
     public private(set) var prepared = 0
     private var blocks: UInt { memory.address }
     private var pointers: UInt { blocks + UInt(capacity) * UInt(CK_AIO_BLOCK_SIZE) }
@@ -46,36 +42,22 @@ public struct AIOContext: ~Copyable {
             "create an AIO context for", "\(capacity) requests", errno,
             remedy: errno == .resourceTemporarilyUnavailable
                 ? "the host's AIO contexts are used up: raise them with "
-                    + "`sysctl fs.aio-max-nr=1048576`, or use fewer LUNs (--luns)"
+                    + "`sysctl fs.aio-max-nr=1048576`, or use fewer LUNs (--luns) or "
+                    + "--aio io_uring"
                 : nil)
     }
 
     deinit { ck_aio_destroy(context) }
 
-    /// Fills slot `slot`'s control block and queues it for the next `submit`.
-    ///
-    /// `buffer` is the data's address and `count` its bytes, or an iovec array and its entries.
-    public mutating func prepare(
-        slot: Int, _ operation: Operation, descriptor: CInt, buffer: UInt, count: Int,
-        offset: Int64
-    ) {
+    public mutating func prepare(slot: Int, _ request: FileRequest) {
         precondition(slot >= 0 && slot < capacity && prepared < capacity)
         let block = blocks + UInt(slot) * UInt(CK_AIO_BLOCK_SIZE)
         ck_aio_prepare(
-            block, operation.rawValue, descriptor, buffer, UInt64(count), offset, UInt64(slot),
-            event.descriptor)
+            block, request.operation.rawValue, request.descriptor, request.buffer,
+            UInt64(request.count), request.offset, UInt64(slot),
+            request.isDurableWrite ? CInt(CK_DURABLE) : 0, event.descriptor)
         ck_store64_relaxed(pointers + UInt(prepared) * 8, UInt64(block))
         prepared += 1
-    }
-
-    /// What became of a `submit`.
-    public enum Submission: Sendable, Equatable {
-        /// All prepared requests are in flight.
-        case all
-        /// The kernel took some, the rest waits for the next `submit` (it is out of resources).
-        case some
-        /// The first waiting request was refused; it is no longer queued.
-        case refused(slot: Int, Errno)
     }
 
     /// Hands all prepared requests to the kernel with one system call, as far as it takes them.
@@ -106,16 +88,13 @@ public struct AIOContext: ~Copyable {
         prepared -= count
     }
 
-    /// Whether a completion can be reaped, as far as this can be told without a system call.
     public var hasCompletion: Bool { canReapInUserSpace && ck_aio_has_completion(context) != 0 }
 
-    /// Takes what has completed: how many, to be read with `completion(_:)` before the next `reap`.
     public mutating func reap() -> Int {
         if canReapInUserSpace { return ck_aio_reap(context, capacity, events) }
         return max(0, ck_aio_get_events(context, capacity, events))
     }
 
-    /// Completion `index` of the last `reap`: its slot, and bytes moved or negative errno.
     public func completion(_ index: Int) -> (slot: Int, result: Int64) {
         (Int(ck_aio_event_tag(events, index)), ck_aio_event_result(events, index))
     }

@@ -2,20 +2,26 @@ private import CKernel
 private import Glibc
 public import SystemPackage
 
-/// The file or block device that holds a LUN's data, open for O_DIRECT.
+/// The file or block device that holds a LUN's data, open past the host's page cache (O_DIRECT) or
+/// through it.
 public final class BackingFile: Sendable {
     public let descriptor: CInt
     public let byteCount: Int64
     /// What to call it on screen.
     public let name: String
     public let isReadOnly: Bool
+    /// Whether it is open with O_DIRECT.
+    public let isDirect: Bool
     /// Whether it reads as zeroes where nothing was written since it was opened.
     public let isBlank: Bool
 
     /// Creates a preallocated file of `byteCount` bytes in `directory` that never has a name: the
     /// kernel frees it when this process ends, however it ends.
-    public init(unnamedIn directory: String, byteCount: Int64) throws(KernelError) {
-        descriptor = try Self.openUnnamed(in: directory)
+    public init(
+        unnamedIn directory: String, byteCount: Int64, isDirect: Bool = true
+    ) throws(KernelError) {
+        descriptor = try Self.openUnnamed(in: directory, isDirect: isDirect)
+        self.isDirect = isDirect
         self.byteCount = byteCount
         name = "\(directory) (unnamed)"
         isReadOnly = false
@@ -41,15 +47,18 @@ public final class BackingFile: Sendable {
     }
 
     /// Opens an existing file or block device.
-    public init(opening path: String, readOnly: Bool) throws(KernelError) {
-        descriptor = unsafe ck_open_direct(path, readOnly ? 0 : 1)
+    public init(
+        opening path: String, readOnly: Bool, isDirect: Bool = true
+    ) throws(KernelError) {
+        descriptor = unsafe ck_open_backing(path, readOnly ? 0 : 1, isDirect ? 1 : 0)
         guard descriptor >= 0 else {
             let errno = currentErrno()
             throw KernelError(
                 "open", path, errno,
-                remedy: errno == .invalidArgument
+                remedy: isDirect && errno == .invalidArgument
                     ? "its file system has no O_DIRECT; use a file on ext4, xfs or tmpfs" : nil)
         }
+        self.isDirect = isDirect
         name = path
         isReadOnly = readOnly
         isBlank = false
@@ -73,9 +82,11 @@ public final class BackingFile: Sendable {
 
     /// O_TMPFILE where the file system has it, else a file in a private directory, unlinked at
     /// once.
-    fileprivate static func openUnnamed(in directory: String) throws(KernelError) -> CInt {
-        let direct = unsafe ck_open_unnamed(directory, 1)
-        if direct >= 0 { return direct }
+    fileprivate static func openUnnamed(
+        in directory: String, isDirect: Bool
+    ) throws(KernelError) -> CInt {
+        let unnamed = unsafe ck_open_unnamed(directory, isDirect ? 1 : 0)
+        if unnamed >= 0 { return unnamed }
         let errno = currentErrno()
         guard errno == .notSupported || errno == .isDirectory || errno == .invalidArgument else {
             throw KernelError(
@@ -88,7 +99,7 @@ public final class BackingFile: Sendable {
                 "create a backing file in", directory, currentErrno(),
                 remedy: "choose a directory you can write to with --backing-dir")
         }
-        guard ck_set_direct(descriptor) == 0 else {
+        guard !isDirect || ck_set_direct(descriptor) == 0 else {
             close(descriptor)
             throw KernelError(
                 "use O_DIRECT in", directory, .invalidArgument,
@@ -125,7 +136,8 @@ public struct BackingDirectory: Sendable {
 
     /// Whether files in `path` can be opened with O_DIRECT.
     public static func takesDirectIO(_ path: String) -> Bool {
-        guard let descriptor = try? BackingFile.openUnnamed(in: path) else { return false }
+        guard let descriptor = try? BackingFile.openUnnamed(in: path, isDirect: true)
+        else { return false }
         close(descriptor)
         return true
     }

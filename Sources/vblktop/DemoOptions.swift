@@ -13,8 +13,18 @@ struct DemoOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What goes on:", discussion: Self.scenarios))
     var scenario = Scenario.healthy
 
-    @Option(help: "Where the data are: null (nowhere), memory, aio (files, O_DIRECT).")
+    @Option(help: "Where the data are: null (nowhere), memory, aio (files; see --aio, --cache).")
     var backend = DemoConfiguration.Backend.aio
+
+    @Option(
+        help: """
+            How files are read and written: aio, threads, io_uring. (default: aio; threads where \
+            the page cache takes part)
+            """)
+    var aio: IOModel?
+
+    @Option(help: "Cache mode of files: none, writethrough, writeback, directsync, unsafe.")
+    var cache = CacheMode.none
 
     @Option(help: "Directory of the backing files. (default: a tmpfs with room, else /var/tmp)")
     var backingDir: String?
@@ -80,7 +90,12 @@ struct DemoOptions: ParsableArguments {
         try require(
             block >= 512 && block % 512 == 0 && block <= 4 << 20,
             "--block-size must be a multiple of 512 up to 4M")
+        if let fault = access.fault { throw ValidationError(fault) }
         try require(!overwrite || !lunFile.isEmpty, "--overwrite is about --lun-file")
+    }
+
+    private var access: FileAccess {
+        FileAccess(model: aio ?? .usual(with: cache), cache: cache)
     }
 
     var configuration: DemoConfiguration {
@@ -89,6 +104,7 @@ struct DemoOptions: ParsableArguments {
         demo.runsAtFullSpeed = fullSpeed
         demo.scenario = scenario
         demo.backend = backend
+        demo.access = access
         demo.backingDirectory = backingDir
         demo.lunBytes = lunSize.bytes / 4096 * 4096
         demo.lunFiles = lunFile
@@ -110,6 +126,8 @@ struct DemoOptions: ParsableArguments {
 extension Scenario: ExpressibleByArgument {}
 extension DemoConfiguration.Backend: ExpressibleByArgument {}
 extension WaitMode: ExpressibleByArgument {}
+extension IOModel: ExpressibleByArgument {}
+extension CacheMode: ExpressibleByArgument {}
 
 /// The words for `TraceMode`.
 enum TraceChoice: String, ExpressibleByArgument, CaseIterable {

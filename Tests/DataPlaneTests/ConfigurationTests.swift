@@ -59,6 +59,39 @@ extension DataPlaneTests {
             },
         ]
 
+        /// What cannot be asked of a file is refused with what to ask for instead.
+        @Test(arguments: CacheMode.allCases, [true, false])
+        func aFileAndItsCacheModeFit(_ cache: CacheMode, _ isDirect: Bool) throws {
+            guard let directory = Place.disk.directory ?? Place.tmpfs.directory else { return }
+            for model in IOModel.allCases {
+                let file = try BackingFile(
+                    unnamedIn: directory, byteCount: 1 << 20, isDirect: isDirect)
+                let backend = BackendChoice.file(file, FileAccess(model: model, cache: cache))
+                let configuration = engineOfOne(backend, JobConfiguration())
+                if model == .aio, !cache.isDirect {
+                    let error = #expect(throws: Engine.ConfigurationError.self) {
+                        _ = try Engine(configuration)
+                    }
+                    let text = error?.description ?? ""
+                    #expect(text.contains("cache \(cache.rawValue)"))
+                    #expect(text.contains("--aio threads") && text.contains("io_uring"))
+                } else if isDirect != cache.isDirect {
+                    let error = #expect(throws: Engine.ConfigurationError.self) {
+                        _ = try Engine(configuration)
+                    }
+                    #expect(error?.description.contains("O_DIRECT") == true)
+                } else {
+                    _ = try Engine(configuration)
+                }
+            }
+        }
+
+        /// Nobody who says only the cache mode is refused.
+        @Test(arguments: CacheMode.allCases)
+        func theUsualModelFits(_ cache: CacheMode) {
+            #expect(FileAccess(model: .usual(with: cache), cache: cache).fault == nil)
+        }
+
         @Test(arguments: cases)
         func isRefusedByName(_ example: Case) throws {
             let good = LUNConfiguration(

@@ -37,10 +37,12 @@ enum Place: String, Sendable, CaseIterable, CustomTestStringConvertible {
         }
     }
 
-    /// A blank disk of `byteCount` bytes.
-    func backend(byteCount: Int64) throws -> BackendChoice {
+    /// A blank disk of `byteCount` bytes; where it is a file, accessed in this way.
+    func backend(byteCount: Int64, _ access: FileAccess = FileAccess()) throws -> BackendChoice {
         guard let directory else { return .memory(byteCount: byteCount) }
-        return .aio(try BackingFile(unnamedIn: directory, byteCount: byteCount))
+        let file = try BackingFile(
+            unnamedIn: directory, byteCount: byteCount, isDirect: access.cache.isDirect)
+        return .file(file, access)
     }
 }
 

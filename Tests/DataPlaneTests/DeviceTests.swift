@@ -28,20 +28,26 @@ extension DataPlaneTests {
 
         /// A rig on `file`; what the driver is told of it may differ.
         private static func fileRig(
-            _ file: BackingFile, told: BackendChoice? = nil
-        ) throws -> Rig<AIOBackend> {
-            let lun = lun(told ?? .aio(file))
+            _ file: BackingFile, _ model: IOModel, _ cache: CacheMode = .none,
+            told: BackendChoice? = nil
+        ) throws -> Rig<FileBackend<AnyRequests>> {
+            let lun = lun(told ?? .file(file))
             return try Rig(
                 lun,
-                backend: try AIOBackend(
-                    file: file, queueSize: lun.queueSize, segmentLimit: lun.segmentLimit,
-                    signalling: try EventDescriptor()))
+                backend: FileBackend(
+                    file: file, cache: cache,
+                    requests: try AnyRequests(
+                        model, capacity: lun.queueSize, signalling: try EventDescriptor()),
+                    queueSize: lun.queueSize, segmentLimit: lun.segmentLimit))
         }
 
         private static let filePlaces = Place.present.filter { $0 != .memory }
 
-        private static func blankFile(_ place: Place) throws -> BackingFile {
-            try BackingFile(unnamedIn: place.directory ?? "/", byteCount: Int64(byteCount))
+        private static func blankFile(
+            _ place: Place, isDirect: Bool = true
+        ) throws -> BackingFile {
+            try BackingFile(
+                unnamedIn: place.directory ?? "/", byteCount: Int64(byteCount), isDirect: isDirect)
         }
 
         // MARK: Data
@@ -50,9 +56,9 @@ extension DataPlaneTests {
             try Self.expectKeeps(Self.memoryRig())
         }
 
-        @Test(arguments: filePlaces)
-        func aFileKeepsWhatIsWritten(_ place: Place) throws {
-            try Self.expectKeeps(Self.fileRig(Self.blankFile(place)))
+        @Test(arguments: filePlaces, IOModel.allCases)
+        func aFileKeepsWhatIsWritten(_ place: Place, _ model: IOModel) throws {
+            try Self.expectKeeps(Self.fileRig(Self.blankFile(place), model))
         }
 
         private static func expectKeeps<B: ~Copyable>(_ rig: Rig<B>) {
@@ -70,10 +76,11 @@ extension DataPlaneTests {
         }
 
         /// A file that ends sooner than its LUN reads as zeroes from there on, wherever it ends.
-        @Test(arguments: filePlaces, [0, 100, 512, 1000, 4095, 4096])
-        func aShortReadAtTheEndIsPadded(_ place: Place, _ end: Int) throws {
-            let file = try Self.blankFile(place)
-            let rig = try Self.fileRig(file)
+        @Test(
+            arguments: product(filePlaces, IOModel.allCases), [0, 100, 512, 1000, 4095, 4096])
+        func aShortReadAtTheEndIsPadded(_ way: (Place, IOModel), _ end: Int) throws {
+            let file = try Self.blankFile(way.0)
+            let rig = try Self.fileRig(file, way.1)
             rig.fill(0x77)
             #expect(rig.ask(BlockRequestType.write, out: 4096)?.status == Self.ok)
             #expect(ftruncate(file.descriptor, end) == 0)
@@ -85,14 +92,14 @@ extension DataPlaneTests {
             #expect(data[end...].allSatisfy { $0 == 0 })
         }
 
-        /// A write that the kernel refuses at submission fails alone; the queue goes on.
-        @Test(arguments: filePlaces)
-        func aRefusedWriteFailsAlone(_ place: Place) throws {
+        /// A write that the kernel refuses, at submission or later, fails alone; the queue goes on.
+        @Test(arguments: filePlaces, IOModel.allCases)
+        func aRefusedWriteFailsAlone(_ place: Place, _ model: IOModel) throws {
             let path = try temporaryFile(
                 in: place.directory ?? "/", byteCount: Self.byteCount)
             let file = try BackingFile(opening: path, readOnly: true)
             remove(path)
-            let rig = try Self.fileRig(file, told: .memory(byteCount: Int64(Self.byteCount)))
+            let rig = try Self.fileRig(file, model, told: .memory(byteCount: Int64(Self.byteCount)))
             for (slot, type) in [0, 1, 0, 0, 1, 1, 0].enumerated() {
                 rig.queue(
                     UInt32(type), sector: UInt64(slot), out: type == 1 ? 512 : 0,
@@ -113,9 +120,9 @@ extension DataPlaneTests {
         }
 
         /// Data in several descriptors travel as one vector.
-        @Test(arguments: filePlaces)
-        func scatteredDataAreOneTransfer(_ place: Place) throws {
-            let rig = try Self.fileRig(Self.blankFile(place))
+        @Test(arguments: filePlaces, IOModel.allCases)
+        func scatteredDataAreOneTransfer(_ place: Place, _ model: IOModel) throws {
+            let rig = try Self.fileRig(Self.blankFile(place), model)
             let memory = rig.memory
             func parts(isWritable: Bool) -> [DriverQueue.Buffer] {
                 [DriverQueue.Buffer(address: memory.header(0), byteCount: 16, isWritable: false)]
@@ -150,11 +157,12 @@ extension DataPlaneTests {
             try Self.expectClears(Self.memoryRig(), canZero: true)
         }
 
-        @Test(arguments: filePlaces)
-        func clearingAFile(_ place: Place) throws {
+        /// Where writes are stable when they complete, so is a cleared range.
+        @Test(arguments: product(filePlaces, IOModel.allCases), CacheMode.allCases)
+        func clearingAFile(_ way: (Place, IOModel), _ cache: CacheMode) throws {
+            let file = try Self.blankFile(way.0, isDirect: cache.isDirect)
             // tmpfs can punch holes and nothing else (FALLOC_FL_ZERO_RANGE).
-            try Self.expectClears(
-                Self.fileRig(Self.blankFile(place)), canZero: place != .tmpfs)
+            try Self.expectClears(Self.fileRig(file, way.1, cache), canZero: way.0 != .tmpfs)
         }
 
         private static func expectClears<B: ~Copyable>(_ rig: Rig<B>, canZero: Bool) {

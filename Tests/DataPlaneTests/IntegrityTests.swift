@@ -67,6 +67,31 @@ extension DataPlaneTests {
             #expect(counters.reads + counters.writes + counters.flushes == counters.requests)
         }
 
+        /// All ways to a file that are allowed.
+        static let accesses: [FileAccess] = IOModel.allCases.flatMap { model in
+            CacheMode.allCases.map { FileAccess(model: model, cache: $0) }
+        }.filter { $0.fault == nil }
+
+        /// Whatever model and cache mode, flushes among the writes.
+        @Test(arguments: Place.present.filter { $0 != .memory }, accesses)
+        func everyAccessGivesWhatWasWritten(_ place: Place, _ access: FileAccess) throws {
+            for wait in [WaitMode.block, .yield] {
+                let backend = try place.backend(byteCount: 64 * 4096, access)
+                let work = job(depth: 8, flushEvery: 7, verifies: true)
+                // Each stable write waits for a disk.
+                let enough = scaled(access.cache.hasStableWrites && place == .disk ? 60 : 600)
+                let engine = try run(
+                    engineOfOne(backend, work) {
+                        $0.deviceWait = wait
+                        $0.guestWait = wait
+                    }
+                ) { $0.requests() >= enough }
+                expectSettled(engine)
+                let counters = engine.counters(ofLUN: 0)
+                #expect(counters.reads > 0 && counters.writes > 0 && counters.flushes > 0)
+            }
+        }
+
         @Test func aSequentialJobWrapsAndVerifies() throws {
             var work = job(depth: 4, blockSize: 512, verifies: true)
             work.pattern = .sequential
@@ -84,7 +109,7 @@ extension DataPlaneTests {
             let byteCount = 128 * 4096
             let file = try BackingFile(unnamedIn: directory, byteCount: Int64(byteCount))
             let zeroes = try SharedMapping(byteCount: byteCount)
-            let engine = try Engine(engineOfOne(.aio(file), job(depth: 4, verifies: true)))
+            let engine = try Engine(engineOfOne(.file(file), job(depth: 4, verifies: true)))
             try engine.start()
             wait { engine.requests() >= 2000 }
             #expect(engine.mismatches(ofLUN: 0) == 0)
@@ -111,7 +136,7 @@ extension DataPlaneTests {
             let file = try BackingFile(opening: path, readOnly: false)
             remove(path)
             let engine = try run(
-                engineOfOne(.aio(file), job(depth: 4, blockSize: 512, verifies: true))
+                engineOfOne(.file(file), job(depth: 4, blockSize: 512, verifies: true))
             ) { $0.requests() >= 500 }
             expectSettled(engine, blockSize: 512)
         }
@@ -123,7 +148,7 @@ extension DataPlaneTests {
             let file = try BackingFile(opening: path, readOnly: true)
             remove(path)
             let engine = try run(
-                engineOfOne(.aio(file), job(depth: 4, blockSize: 512, verifies: true))
+                engineOfOne(.file(file), job(depth: 4, blockSize: 512, verifies: true))
             ) { $0.requests() >= 500 }
             let counters = engine.counters(ofLUN: 0)
             #expect(counters.errors == counters.writes)

@@ -40,16 +40,26 @@ final class Rig<B: Backend & ~Copyable> {
     func queue(
         _ type: UInt32, sector: UInt64 = 0, out: Int = 0, into: Int = 0, slot: Int = 0
     ) -> UInt16? {
+        queue(
+            type, sector: sector, parts: out + into > 0 ? [out + into] : [], areWritable: into > 0,
+            slot: slot)
+    }
+
+    /// Queues a request whose data are in several descriptors, one behind the other in slot `slot`.
+    func queue(
+        _ type: UInt32, sector: UInt64, parts sizes: [Int], areWritable: Bool, slot: Int
+    ) -> UInt16? {
         HostMemory.storeHeader(type: type, sector: sector, at: memory.host(memory.header(slot)))
         HostMemory.storeStatus(0xFF, at: memory.host(memory.status(slot)))
         var parts = [
             DriverQueue.Buffer(address: memory.header(slot), byteCount: 16, isWritable: false)
         ]
-        if out + into > 0 {
+        var address = memory.buffer(slot)
+        for size in sizes {
             parts.append(
                 DriverQueue.Buffer(
-                    address: memory.buffer(slot), byteCount: UInt32(out + into),
-                    isWritable: into > 0))
+                    address: address, byteCount: UInt32(size), isWritable: areWritable))
+            address = address + UInt64(size)
         }
         parts.append(
             DriverQueue.Buffer(address: memory.status(slot), byteCount: 1, isWritable: true))
@@ -92,6 +102,11 @@ final class Rig<B: Backend & ~Copyable> {
         HostMemory.storeWord(sector, at: address)
         HostMemory.storeWord(UInt64(count) | UInt64(flags) << 32, at: address + 8)
     }
+}
+
+/// All pairs, for tests with more than two kinds of arguments.
+func product<First, Second>(_ first: [First], _ second: [Second]) -> [(First, Second)] {
+    first.flatMap { first in second.map { (first, $0) } }
 }
 
 /// What a test needs and this machine does not give.

@@ -88,7 +88,7 @@ extension DataPlaneTests {
             let path = try temporaryFile(in: directory, byteCount: 1 << 16)
             let file = try BackingFile(opening: path, readOnly: true)
             remove(path)
-            var configuration = engineOfOne(.aio(file), job(depth: 4))
+            var configuration = engineOfOne(.file(file), job(depth: 4))
             configuration.trace = .requests
             let engine = try run(configuration) { $0.requests() >= 500 }
             var refused: UInt64 = 0

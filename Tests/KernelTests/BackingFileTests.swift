@@ -122,6 +122,27 @@ import Testing
         }
     }
 
+    /// For the cache modes that have the page cache take part.
+    @Test(arguments: places)
+    func aFileIsOpenThroughThePageCacheIfAsked(_ parent: String) throws {
+        let directory = try PrivateDirectory(in: parent)
+        let path = directory.path + "/file"
+        defer {
+            _ = unsafe unlink(path)
+            directory.remove()
+        }
+        close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
+        for isDirect in [true, false] {
+            for file in [
+                try BackingFile(unnamedIn: parent, byteCount: 4096, isDirect: isDirect),
+                try BackingFile(opening: path, readOnly: false, isDirect: isDirect),
+            ] {
+                #expect(file.isDirect == isDirect)
+                #expect((fcntl(file.descriptor, F_GETFL) & directFlag != 0) == isDirect)
+            }
+        }
+    }
+
     @Test func whatIsNeitherFileNorDeviceIsRefused() {
         let error = #expect(throws: KernelError.self) {
             _ = try BackingFile(opening: "/dev/null", readOnly: false)

@@ -212,7 +212,9 @@ enum Rules {
 
     static func unsafeCode(path: String, source: SourceText) -> [Breach] {
         guard let room = room(of: path) else { return [] }
-        let word = /\bunsafe\b|@unchecked Sendable|nonisolated\(unsafe\)/
+        // The keyword stands before what it marks; `.unsafe` and `case unsafe` are names, such as
+        // that of a cache mode.
+        let word = /(?:^|[^.\w])unsafe\s+[^\s=]|@unsafe\b|@unchecked Sendable|nonisolated\(unsafe\)/
         let found = lines(of: source.code, containing: word)
         guard let first = found.first else { return [] }
         if !unsafeRooms.contains(room) {

@@ -73,13 +73,20 @@ import Testing
     }
 
     @Test(arguments: [
-        "let a = unsafe b()", "struct A: @unchecked Sendable {}", "nonisolated(unsafe) var a = 1",
+        "let a = unsafe b()", "unsafe (a + 1).f()", "@unsafe struct A {}",
+        "struct A: @unchecked Sendable {}", "nonisolated(unsafe) var a = 1",
     ])
     func unsafeCode(line: String) {
         #expect(rules("Sources/Grid/A.swift", "// SAFETY: no\n\(line)\n").map(\.line) == [2])
         #expect(rules("Sources/Kernel/A.swift", line + "\n").map(\.line) == [1])
         #expect(rules("Sources/Kernel/A.swift", "// SAFETY: yes\n\(line)\n") == [])
         #expect(rules("Sources/Grid/A.swift", "// \(line)\nlet unsafely = 1\n") == [])
+    }
+
+    /// Names are not the keyword.
+    @Test(arguments: ["case a, unsafe", "f(mode == .unsafe, 1)", "case .unsafe: f()"])
+    func whatIsOnlyCalledUnsafe(line: String) {
+        #expect(rules("Sources/Grid/A.swift", line + "\n") == [])
     }
 
     @Test func aLargeFile() {

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "ck_system.h"
+
 // The head of the completion ring that the kernel maps at the context's address (fs/aio.c).
 typedef struct {
     uint32_t id;
@@ -20,7 +22,6 @@ typedef struct {
 } ck_aio_ring;
 
 enum { CK_AIO_RING_MAGIC = 0xa10a10a1 };
-enum { CK_AIO_READ, CK_AIO_WRITE, CK_AIO_READV, CK_AIO_WRITEV, CK_AIO_FDSYNC };
 
 // A new context for `events` requests in flight: its address, or negative errno.
 static inline intptr_t ck_aio_setup(int events) {
@@ -36,18 +37,23 @@ static inline int ck_aio_ring_is_mapped(uintptr_t context) {
     return ring->magic == CK_AIO_RING_MAGIC && ring->incompat_features == 0;
 }
 
-// Fills the control block at `block`. `buffer` is the data (or the iovec array, `count` then
-// counts its entries). A completion adds 1 to `event_descriptor`.
+// Fills the control block at `block` for a request (CK_FILE_…). `buffer` is the data (or the iovec
+// array, `count` then counts its entries), `flags` are those of pwritev2(2). A completion adds 1 to
+// `event_descriptor`.
 static inline void ck_aio_prepare(uintptr_t block, int operation, int descriptor, uintptr_t buffer,
-                                  uint64_t count, int64_t offset, uint64_t tag,
+                                  uint64_t count, int64_t offset, uint64_t tag, int flags,
                                   int event_descriptor) {
-    static const short codes[] = {IO_CMD_PREAD, IO_CMD_PWRITE, IO_CMD_PREADV, IO_CMD_PWRITEV,
-                                  IO_CMD_FDSYNC};
+    static const short codes[] = {
+        [CK_FILE_READ] = IO_CMD_PREAD,     [CK_FILE_WRITE] = IO_CMD_PWRITE,
+        [CK_FILE_READV] = IO_CMD_PREADV,   [CK_FILE_WRITEV] = IO_CMD_PWRITEV,
+        [CK_FILE_FDSYNC] = IO_CMD_FDSYNC,
+    };
     struct iocb *iocb = (struct iocb *)block;
     memset(iocb, 0, sizeof *iocb);
     iocb->data = (void *)(uintptr_t)tag;
     iocb->aio_lio_opcode = codes[operation];
     iocb->aio_fildes = descriptor;
+    iocb->aio_rw_flags = flags;
     iocb->u.c.buf = (void *)buffer;
     iocb->u.c.nbytes = count;
     iocb->u.c.offset = offset;

@@ -10,7 +10,7 @@ int ck_gettid(void);
 // At most 15 bytes of the name are kept by the kernel.
 void ck_name_this_thread(const char *name);
 
-int ck_open_direct(const char *path, int writable);
+int ck_open_backing(const char *path, int writable, int direct);
 
 // A file in `directory` that never has a name: it is gone with its last descriptor, whatever ends
 // us.
@@ -30,6 +30,17 @@ int ck_is_tmpfs(const char *path);
 
 // Bytes an ordinary user can still write below `path`, or -1.
 int64_t ck_free_bytes(const char *path);
+
+// A write is stable when it returns (RWF_DSYNC of pwritev2(2)).
+enum { CK_DURABLE = 2 };
+
+// What a request does with a file.
+enum { CK_FILE_READ, CK_FILE_WRITE, CK_FILE_READV, CK_FILE_WRITEV, CK_FILE_FDSYNC };
+
+// Does a request and waits for it: bytes moved, or negative errno. `buffer` is the data (or the
+// iovec array, `count` then counts its entries), `flags` are those of pwritev2(2).
+int64_t ck_file_perform(int operation, int descriptor, uintptr_t buffer, uint64_t count,
+                        int64_t offset, int flags);
 
 int ck_punch_hole(int descriptor, int64_t offset, int64_t length);
 

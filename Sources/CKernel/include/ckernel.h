@@ -8,3 +8,4 @@
 #include "ck_socket.h"
 #include "ck_system.h"
 #include "ck_time.h"
+#include "ck_uring.h"

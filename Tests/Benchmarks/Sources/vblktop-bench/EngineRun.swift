@@ -26,7 +26,7 @@ struct EngineRun {
                 switch storage {
                 case .null: .null(byteCount: 1 << 30)
                 case .memory: .memory(byteCount: 16 << 20)
-                case .file(let path): .aio(try BackingFile(opening: path, readOnly: false))
+                case .file(let path): .file(try BackingFile(opening: path, readOnly: false))
                 }
             var job = JobConfiguration()
             job.seed = UInt64(index + 1)

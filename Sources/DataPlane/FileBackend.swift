@@ -2,12 +2,12 @@ import Kernel
 import SystemPackage
 import Virtio
 
-/// Linux AIO with O_DIRECT on a file or block device: a whole batch goes out with one `io_submit`,
-/// and completions are taken from the ring the kernel maps into this process.
+/// A file or block device, through one of the ways to have requests to it under way.
 ///
 /// A transfer that comes back short is resumed where it stopped; a read at the end of the file is
-/// filled up with zeroes; a write that moves nothing has hit the end of the space.
-struct AIOBackend: ~Copyable, Backend {
+/// filled up with zeroes; a write that moves nothing has hit the end of the space. What is stable
+/// when is the cache mode's to say (`CacheMode`).
+struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     /// The kernel holds a batch back until the last request of it is submitted, some 2 µs each: of
     /// 32 at once the disk would see the first after 60 µs. Eight share the system call nearly as
     /// well and are on their way while the next eight are taken from the ring.
@@ -16,16 +16,19 @@ struct AIOBackend: ~Copyable, Backend {
     /// A request in flight and how far it has come.
     struct Transfer: BitwiseCopyable {
         var isWrite = false
+        /// A FLUSH, or what makes a cleared range stable.
         var isSync = false
         var offset: Int64 = 0
+        /// What the guest is told was moved, when all has been.
         var byteCount: Int64 = 0
         var moved: Int64 = 0
         /// The data in the head's row of `vectors`.
         var segmentCount = 0
     }
 
-    private var context: AIOContext
+    private var requests: Requests
     private let file: BackingFile
+    private let cache: CacheMode
     private let transfers: FixedArray<Transfer>
     /// `segmentLimit` segments for each head, filled only for requests that have more than one.
     private let vectors: FixedArray<Segment>
@@ -36,12 +39,16 @@ struct AIOBackend: ~Copyable, Backend {
     private let completions: FixedArray<Completion>
     private var completedCount = 0
 
+    /// `requests` has a slot for each descriptor of the queue.
     init(
-        file: BackingFile, queueSize: Int, segmentLimit: Int, signalling event: EventDescriptor
-    ) throws(KernelError) {
+        file: BackingFile, cache: CacheMode, requests: consuming Requests, queueSize: Int,
+        segmentLimit: Int
+    ) {
+        precondition(requests.capacity >= queueSize)
         self.file = file
+        self.cache = cache
+        self.requests = requests
         self.segmentLimit = segmentLimit
-        context = try AIOContext(capacity: queueSize, signalling: event)
         transfers = FixedArray(repeating: Transfer(), count: queueSize)
         vectors = FixedArray(
             repeating: Segment(address: 0, byteCount: 0), count: queueSize * segmentLimit)
@@ -52,8 +59,8 @@ struct AIOBackend: ~Copyable, Backend {
     /// Where the kernel took nothing for want of resources and holds nothing of ours, no completion
     /// will come to wake us: then it is up to us to try again.
     var hasCompletion: Bool {
-        refusal != nil || context.hasCompletion
-            || context.prepared > 0 && context.prepared == inFlight
+        refusal != nil || requests.hasCompletion
+            || requests.prepared > 0 && requests.prepared == inFlight
     }
 
     mutating func start(
@@ -63,20 +70,29 @@ struct AIOBackend: ~Copyable, Backend {
         case .read, .write:
             startTransfer(head, request, segments)
         case .flush:
-            transfers[Int(head)] = Transfer(isSync: true)
-            context.prepare(
-                slot: Int(head), .dataSync, descriptor: file.descriptor, buffer: 0, count: 0,
-                offset: 0)
+            guard cache.syncs else { return .completed(0) }
+            prepareSync(head, answering: 0)
         case .discard, .writeZeroes, .writeZeroesUnmapping:
-            let error = file.zero(
-                offset: Int64(request.sector) * 512, byteCount: Int64(request.byteCount),
-                deallocate: request.operation != .writeZeroes)
-            return .completed(error.map { -Int64($0.rawValue) } ?? Int64(request.byteCount))
+            if let error = clear(request) { return .completed(-Int64(error.rawValue)) }
+            guard cache.hasStableWrites else { return .completed(Int64(request.byteCount)) }
+            prepareSync(head, answering: Int64(request.byteCount))
         case .getID:
             return .completed(Int64(request.byteCount))
         }
         inFlight += 1
         return .inFlight
+    }
+
+    private func clear(_ request: BlockRequest) -> Errno? {
+        file.zero(
+            offset: Int64(request.sector) * 512, byteCount: Int64(request.byteCount),
+            deallocate: request.operation != .writeZeroes)
+    }
+
+    /// Queues a sync of all that has completed; `byteCount` is the answer when it is done.
+    private mutating func prepareSync(_ head: UInt16, answering byteCount: Int64) {
+        transfers[Int(head)] = Transfer(isSync: true, byteCount: byteCount)
+        requests.prepare(slot: Int(head), .dataSync(file.descriptor))
     }
 
     private mutating func startTransfer(
@@ -97,34 +113,37 @@ struct AIOBackend: ~Copyable, Backend {
         let transfer = transfers[Int(head)]
         let row = Int(head) * segmentLimit
         let offset = transfer.offset + transfer.moved
-        if transfer.segmentCount == 1 {
-            let data = vectors[row]
-            context.prepare(
-                slot: Int(head), transfer.isWrite ? .write : .read,
-                descriptor: file.descriptor, buffer: data.address, count: Int(data.byteCount),
-                offset: offset)
-        } else {
-            context.prepare(
-                slot: Int(head), transfer.isWrite ? .writeVector : .readVector,
-                descriptor: file.descriptor, buffer: vectors.address(of: row),
-                count: transfer.segmentCount, offset: offset)
-        }
+        let isVector = transfer.segmentCount != 1
+        let operation: FileRequest.Operation =
+            switch (transfer.isWrite, isVector) {
+            case (false, false): .read
+            case (false, true): .readVector
+            case (true, false): .write
+            case (true, true): .writeVector
+            }
+        requests.prepare(
+            slot: Int(head),
+            FileRequest(
+                operation, descriptor: file.descriptor,
+                buffer: isVector ? vectors.address(of: row) : vectors[row].address,
+                count: isVector ? transfer.segmentCount : Int(vectors[row].byteCount),
+                offset: offset, isDurable: cache.hasStableWrites))
     }
 
     mutating func submit() -> Int {
-        guard context.prepared > 0, refusal == nil else { return 0 }
-        let waiting = context.prepared
-        if case .refused(let slot, let errno) = context.submit() {
+        guard requests.prepared > 0, refusal == nil else { return 0 }
+        let waiting = requests.prepared
+        if case .refused(let slot, let errno) = requests.submit() {
             refusal = Completion(head: UInt16(slot), result: refusedResult(slot: slot, errno))
-            return waiting - context.prepared - 1
+            return waiting - requests.prepared - 1
         }
-        return waiting - context.prepared
+        return waiting - requests.prepared
     }
 
-    /// A kernel or file without AIO fdsync says EINVAL: then flush here and now.
+    /// A kernel or file without AIO fdsync says EINVAL: then sync here and now.
     private func refusedResult(slot: Int, _ errno: Errno) -> Int64 {
         if transfers[slot].isSync, errno == .invalidArgument {
-            return file.dataSync().map { -Int64($0.rawValue) } ?? 0
+            return file.dataSync().map { -Int64($0.rawValue) } ?? transfers[slot].byteCount
         }
         return -Int64(errno.rawValue)
     }
@@ -135,14 +154,14 @@ struct AIOBackend: ~Copyable, Backend {
             refusal = nil
             take(refused)
         }
-        for index in 0..<context.reap() {
-            let (slot, result) = context.completion(index)
+        for index in 0..<requests.reap() {
+            let (slot, result) = requests.completion(index)
             if let final = advance(slot: slot, by: result) {
                 take(Completion(head: UInt16(truncatingIfNeeded: slot), result: final))
             }
         }
         // A short transfer, or one the kernel had no room for, goes out again.
-        if context.prepared > 0 { _ = submit() }
+        if requests.prepared > 0 { _ = submit() }
         return completedCount
     }
 
@@ -157,7 +176,8 @@ struct AIOBackend: ~Copyable, Backend {
     /// Takes note of a completion: the final result, or nil if the rest of the transfer was queued.
     private mutating func advance(slot: Int, by result: Int64) -> Int64? {
         var transfer = transfers[slot]
-        if result < 0 || transfer.isSync { return result }
+        if result < 0 { return result }
+        if transfer.isSync { return transfer.byteCount }
         transfer.moved += result
         if transfer.moved >= transfer.byteCount { return transfer.byteCount }
         dropFront(slot: slot, &transfer, byteCount: UInt(result))
