@@ -173,7 +173,9 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(
             name: "DataPlaneTests",
-            dependencies: ["DataPlane", "Qcow2", "Virtio", "Kernel", "Telemetry"],
+            dependencies: [
+                "DataPlane", "Qcow2", "Virtio", "Kernel", "Telemetry", "GuestHarness",
+            ],
             swiftSettings: swift),
         .testTarget(name: "Qcow2Tests", dependencies: ["Qcow2"], swiftSettings: swift),
         .testTarget(

@@ -28,6 +28,13 @@ protocol Backend: ~Copyable, SendableMetatype {
 
     /// Requests started and not reaped.
     var inFlight: Int { get }
+
+    /// Leaves what is behind it in good order; the last call, with nothing in flight.
+    mutating func close()
+}
+
+extension Backend where Self: ~Copyable {
+    mutating func close() {}
 }
 
 /// A request a backend is done with: bytes moved, or negative errno.

@@ -63,7 +63,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 if waitMode == .yield, busyTurns & 7 == 0 { yieldProcessor() }
                 continue
             }
-            if shared.orders.devicesStop, backend.inFlight == 0 { return }
+            if shared.orders.devicesStop, backend.inFlight == 0 { return backend.close() }
             wait()
         }
     }

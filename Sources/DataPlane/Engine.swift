@@ -146,13 +146,23 @@ public final class Engine: Sendable {
         _ lun: LUNShared, _ file: BackingFile, _ access: FileAccess,
         _ requests: consuming sending Requests, _ pollTicks: UInt64
     ) throws -> PThread {
-        let configuration = lun.configuration
-        return try startDevice(
-            lun,
-            on: FileBackend(
-                file: file, cache: access.cache, requests: requests,
-                queueSize: configuration.queueSize, segmentLimit: configuration.segmentLimit),
-            pollTicks)
+        let (size, segments) = (lun.configuration.queueSize, lun.configuration.segmentLimit)
+        switch access.format {
+        case .raw:
+            return try startDevice(
+                lun,
+                on: FileBackend(
+                    file: file, cache: access.cache, requests: requests, queueSize: size,
+                    segmentLimit: segments),
+                pollTicks)
+        case .qcow2:
+            return try startDevice(
+                lun,
+                on: Qcow2Backend(
+                    file: file, cache: access.cache, requests: requests, queueSize: size,
+                    segmentLimit: segments),
+                pollTicks)
+        }
     }
 
     private func startDevice<B: Backend & ~Copyable>(

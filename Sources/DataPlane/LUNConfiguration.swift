@@ -14,7 +14,11 @@ public enum BackendChoice: Sendable {
     public var sectors: UInt64 {
         switch self {
         case .null(let byteCount), .memory(let byteCount): UInt64(max(0, byteCount)) / 512
-        case .file(let file, _): UInt64(max(0, file.byteCount)) / 512
+        case .file(let file, let access):
+            switch access.format {
+            case .raw: UInt64(max(0, file.byteCount)) / 512
+            case .qcow2(let byteCount): UInt64(max(0, byteCount)) / 512
+            }
         }
     }
 

@@ -60,11 +60,10 @@ final class ImageFolder {
     }
 }
 
-
 /// QEMU's own tools, the judges of an image.
 enum QEMUImage {
     /// Whether they are here.
-    static let isPresent = unsafe ["qemu-img", "qemu-io"].allSatisfy { tool in
+    static let isPresent = ["qemu-img", "qemu-io"].allSatisfy { tool in
         ["/usr/bin/", "/usr/local/bin/", "/bin/"].contains { unsafe access($0 + tool, X_OK) == 0 }
     }
 
@@ -113,7 +112,8 @@ final class ImageRig {
         for (index, byte) in data.enumerated() {
             HostMemory.storeStatus(byte, at: address + UInt(index))
         }
-        return rig.ask(BlockRequestType.write, sector: UInt64(offset / 512), out: data.count)?.status
+        return rig.ask(BlockRequestType.write, sector: UInt64(offset / 512), out: data.count)?
+            .status
     }
 
     func read(_ offset: Int, count: Int) -> [UInt8]? {

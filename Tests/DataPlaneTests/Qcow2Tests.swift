@@ -1,5 +1,6 @@
 import Glibc
 import Kernel
+import Telemetry
 import Testing
 import Virtio
 
