@@ -105,9 +105,7 @@ let package = Package(
             swiftSettings: swift),
         .target(
             name: "Demo",
-            dependencies: [
-                "Telemetry", "DataPlane", "Qcow2", "Host", "Rings", "Virtio", "Kernel",
-            ],
+            dependencies: ["Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel"],
             swiftSettings: swift),
         .target(
             name: "Probes",

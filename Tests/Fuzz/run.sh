@@ -1,8 +1,9 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
-# it fuzzes, or begins as it: the virtqueue and virtio-blk requests (Virtio), virtqueues seen from
-# outside and where they are said to be (Rings), QMP conversations (QMP), traces of other tools
-# (Exchange), the file of a recording (Recording) and what its chunks hold (RecordingPayloads).
+# it fuzzes, or begins as it: the virtqueue and virtio-blk requests (Virtio), whole qcow2 images
+# (Qcow2), virtqueues seen from outside and where they are said to be (Rings), QMP conversations
+# (QMP), traces of other tools (Exchange), the file of a recording (Recording) and what its chunks
+# hold (RecordingPayloads).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -24,7 +25,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio Rings QMP Exchange Recording RecordingPayloads"
+targets="Virtio Qcow2 Rings QMP Exchange Recording RecordingPayloads"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -84,14 +85,18 @@ behind() {
     esac
 }
 
-# The room with a defect: a chain may walk out of its table; a buffer's id may be none of the
-# ring's; a long number overflows (twice); an index may point in front of its file; a byte may be
+# The room with a defect: a chain may walk out of its table; a guest's data may be where an image's
+# tables are; a buffer's id may be none of the ring's; a long number overflows (twice); an index may point in front of its file; a byte may be
 # read behind the end of a payload.
 plant() {
     case $1 in
         Virtio)
             file=DescriptorChain.swift
             defect='s/guard index < tableCount else { return .nextOutOfRange }//'
+            ;;
+        Qcow2)
+            file=Qcow2Image.swift
+            defect='s/metadata.contains(offset >> header.clusterBits)/false/'
             ;;
         Rings)
             file=PackedTracker.swift

@@ -110,8 +110,7 @@ enum Rules {
             "Telemetry", "Virtio", "Kernel", "Qcow2", "SystemPackage", "Glibc", "Synchronization",
         ],
         "Demo": [
-            "Telemetry", "DataPlane", "Qcow2", "Host", "Rings", "Virtio", "Kernel",
-            "Synchronization",
+            "Telemetry", "DataPlane", "Host", "Rings", "Virtio", "Kernel", "Synchronization",
         ],
         "Probes": ["Telemetry", "ProcFS", "Kernel", "TOMLKit", "SystemPackage"],
         "Rings": ["Telemetry", "Virtio", "Kernel", "SystemPackage"],
