@@ -44,9 +44,7 @@ final class ImageFolder {
     func write(_ bytes: [UInt8], to name: String) throws -> String {
         let file = try emptyFile(name)
         let mapping = try SharedMapping(byteCount: max(1, bytes.count))
-        for (index, byte) in bytes.enumerated() {
-            HostMemory.storeStatus(byte, at: mapping.address + UInt(index))
-        }
+        copy(bytes, to: mapping.address)
         let source = unsafe UnsafeRawPointer(bitPattern: mapping.address)
         guard unsafe pwrite(file.descriptor, source, bytes.count, 0) == bytes.count else {
             throw Unusable(description: "cannot write \(name)")
@@ -57,6 +55,15 @@ final class ImageFolder {
     /// A file's content.
     func content(of path: String) throws -> [UInt8] {
         try RandomReadFile(path: path).read(at: 0, count: 1 << 26)
+    }
+}
+
+/// Copies bytes to memory that has room for them.
+private func copy(_ bytes: [UInt8], to address: UInt) {
+    // SAFETY: the caller's memory has room for all of `bytes`.
+    unsafe bytes.withUnsafeBytes { source in
+        HostMemory.copy(
+            to: address, from: UInt(bitPattern: source.baseAddress), byteCount: UInt(source.count))
     }
 }
 
@@ -108,10 +115,7 @@ final class ImageRig {
     }
 
     func write(_ data: [UInt8], at offset: Int) -> UInt8? {
-        let address = rig.memory.host(rig.memory.buffer(0))
-        for (index, byte) in data.enumerated() {
-            HostMemory.storeStatus(byte, at: address + UInt(index))
-        }
+        copy(data, to: rig.memory.host(rig.memory.buffer(0)))
         return rig.ask(BlockRequestType.write, sector: UInt64(offset / 512), out: data.count)?
             .status
     }
@@ -119,7 +123,14 @@ final class ImageRig {
     func read(_ offset: Int, count: Int) -> [UInt8]? {
         rig.fill(0xEE, count: count)
         let answer = rig.ask(BlockRequestType.read, sector: UInt64(offset / 512), into: count)
-        return answer?.status == BlockStatus.ok ? rig.data(count) : nil
+        guard answer?.status == BlockStatus.ok else { return nil }
+        let address = rig.memory.host(rig.memory.buffer(0))
+        return unsafe [UInt8](unsafeUninitializedCapacity: count) { target, filled in
+            // SAFETY: `count` bytes of the rig's memory go to an array with room for them.
+            HostMemory.copy(
+                to: UInt(bitPattern: target.baseAddress), from: address, byteCount: UInt(count))
+            filled = count
+        }
     }
 
     /// The whole disk.

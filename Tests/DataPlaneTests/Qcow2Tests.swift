@@ -95,7 +95,9 @@ extension DataPlaneTests {
             case 4: answer = rig.clear(range.lowerBound, count: range.count, unmap: false)
             case 5: answer = rig.discard(range.lowerBound, count: range.count)
             default:
-                for index in data.indices { data[index] = UInt8(1 + (step + index / 512) % 255) }
+                data = (0..<count).flatMap { sector in
+                    Array(repeating: UInt8(1 + (step + sector) % 255), count: 512)
+                }
                 answer = rig.write(data, at: range.lowerBound)
             }
             #expect(answer == BlockStatus.ok)
@@ -108,8 +110,9 @@ extension DataPlaneTests {
             ["cluster_size=4k", "cluster_size=64k", "cluster_size=2M", "compat=0.10"])
         func whatQEMUWroteIsRead(_ place: Place, _ options: String) throws {
             let folder = try ImageFolder(place)
-            let content = (0..<(3 << 20)).map { index in
-                index / 40_000 % 3 == 0 ? UInt8(0) : UInt8(truncatingIfNeeded: index / 512 * 7)
+            let content = (0..<6144).flatMap { sector in
+                let byte = sector / 80 % 3 == 0 ? 0 : UInt8(truncatingIfNeeded: sector * 7)
+                return [UInt8](repeating: byte, count: 512)
             }
             let (raw, image) = (try folder.write(content, to: "raw"), folder.file("image"))
             let converted = try QEMUImage.run(
