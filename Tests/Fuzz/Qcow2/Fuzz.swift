@@ -46,12 +46,13 @@ private func use(_ image: inout Qcow2Image, _ file: FuzzFile, seed: UInt8) {
     var place = UInt64(seed) &* 0x9E37_79B9_7F4A_7C15
     for step in 0..<24 {
         place = (place ^ place >> 29) &* 0xBF58_476D_1CE4_E5B9
-        let offset = step < 8 ? UInt64(step) << UInt64(image.header.clusterBits) : place % disk
+        let offset = step < 16 ? UInt64(step & 7) << UInt64(image.header.clusterBits) : place % disk
         guard offset < disk else { continue }
         let wanted = min(disk - offset, 70_000)
         do throws(Qcow2Error) {
             check(try image.lookup(offset, byteCount: wanted), image, file, wanted)
-            guard image.isWritable else { continue }
+            // First all is looked at, then changed.
+            guard image.isWritable, step >= 8 else { continue }
             switch step % 4 {
             case 0: try image.clear(offset, byteCount: wanted, deallocates: step % 8 == 0)
             case 1, 2: try write(&image, file, offset, wanted)
@@ -72,8 +73,6 @@ private func write(
     let run = try image.lookupForWriting(offset, byteCount: min(byteCount, 512))
     check(run, image, file, byteCount)
     guard case .data(let place, let count) = run else { return }
-    let clusters = place >> UInt64(image.header.clusterBits)
-    require(!image.metadata.contains(clusters), "a guest writes to the image's tables")
     file.put(Array(repeating: 0xFF, count: Int(count)), at: Int(place))
 }
 
@@ -86,6 +85,8 @@ private func check(
         require(count > 0 && count <= wanted, "a run of another length")
         let end = (file.byteCount | image.clusterMask) + 1
         require(place >= 512 && place + count <= end, "a run outside the file")
+        let cluster = place >> UInt64(image.header.clusterBits)
+        require(!image.metadata.contains(cluster), "a guest's data are the image's tables")
     }
 }
 
