@@ -74,6 +74,7 @@ let package = Package(
         .target(name: "Analysis", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Exchange", dependencies: ["Telemetry"], swiftSettings: swift),
         .target(name: "Bench", dependencies: ["Telemetry"], swiftSettings: swift),
+        .target(name: "Qcow2", swiftSettings: swift),
 
         // Rooms with effects.
         .target(name: "Libraries", dependencies: ["CLibraries"], swiftSettings: swift),
@@ -101,7 +102,7 @@ let package = Package(
             ],
             swiftSettings: swift),
         .target(
-            name: "DataPlane", dependencies: ["Telemetry", "Virtio", "Kernel"],
+            name: "DataPlane", dependencies: ["Telemetry", "Virtio", "Kernel", "Qcow2"],
             swiftSettings: swift),
         .target(
             name: "Demo",
@@ -170,8 +171,12 @@ let package = Package(
             ],
             swiftSettings: swift),
         .testTarget(
-            name: "DataPlaneTests", dependencies: ["DataPlane", "Virtio", "Kernel", "Telemetry"],
+            name: "DataPlaneTests",
+            dependencies: [
+                "DataPlane", "Qcow2", "Virtio", "Kernel", "Telemetry", "GuestHarness",
+            ],
             swiftSettings: swift),
+        .testTarget(name: "Qcow2Tests", dependencies: ["Qcow2"], swiftSettings: swift),
         .testTarget(
             name: "DemoTests", dependencies: ["Demo", "DataPlane", "Telemetry", "Kernel", "Bench"],
             swiftSettings: swift),

@@ -36,6 +36,9 @@ protocol Backend: ~Copyable, SendableMetatype {
     /// `CLOCK_MONOTONIC` nanoseconds at which `reap` will find something that nothing signals; nil
     /// if all of it is signalled.
     var nextDue: UInt64? { get }
+
+    /// Leaves what is behind it in good order; the last call, with nothing in flight.
+    mutating func close()
 }
 
 extension Backend where Self: ~Copyable {
@@ -43,6 +46,7 @@ extension Backend where Self: ~Copyable {
     var holdsMemory: Bool { inFlight > 0 }
     @inline(__always)
     var nextDue: UInt64? { nil }
+    mutating func close() {}
 }
 
 /// A request a backend is done with: bytes moved, or negative errno.

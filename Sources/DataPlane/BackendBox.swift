@@ -16,6 +16,7 @@ final class BackendBox {
         let inFlight: () -> Int
         let holdsMemory: () -> Bool
         let nextDue: () -> UInt64?
+        let close: () -> Void
     }
 
     /// Inlined, so that the closures are made where the type is known.
@@ -30,7 +31,8 @@ final class BackendBox {
             hasCompletion: { place.backend[0].hasCompletion },
             inFlight: { place.backend[0].inFlight },
             holdsMemory: { place.backend[0].holdsMemory },
-            nextDue: { place.backend[0].nextDue })
+            nextDue: { place.backend[0].nextDue },
+            close: { place.backend[0].close() })
     }
 
     // As in `Backend`.
@@ -45,6 +47,7 @@ final class BackendBox {
     var inFlight: Int { actions.inFlight() }
     var holdsMemory: Bool { actions.holdsMemory() }
     var nextDue: UInt64? { actions.nextDue() }
+    func close() { actions.close() }
 }
 
 /// Where a backend stands as long as its closures do.

@@ -59,6 +59,9 @@ extension LUNConfiguration {
         guard queues == 1 || path == .multiQueue else {
             return "\(queues) queues on the path \(path.rawValue): only multi-queue has several"
         }
+        if queues > 1, backend.hasTables {
+            return "\(queues) queues on a qcow2 image, whose tables one thread keeps; use raw"
+        }
         return job.slots >= queues ? nil : "\(queues) queues for \(job.slots) requests"
     }
 

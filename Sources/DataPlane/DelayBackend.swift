@@ -77,4 +77,5 @@ struct DelayBackend<Inner: Backend & ~Copyable>: ~Copyable, Backend {
     var inFlight: Int { inner.inFlight + delays.count }
     var holdsMemory: Bool { inner.holdsMemory }
     var nextDue: UInt64? { delays.firstDue }
+    mutating func close() { inner.close() }
 }

@@ -66,7 +66,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 if waitMode == .yield, busyTurns & 7 == 0 { yieldProcessor() }
                 continue
             }
-            if shared.orders.devicesStop, !backend.holdsMemory { return }
+            if shared.orders.devicesStop, !backend.holdsMemory { return backend.close() }
             wait()
         }
     }

@@ -57,13 +57,23 @@ private struct Delaying<User: BackendUser>: BackendUser {
 }
 
 extension LUNConfiguration {
-    /// The LUN's file behind `requests`.
-    fileprivate func backend<Requests: FileRequests & ~Copyable>(
-        on file: BackingFile, _ access: FileAccess, _ requests: consuming Requests, slots: Int
-    ) -> FileBackend<Requests> {
-        FileBackend(
-            file: file, cache: access.cache, requests: requests, queueSize: slots,
-            segmentLimit: segmentLimit)
+    /// Hands `user` the LUN's file behind `requests`, as the format of its image wants it.
+    fileprivate func open<Requests: FileRequests & ~Copyable, User: BackendUser>(
+        _ file: BackingFile, _ access: FileAccess, _ requests: consuming Requests, slots: Int,
+        for user: User
+    ) throws -> User.Result {
+        switch access.format {
+        case .raw:
+            user.use(
+                FileBackend(
+                    file: file, cache: access.cache, requests: requests, queueSize: slots,
+                    segmentLimit: segmentLimit))
+        case .qcow2:
+            user.use(
+                try Qcow2Backend(
+                    file: file, cache: access.cache, requests: requests, queueSize: slots,
+                    segmentLimit: segmentLimit))
+        }
     }
 }
 
@@ -85,13 +95,13 @@ extension Engine {
             switch access.model {
             case .aio:
                 let requests = try AIOContext(capacity: slots, signalling: event)
-                return user.use(lun.backend(on: file, access, requests, slots: slots))
+                return try lun.open(file, access, requests, slots: slots, for: user)
             case .threads:
                 let requests = try WorkerPool(capacity: slots, signalling: event)
-                return user.use(lun.backend(on: file, access, requests, slots: slots))
+                return try lun.open(file, access, requests, slots: slots, for: user)
             case .ioUring:
                 let requests = try UringContext(capacity: slots, signalling: event)
-                return user.use(lun.backend(on: file, access, requests, slots: slots))
+                return try lun.open(file, access, requests, slots: slots, for: user)
             }
         }
     }

@@ -4,11 +4,16 @@ public struct FileAccess: Sendable, Equatable {
     public var model: IOModel
     /// What is cached, and what is stable when.
     public var cache: CacheMode
+    /// How the disk stands in the file.
+    public var format: ImageFormat
 
     /// Linux AIO past the page cache, as the deck has it, unless told otherwise.
-    public init(model: IOModel = .aio, cache: CacheMode = .none) {
+    public init(
+        model: IOModel = .aio, cache: CacheMode = .none, format: ImageFormat = .raw
+    ) {
         self.model = model
         self.cache = cache
+        self.format = format
     }
 
     /// What is wrong with the combination and what to use instead, or nil.

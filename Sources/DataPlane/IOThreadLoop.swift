@@ -37,7 +37,7 @@ struct IOThreadLoop: ~Copyable {
                 if waitMode == .yield, busyTurns & 7 == 0 { yieldProcessor() }
                 continue
             }
-            if orders.devicesStop, isIdle { return }
+            if orders.devicesStop, isIdle { return devices.forEach { $0.close() } }
             wait()
         }
     }

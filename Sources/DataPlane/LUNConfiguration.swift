@@ -14,13 +14,22 @@ public enum BackendChoice: Sendable {
     public var sectors: UInt64 {
         switch self {
         case .null(let byteCount), .memory(let byteCount): UInt64(max(0, byteCount)) / 512
-        case .file(let file, _): UInt64(max(0, file.byteCount)) / 512
+        case .file(let file, let access):
+            switch access.format {
+            case .raw: UInt64(max(0, file.byteCount)) / 512
+            case .qcow2(let byteCount): UInt64(max(0, byteCount)) / 512
+            }
         }
     }
 
     /// Whether it reads as zeroes until it is written.
     var isBlank: Bool {
         if case .file(let file, _) = self { file.isBlank } else { true }
+    }
+
+    /// Whether where its data are stands in tables that writes change.
+    var hasTables: Bool {
+        if case .file(_, let access) = self, case .qcow2 = access.format { true } else { false }
     }
 
     /// Whether writes are refused.

@@ -10,6 +10,8 @@ protocol ServedDevice: AnyObject {
     var holdsMemory: Bool { get }
     /// When something will be complete that nothing signals (`Backend.nextDue`).
     var nextDue: Nanoseconds? { get }
+    /// Closes the backend, when nothing is in flight any more (`Backend.close`).
+    func close()
 }
 
 /// A device that a data-plane thread serves beside others.
@@ -50,6 +52,7 @@ final class BlockDevice: LoopDevice, LockedDevice {
         let disarm: () -> Void
         let holdsMemory: () -> Bool
         let nextDue: () -> Nanoseconds?
+        let close: () -> Void
         let handleKick: () -> Int
         let answerAll: (CountedLock, Int) -> Int
     }
@@ -67,6 +70,7 @@ final class BlockDevice: LoopDevice, LockedDevice {
             disarm: { place.device[0].queue.suppressKicks() },
             holdsMemory: { place.device[0].backend.holdsMemory },
             nextDue: { place.device[0].backend.nextDue },
+            close: { place.device[0].backend.close() },
             handleKick: { place.device[0].handleKick() },
             answerAll: { place.device[0].answerAll(under: $0, as: $1) })
     }
@@ -79,6 +83,7 @@ final class BlockDevice: LoopDevice, LockedDevice {
     func disarm() { actions.disarm() }
     var holdsMemory: Bool { actions.holdsMemory() }
     var nextDue: Nanoseconds? { actions.nextDue() }
+    func close() { actions.close() }
     func handleKick() -> Int { actions.handleKick() }
     func answerAll(under lock: CountedLock, as thread: Int) -> Int {
         actions.answerAll(lock, thread)

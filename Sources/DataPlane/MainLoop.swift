@@ -36,7 +36,9 @@ struct MainLoop: ~Copyable {
             let moved = serve()
             counters.add(Clock.ticks() &- begin, at: LoopCounter.busyTicks.rawValue)
             if moved > 0 { continue }
-            if orders.devicesStop, !devices.contains(where: \.holdsMemory) { return }
+            if orders.devicesStop, !devices.contains(where: \.holdsMemory) {
+                return devices.forEach { $0.close() }
+            }
             wait()
         }
     }

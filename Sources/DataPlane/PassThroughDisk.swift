@@ -24,6 +24,11 @@ struct PassThroughDisk: ~Copyable {
         [jobs.nextDue, backend.nextDue].compactMap(\.self).min()
     }
 
+    /// Leaves the storage in good order, unless the guest has lost patience with it.
+    func close() {
+        if !backend.holdsMemory { backend.close() }
+    }
+
     /// Takes what is done and asks for what is due: how many requests moved.
     mutating func turn(isStopping: Bool) -> Int {
         var moved = backend.inFlight > 0 ? reap() : 0

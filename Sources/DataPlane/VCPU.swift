@@ -87,6 +87,7 @@ struct VCPULoop: ~Copyable {
 
     /// Runs until ordered to stop and nothing is in flight, or until `patience` nanoseconds later.
     mutating func run(patience: Nanoseconds) {
+        defer { for index in 0..<direct.count { direct[index].close() } }
         var deadline: Nanoseconds?
         while true {
             let isStopping = orders.guestStops

@@ -22,21 +22,34 @@ struct BackingStore {
         case .memory: return Array(repeating: .memory(byteCount: byteCount), count: count)
         case .aio:
             let directory = try directory(for: Int64(count) * byteCount)
-            return try (0..<count).map { _ in
-                .file(
-                    try BackingFile(
-                        unnamedIn: directory, byteCount: byteCount, isDirect: isDirect), access)
-            }
+            return try (0..<count).map { _ in try newFile(in: directory) }
         }
+    }
+
+    /// A file of our own; an image begins small and grows as it is written to.
+    private func newFile(in directory: String) throws -> BackendChoice {
+        let byteCount = configuration.lunBytes
+        var access = access
+        let file = try BackingFile(
+            unnamedIn: directory, byteCount: configuration.isQcow2 ? 1 << 16 : byteCount,
+            isDirect: isDirect)
+        if configuration.isQcow2 {
+            access.format = try .createQcow2(in: file, byteCount: byteCount)
+        }
+        return .file(file, access)
     }
 
     private func openLUNFiles() throws -> [BackendChoice] {
         try configuration.lunFiles.map { path in
-            .file(
-                try BackingFile(
-                    opening: path, readOnly: !configuration.overwritesLUNFiles,
-                    isDirect: isDirect),
-                access)
+            let file = try BackingFile(
+                opening: path, readOnly: !configuration.overwritesLUNFiles, isDirect: isDirect)
+            var access = access
+            if configuration.isQcow2 {
+                do { access.format = try .qcow2(in: file) } catch {
+                    throw Refusal(description: "cannot use the image \(path): \(error)")
+                }
+            }
+            return .file(file, access)
         }
     }
 

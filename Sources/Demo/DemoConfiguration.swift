@@ -20,6 +20,9 @@ public struct DemoConfiguration: Sendable {
     public var backingDirectory: String?
     /// How files are read and written, with the backend `aio` and `lunFiles`.
     public var access = FileAccess()
+    /// Whether files are qcow2 images: `lunFiles` are taken for such, and files of our own are made
+    /// such.
+    public var isQcow2 = false
     /// Bytes of each LUN.
     public var lunBytes: Int64 = 8 << 20
     /// Existing files or block devices to use as LUNs instead of files of our own.

@@ -56,6 +56,7 @@ public struct DemoSource {
         case .memory: lun.file = "memory"
         case .file(let file, let access):
             lun.file = file.name
+            if access.format != .raw { lun.format = "qcow2" }
             lun.cache = access.cache.rawValue
             lun.aio = access.model.nameInQEMU
         }

@@ -26,6 +26,13 @@ struct DemoOptions: ParsableArguments {
     @Option(help: "Cache mode of files: none, writethrough, writeback, directsync, unsafe.")
     var cache = CacheMode.none
 
+    @Option(
+        help: """
+            Format of files: raw, qcow2. It is never guessed: a guest could write anything to a raw \
+            disk.
+            """)
+    var format = FormatChoice.raw
+
     @Option(help: "Directory of the backing files. (default: a tmpfs with room, else /var/tmp)")
     var backingDir: String?
 
@@ -91,6 +98,8 @@ struct DemoOptions: ParsableArguments {
             block >= 512 && block % 512 == 0 && block <= 4 << 20,
             "--block-size must be a multiple of 512 up to 4M")
         if let fault = access.fault { throw ValidationError(fault) }
+        try require(
+            format == .raw || backend == .aio || !lunFile.isEmpty, "--format is about files")
         try require(!overwrite || !lunFile.isEmpty, "--overwrite is about --lun-file")
     }
 
@@ -105,6 +114,7 @@ struct DemoOptions: ParsableArguments {
         demo.scenario = scenario
         demo.backend = backend
         demo.access = access
+        demo.isQcow2 = format == .qcow2
         demo.backingDirectory = backingDir
         demo.lunBytes = lunSize.bytes / 4096 * 4096
         demo.lunFiles = lunFile
@@ -140,6 +150,9 @@ enum TraceChoice: String, ExpressibleByArgument, CaseIterable {
         }
     }
 }
+
+/// The words for the format of a LUN's file.
+enum FormatChoice: String, ExpressibleByArgument, CaseIterable { case raw, qcow2 }
 
 /// The words for the order of blocks.
 enum PatternChoice: String, ExpressibleByArgument, CaseIterable {

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Fuzzes what reads bytes of others with libFuzzer; a target is a folder here, named as the room
 # it fuzzes, or as a part of it: the virtqueue and virtio-blk requests (Virtio), virtio-scsi
-# commands (SCSI), the ports and PRD tables of an IDE channel (IDE), virtqueues seen from outside
-# and where they are said to be (Rings), QMP conversations (QMP), traces of other tools (Exchange),
-# the file of a recording (Recording) and what its chunks hold (RecordingPayloads).
+# commands (SCSI), the ports and PRD tables of an IDE channel (IDE), whole qcow2 images (Qcow2),
+# virtqueues seen from outside and where they are said to be (Rings), QMP conversations (QMP),
+# traces of other tools (Exchange), the file of a recording (Recording) and what its chunks hold
+# (RecordingPayloads).
 #
 #   Tests/Fuzz/run.sh [SECONDS]     first the canaries, then SECONDS (120) of fuzzing, split evenly
 #                                   over the targets
@@ -25,7 +26,7 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-targets="Virtio SCSI IDE Rings QMP Exchange Recording RecordingPayloads"
+targets="Virtio SCSI IDE Qcow2 Rings QMP Exchange Recording RecordingPayloads"
 out=$PWD/.build/fuzz
 modules=$out/build/release/Modules
 export SWIFT_BACKTRACE=enable=no # else Swift's handler comes first and no input is kept
@@ -88,8 +89,9 @@ behind() {
 }
 
 # The room with a defect: a chain may walk out of its table; a request may reach behind the end of
-# its disk (twice); a buffer's id may be none of the ring's; a long number overflows (twice); an
-# index may point in front of its file; a byte may be read behind the end of a payload.
+# its disk (twice); a guest's data may be where an image's tables are; a buffer's id may be none of
+# the ring's; a long number overflows (twice); an index may point in front of its file; a byte may be
+# read behind the end of a payload.
 plant() {
     case $1 in
         Virtio)
@@ -103,6 +105,10 @@ plant() {
         IDE)
             file=IDE/IDEChannel.swift
             defect='s/, UInt64(sectorCount) <= drive.sectors - sector else/ else/'
+            ;;
+        Qcow2)
+            file=Qcow2Image.swift
+            defect='s/metadata.contains(offset >> header.clusterBits)/false/'
             ;;
         Rings)
             file=PackedTracker.swift

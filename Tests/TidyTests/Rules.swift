@@ -97,6 +97,7 @@ enum Rules {
         "Exchange": ["Telemetry", "FoundationEssentials"],
         // Glibc for its mathematics.
         "Bench": ["Telemetry", "Glibc"],
+        "Qcow2": [],
         "Libraries": ["CLibraries"],
         "Recording": [
             "Telemetry", "Kernel", "Libraries", "SystemPackage", "FoundationEssentials",
@@ -108,7 +109,7 @@ enum Rules {
         "Host": ["Telemetry", "ProcFS", "Kernel", "SystemPackage"],
         // Glibc for its mathematics; system calls stay in Kernel.
         "DataPlane": [
-            "Telemetry", "Virtio", "Kernel", "SystemPackage", "Glibc", "Synchronization",
+            "Telemetry", "Virtio", "Kernel", "Qcow2", "SystemPackage", "Glibc", "Synchronization",
         ],
         "Demo": [
             "Telemetry", "Bench", "DataPlane", "Host", "Rings", "Virtio", "Kernel",

@@ -87,6 +87,8 @@ final class IDEController: LockedDevice, @unchecked Sendable {
 
     var nextDue: Nanoseconds? { whileActive { backend.nextDue } ?? nil }
 
+    func close() { backend.close() }
+
     private func whileActive<Result>(_ body: () -> Result) -> Result? {
         guard words[Word.isActive.rawValue] != 0 else { return nil }
         lock.lock(as: mainLoop)

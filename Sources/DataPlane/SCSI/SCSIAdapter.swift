@@ -66,6 +66,8 @@ final class SCSIAdapter: LoopDevice {
     var holdsMemory: Bool { backends.contains(where: \.holdsMemory) }
     var nextDue: Nanoseconds? { backends.lazy.compactMap(\.nextDue).min() }
 
+    func close() { for backend in backends { backend.close() } }
+
     func turn() -> Int {
         var moved = 0
         for index in 0..<ends.count { moved &+= drain(index) }

@@ -1,0 +1,301 @@
+import Kernel
+import Qcow2
+import SystemPackage
+import Virtio
+
+/// A qcow2 image in a file, through one of the ways to have requests to it under way.
+///
+/// A request whose data are one piece of the file, as most are, goes out as it came; one over
+/// several pieces is done one piece after the other. What reads as zeroes costs no I/O. A write to
+/// where nothing is gets its place when it is started; the tables go to the file in one batch per
+/// turn, before the data. Reading an L2 table that is not in the cache, writing tables and
+/// clearing ranges hold the device's thread up.
+struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
+    static var batchLimit: Int { 8 }
+
+    /// A request in flight and how far it has come.
+    struct Transfer: BitwiseCopyable {
+        var isWrite = false
+        var isSync = false
+        /// It got a new place, which is safe only once the tables are written.
+        var isAllocating = false
+        /// Where on the guest's disk the rest of it begins.
+        var offset: UInt64 = 0
+        /// What the guest is told was moved, when all has been.
+        var byteCount: Int64 = 0
+        /// Bytes to go.
+        var rest: UInt64 = 0
+        /// Bytes of the piece under way.
+        var piece: UInt64 = 0
+        /// The rest's data in the head's row of `vectors`.
+        var segmentCount = 0
+        /// The segments of the piece, whose last one was cut short by `cut` bytes.
+        var pieceSegments = 0
+        var cut: UInt = 0
+    }
+
+    private var requests: Requests
+    private let file: BackingFile
+    private let cache: CacheMode
+    private var image: Qcow2Image
+    private let transfers: FixedArray<Transfer>
+    /// `segmentLimit` segments for each head.
+    private let vectors: FixedArray<Segment>
+    private let segmentLimit: Int
+    private(set) var inFlight = 0
+    /// A request the kernel refused at submission, to be told by the next `reap`.
+    private var refusal: Completion?
+    private let completions: FixedArray<Completion>
+    private var completedCount = 0
+
+    /// Opens the image in `file`, to be written to unless the file is read-only. `requests` has a
+    /// slot for each descriptor of the queue. Throws what keeps it from being used.
+    init(
+        file: BackingFile, cache: CacheMode, requests: consuming Requests, queueSize: Int,
+        segmentLimit: Int
+    ) throws {
+        precondition(requests.capacity >= queueSize)
+        image = try Qcow2Image.open(
+            try Qcow2File(file, cache: cache), isWritable: !file.isReadOnly)
+        self.file = file
+        self.cache = cache
+        self.requests = requests
+        self.segmentLimit = segmentLimit
+        transfers = FixedArray(repeating: Transfer(), count: queueSize)
+        vectors = FixedArray(
+            repeating: Segment(address: 0, byteCount: 0), count: queueSize * segmentLimit)
+        completions = FixedArray(repeating: Completion(head: 0, result: 0), count: queueSize + 1)
+    }
+
+    var hasCompletion: Bool {
+        refusal != nil || requests.hasCompletion
+            || requests.prepared > 0 && requests.prepared == inFlight
+    }
+
+    // MARK: Starting
+
+    mutating func start(
+        head: UInt16, _ request: BlockRequest, _ segments: borrowing SegmentList
+    ) -> Started {
+        switch request.operation {
+        case .read, .write:
+            let row = Int(head) * segmentLimit
+            for index in 0..<request.segmentCount {
+                vectors[row + index] = segments[request.firstSegment + index]
+            }
+            transfers[Int(head)] = Transfer(
+                isWrite: request.operation == .write, offset: request.sector * 512,
+                byteCount: Int64(request.byteCount), rest: request.byteCount,
+                segmentCount: request.segmentCount)
+            if let result = goOn(Int(head)) { return .completed(result) }
+        case .flush:
+            guard cache.syncs else { return .completed(0) }
+            transfers[Int(head)] = Transfer(isSync: true)
+            requests.prepare(slot: Int(head), .dataSync(file.descriptor))
+        case .discard, .writeZeroes, .writeZeroesUnmapping:
+            return .completed(clear(request))
+        case .getID:
+            return .completed(Int64(request.byteCount))
+        }
+        inFlight += 1
+        return .inFlight
+    }
+
+    private mutating func clear(_ request: BlockRequest) -> Int64 {
+        do {
+            try image.clear(
+                request.sector * 512, byteCount: request.byteCount,
+                deallocates: request.operation != .writeZeroes)
+            if cache.hasStableWrites, let errno = file.dataSync() {
+                return -Int64(errno.rawValue)
+            }
+            return Int64(request.byteCount)
+        } catch {
+            return Self.failed
+        }
+    }
+
+    private static var failed: Int64 { -Int64(Errno.ioError.rawValue) }
+
+    /// Moves what needs no I/O and queues the next piece: nil, or the final result.
+    @inline(__always)
+    private mutating func goOn(_ slot: Int) -> Int64? {
+        do throws(Qcow2Error) {
+            while transfers[slot].rest > 0 {
+                let (offset, rest) = (transfers[slot].offset, transfers[slot].rest)
+                let run =
+                    transfers[slot].isWrite
+                    ? try image.lookupForWriting(offset, byteCount: rest)
+                    : try image.lookup(offset, byteCount: rest)
+                switch run {
+                case .data(let place, let count):
+                    prepare(slot, at: place, byteCount: count)
+                    return nil
+                case .zero(let count):
+                    if transfers[slot].isWrite {
+                        transfers[slot].isAllocating = true
+                        try image.allocate(offset, byteCount: count)
+                    } else {
+                        zeroFront(slot, byteCount: count)
+                    }
+                }
+            }
+            return transfers[slot].byteCount
+        } catch {
+            return Self.failed
+        }
+    }
+
+    /// Queues the piece of `byteCount` bytes at `place` of the file.
+    @inline(__always)
+    private mutating func prepare(_ slot: Int, at place: UInt64, byteCount: UInt64) {
+        transfers[slot].piece = byteCount
+        if byteCount < transfers[slot].rest {
+            cutOff(slot, byteCount: byteCount)
+        } else {
+            transfers[slot].pieceSegments = transfers[slot].segmentCount
+            transfers[slot].cut = 0
+        }
+        let row = slot * segmentLimit
+        let count = transfers[slot].pieceSegments
+        let isVector = count != 1
+        let operation: FileRequest.Operation =
+            switch (transfers[slot].isWrite, isVector) {
+            case (false, false): .read
+            case (false, true): .readVector
+            case (true, false): .write
+            case (true, true): .writeVector
+            }
+        requests.prepare(
+            slot: slot,
+            FileRequest(
+                operation, descriptor: file.descriptor,
+                buffer: isVector ? vectors.address(of: row) : vectors[row].address,
+                count: isVector ? count : Int(vectors[row].byteCount), offset: Int64(place),
+                isDurable: cache.hasStableWrites))
+    }
+
+    /// Shortens the segment in which the piece ends.
+    private func cutOff(_ slot: Int, byteCount: UInt64) {
+        let row = slot * segmentLimit
+        var rest = UInt(byteCount)
+        var count = 0
+        while rest > vectors[row + count].byteCount {
+            rest -= vectors[row + count].byteCount
+            count += 1
+        }
+        transfers[slot].pieceSegments = count + 1
+        transfers[slot].cut = vectors[row + count].byteCount - rest
+        vectors[row + count].byteCount = rest
+    }
+
+    // MARK: Submitting and reaping
+
+    mutating func submit() -> Int {
+        // If this fails the image says so from now on, and so do the writes that rely on it.
+        if image.hasChanges { try? image.commit() }
+        guard requests.prepared > 0, refusal == nil else { return 0 }
+        let waiting = requests.prepared
+        if case .refused(let slot, let errno) = requests.submit() {
+            refusal = Completion(
+                head: UInt16(truncatingIfNeeded: slot), result: refusedResult(slot: slot, errno))
+            return waiting - requests.prepared - 1
+        }
+        return waiting - requests.prepared
+    }
+
+    /// A kernel or file without AIO fdsync says EINVAL: then sync here and now.
+    private func refusedResult(slot: Int, _ errno: Errno) -> Int64 {
+        if transfers[slot].isSync, errno == .invalidArgument {
+            return file.dataSync().map { -Int64($0.rawValue) } ?? 0
+        }
+        return -Int64(errno.rawValue)
+    }
+
+    mutating func reap() -> Int {
+        completedCount = 0
+        if let refused = refusal {
+            refusal = nil
+            take(refused)
+        }
+        for index in 0..<requests.reap() {
+            let (slot, result) = requests.completion(index)
+            if let final = advance(slot, by: result) {
+                take(Completion(head: UInt16(truncatingIfNeeded: slot), result: final))
+            }
+        }
+        // Further pieces, and what the kernel had no room for.
+        if requests.prepared > 0 { _ = submit() }
+        return completedCount
+    }
+
+    private mutating func take(_ completion: Completion) {
+        completions[completedCount] = completion
+        completedCount += 1
+        inFlight -= 1
+    }
+
+    func completion(_ index: Int) -> Completion { completions[index] }
+
+    /// Takes note of a completion: the final result, or nil if more of the transfer was queued.
+    private mutating func advance(_ slot: Int, by result: Int64) -> Int64? {
+        if result < 0 || transfers[slot].isSync { return result }
+        if transfers[slot].isAllocating, image.failure != nil { return Self.failed }
+        let moved = UInt64(result)
+        if moved == transfers[slot].rest { return transfers[slot].byteCount }
+        let last = slot * segmentLimit + transfers[slot].pieceSegments - 1
+        vectors[last].byteCount += transfers[slot].cut
+        if moved > 0 {
+            dropFront(slot, byteCount: moved)
+        } else if transfers[slot].isWrite {
+            return -Int64(Errno.noSpace.rawValue)
+        } else {
+            // The file ends here; what an image says is behind its end reads as zeroes.
+            zeroFront(slot, byteCount: transfers[slot].piece)
+        }
+        return goOn(slot)
+    }
+
+    /// Takes the first `byteCount` bytes, which are moved, off the rest of a transfer.
+    private func dropFront(_ slot: Int, byteCount: UInt64) {
+        let row = slot * segmentLimit
+        var drop = UInt(byteCount)
+        var kept = 0
+        for index in 0..<transfers[slot].segmentCount {
+            var segment = vectors[row + index]
+            let cut = min(drop, segment.byteCount)
+            drop -= cut
+            segment.address += cut
+            segment.byteCount -= cut
+            if segment.byteCount > 0 {
+                vectors[row + kept] = segment
+                kept += 1
+            }
+        }
+        transfers[slot].segmentCount = kept
+        transfers[slot].offset += byteCount
+        transfers[slot].rest -= byteCount
+    }
+
+    /// Answers the first `byteCount` bytes of a read's rest with zeroes.
+    private func zeroFront(_ slot: Int, byteCount: UInt64) {
+        let row = slot * segmentLimit
+        var left = UInt(byteCount)
+        var index = 0
+        while left > 0 {
+            let segment = vectors[row + index]
+            let count = min(left, segment.byteCount)
+            HostMemory.fill(segment.address, with: 0, byteCount: count)
+            left -= count
+            index += 1
+        }
+        dropFront(slot, byteCount: byteCount)
+    }
+
+    /// Closes the image in good order, if nothing is in flight. An error leaves it marked as not
+    /// closed, so that whoever opens it next repairs it.
+    mutating func close() {
+        guard inFlight == 0 else { return }
+        try? image.close()
+    }
+}
