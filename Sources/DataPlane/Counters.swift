@@ -57,12 +57,18 @@ struct LUNCounterBlock: Sendable {
     let queuedAt: SharedWords
 
     init(queueSize: Int, slots: Int) throws(KernelError) {
-        driver = try SharedWords(count: DriverCounter.allCases.count)
-        device = try SharedWords(count: DeviceCounter.allCases.count)
-        latencies = try SharedWords(count: 2 * Self.latencyBuckets)
-        stages = try SharedWords(count: Self.stageCount * Self.latencyBuckets)
-        depthTicks = try SharedWords(count: max(queueSize, slots) + 1)
-        queuedAt = try SharedWords(count: slots)
+        // What every turn touches stands together: pages of their own would be a miss each.
+        let groups = try SharedWords.groups([
+            DriverCounter.allCases.count, DeviceCounter.allCases.count, slots,
+            max(queueSize, slots) + 1, 2 * Self.latencyBuckets,
+            Self.stageCount * Self.latencyBuckets,
+        ])
+        driver = groups[0]
+        device = groups[1]
+        queuedAt = groups[2]
+        depthTicks = groups[3]
+        latencies = groups[4]
+        stages = groups[5]
     }
 
     @inline(__always)

@@ -43,12 +43,13 @@ struct JobGenerator {
             writesSinceFlush = 0
             return Wish(type: BlockRequestType.flush, sector: 0, byteCount: 0)
         }
+        // Written for the compiler to do without a branch: which it will be, no CPU foresees.
         let isRead = random.below(100) < UInt64(configuration.readPercent)
-        // Counted without a branch: no CPU foresees which it will be.
-        writesSinceFlush &+= isRead ? 0 : 1
+        let type = isRead ? BlockRequestType.read : BlockRequestType.write
+        if configuration.flushEvery > 0 { writesSinceFlush &+= isRead ? 0 : 1 }
         return Wish(
-            type: isRead ? BlockRequestType.read : BlockRequestType.write,
-            sector: nextBlock(slot: slot) &* sectorsPerBlock, byteCount: configuration.blockSize)
+            type: type, sector: nextBlock(slot: slot) &* sectorsPerBlock,
+            byteCount: configuration.blockSize)
     }
 
     @inline(__always)

@@ -18,6 +18,24 @@ public struct SharedWords: Sendable {
         self.count = count
     }
 
+    /// Groups of words in one piece of memory, of as many words each as `counts` says. Each begins a
+    /// pair of cache lines, which is what a CPU fetches: groups may have different writers.
+    public static func groups(_ counts: [Int]) throws(KernelError) -> [SharedWords] {
+        let lines = counts.map { (max(0, $0) + 15) / 16 }
+        let mapping = try SharedMapping(byteCount: max(1, lines.reduce(0, +)) * 128)
+        var start = mapping.address
+        return zip(counts, lines).map { count, lines in
+            defer { start += UInt(lines * 128) }
+            return SharedWords(mapping: mapping, base: start, count: max(0, count))
+        }
+    }
+
+    private init(mapping: SharedMapping, base: UInt, count: Int) {
+        self.mapping = mapping
+        self.base = base
+        self.count = count
+    }
+
     @inlinable
     func address(_ index: Int) -> UInt {
         precondition(index >= 0 && index < count)

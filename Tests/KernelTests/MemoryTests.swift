@@ -42,6 +42,22 @@ import Testing
         #expect(!mapped(address))
     }
 
+    /// Groups have one piece of memory, and no word, cache line or pair of lines in common.
+    @Test func groupsOfWordsKeepApart() throws {
+        let counts = [3, 0, 17, 16]
+        let groups = try SharedWords.groups(counts)
+        #expect(groups.map(\.count) == counts)
+        for (number, group) in groups.enumerated() {
+            for index in 0..<group.count { group[index] = UInt64(number * 100 + index) }
+        }
+        for (number, group) in groups.enumerated() {
+            let expected = (0..<group.count).map { UInt64(number * 100 + $0) }
+            #expect(group.copy(0..<group.count) == expected)
+        }
+        let kept = groups[2]
+        #expect(kept[16] == 216)
+    }
+
     /// One writer, a reader: each word is seen whole, and what was released is seen with all before
     /// it.
     @Test func releasedWordsCarryWhatCameBefore() throws {

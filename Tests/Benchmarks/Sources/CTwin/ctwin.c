@@ -157,8 +157,8 @@ static inline bool transfer_is_valid(const ctwin_device *device, uint64_t sector
            (is_read ? device->readable_bytes == 16 : device->writable_bytes == 1);
 }
 
-// Takes the request apart: the status it is answered with, and how much of it was written. What is no
-// request is given back at once, and then this is false.
+// Takes the request apart: the status it is answered with, and how much of it is written. What is
+// no request is given back at once, and then this is false.
 static inline bool parse(ctwin_device *device, uint16_t head) {
     if (unlikely(device->readable_bytes < 16 || device->writable_bytes < 1)) {
         device->malformed++;
@@ -227,8 +227,8 @@ static inline unsigned refresh(ctwin_device *device) {
     return 0;
 }
 
-// Takes the next chain and what is in it: its head, or -1 if it was given back, or -2 if the ring is
-// not to be trusted any more.
+// Takes the next chain and what is in it: its head, or -1 if it was given back, or -2 if the ring
+// is not to be trusted any more.
 static inline int pop(ctwin_device *device) {
     uint16_t slot = device->last_avail & (device->size - 1);
     uint16_t head = load16(device->avail + 4 + (uintptr_t)slot * 2);

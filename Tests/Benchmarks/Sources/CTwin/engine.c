@@ -23,7 +23,7 @@ typedef struct {
 // The device's end of one LUN.
 typedef struct {
     ctwin_device queue;
-    struct engine_orders *orders;
+    engine_orders *orders;
     adaptive_poll poll;
     bool polls;
     int doorbell, interrupt;
@@ -52,7 +52,7 @@ typedef struct {
 
 struct ctwin_engine {
     ctwin_options options;
-    struct engine_orders orders __attribute__((aligned(CACHE_LINE)));
+    engine_orders orders __attribute__((aligned(CACHE_LINE)));
     big_lock lock;
     lun *luns;
     vcpu *vcpus;
@@ -308,12 +308,11 @@ static bool set_up(ctwin_engine *engine, unsigned index, uint64_t factor, uint64
     disk->random = index + 1;
     disk->tick_factor = factor;
     disk->blocks = (uint64_t)DISK_SECTORS / (BLOCK_BYTES / 512);
-    disk->orders = &engine->orders;
     disk->counters = &lun->counters;
     disk->lock = old ? &engine->lock : NULL;
     disk->vcpu = index % options->vcpus;
     disk->notifies_each = old;
-    disk->free_slots = disk->depth = options->depth;
+    disk->free_slots = options->depth;
     disk->depth_since = ticks();
     for (unsigned i = 0; i < QUEUE_SIZE; i++) disk->next_free[i] = (uint16_t)(i + 1);
     for (unsigned i = 0; i < options->depth; i++)

@@ -91,10 +91,10 @@ typedef struct {
     uint64_t busy, polled, sleeps, last_interrupt;
 } device_counters;
 
-struct engine_orders {
-    // Written by the engine's owner alone.
+// Given by the engine's owner.
+typedef struct {
     uint64_t guest_stops, devices_stop;
-};
+} engine_orders;
 
 // An exit of the old path takes this, and so does whatever serves the old path's devices.
 typedef struct {
@@ -114,14 +114,13 @@ typedef struct {
     uint64_t random;
     uint64_t tick_factor;
     uint64_t blocks;
-    const struct engine_orders *orders;
     disk_counters *counters;
     big_lock *lock;
     unsigned vcpu;
     int kick;
     bool notifies_each, armed, broken;
     uint16_t first_free, avail_index, published, last_used;
-    unsigned in_flight, free_slots, depth, noted_depth;
+    unsigned in_flight, free_slots, noted_depth;
     uint64_t depth_since;
     uint16_t next_free[QUEUE_SIZE], slot_of_head[QUEUE_SIZE], free_slot[QUEUE_SIZE];
     bool placed[QUEUE_SIZE];

@@ -80,9 +80,9 @@ void ctwin_add_region(ctwin_device *device, uint64_t guest, uint64_t bytes, uint
 // counts up if the driver wants one for them.
 unsigned ctwin_turn(ctwin_device *device);
 
-// The same one by one, as the path under the Big QEMU Lock does it. How many chains there are; the
-// next one's head, -1 if it held no request and was given back, -2 if the ring broke; and the answer
-// to one: whether the driver wants an interrupt for it.
+// The same one by one, as the path under the Big QEMU Lock does it. How many chains there are;
+// the next one's head, -1 if it held no request and was given back, -2 if the ring broke; and the
+// answer to one: whether the driver wants an interrupt for it.
 unsigned ctwin_available(ctwin_device *device);
 int ctwin_take(ctwin_device *device);
 bool ctwin_answer(ctwin_device *device, uint16_t head);

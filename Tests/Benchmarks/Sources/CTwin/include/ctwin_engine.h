@@ -1,8 +1,8 @@
 // A whole engine in C, in the shape of ours: a guest of some vCPU threads with a disk for each LUN,
 // and the host's side of two paths, with the null backend.
 //
-// A C engineer's version of what `Disk`, `JobBook` and `VCPU` do on one side and `Device` and
-// `MainLoop` on the other, with the same requests, the same counting per request and the same ways to
+// A C engineer's version of what `Disk`, `JobBook` and `VCPU` do on one side, `Device` and
+// `MainLoop` on the other: the same requests, the same counting per request and the same ways to
 // wait, so that what differs is the language and the hand.
 #pragma once
 
