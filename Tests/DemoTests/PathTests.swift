@@ -196,38 +196,30 @@ import Testing
         }
     }
 
-    @Test(
-        arguments: [
+    private static let senseless: [(change: @Sendable (inout DemoConfiguration) -> Void, String)] =
+        [
             ({ $0.queues = 2 }, "--queues is about --path multi-queue"),
             (
-                {
-                    $0.paths = [.vhost]; $0.ioThreads = 2
-                }, "--io-threads is about --path data-plane"
+                { ($0.paths, $0.ioThreads) = ([.vhost], 2) },
+                "--io-threads is about --path data-plane"
             ),
-            (
-                {
-                    $0.scenario = .bigLock; $0.ioThreads = 2
-                }, "--io-threads is about"
-            ),
+            ({ ($0.scenario, $0.ioThreads) = (.bigLock, 2) }, "--io-threads is about"),
             ({ $0.paths = Array(repeating: .vhost, count: 5) }, "--path is given 5 times"),
-            (
-                {
-                    $0.paths = [.multiQueue]; $0.queues = 9
-                }, "9 queues are not 1…8"
-            ),
+            ({ ($0.paths, $0.queues) = ([.multiQueue], 9) }, "9 queues are not 1…8"),
             ({ $0.ioThreads = 0 }, "0 IOThreads are not 1…1024"),
             ({ $0.costs.vmExit = 1_000_001 }, "more than a millisecond"),
-        ] as [(@Sendable (inout DemoConfiguration) -> Void, String)])
-    func whatMakesNoSenseIsRefused(
-        change: @Sendable (inout DemoConfiguration) -> Void, words: String
-    ) throws {
-        let configuration = small().with(change)
-        let error = #expect(throws: (any Error).self) {
-            try DemoSource(configuration, ownThreads: [])
+        ]
+
+    @Test func whatMakesNoSenseIsRefused() throws {
+        for (change, words) in Self.senseless {
+            let configuration = small().with(change)
+            let error = #expect(throws: (any Error).self) {
+                try DemoSource(configuration, ownThreads: [])
+            }
+            let text = String(describing: try #require(error))
+            #expect(text.contains(words), "\(text)")
+            #expect(!text.contains("\n"))
         }
-        let text = String(describing: try #require(error))
-        #expect(text.contains(words), "\(text)")
-        #expect(!text.contains("\n"))
     }
 
     @Test func optionsThatMakeSenseHaveNoFault() {
