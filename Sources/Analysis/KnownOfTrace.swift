@@ -50,7 +50,7 @@ struct KnownOfTrace {
         let reason = "a trace of requests does not tell of it"
         return [
             "threads", "locks", "host", "event_counts", "virtqueues", "kicks_per_s",
-            "interrupts_per_s", "merges_per_s",
+            "interrupts_per_s", "exits_per_s", "merges_per_s",
         ].map { Unavailable(metric: $0, reason: reason) }
     }()
 }

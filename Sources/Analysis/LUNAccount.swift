@@ -111,6 +111,7 @@ struct LUNAccount {
         // A trace of requests does not tell of these.
         lun.rates.kicks = nil
         lun.rates.interrupts = nil
+        lun.rates.exits = nil
         if !hasStatus { lun.rates.errors = nil }
         lun.rates.queueDepth = hasCompletions ? queueDepth : nil
         lun.rates.stages = stages

@@ -4,7 +4,8 @@ internal import Telemetry
 func lunSettings(_ lun: LUN) -> [Report.Setting] {
     func number(_ value: Int?) -> String? { value.map { String($0) } }
     let pairs: [(String, String?)] = [
-        ("device", lun.device), ("node", lun.node), ("queues", number(lun.queues)),
+        ("device", lun.device), ("path", lun.path), ("node", lun.node),
+        ("queues", number(lun.queues)),
         ("queue_size", number(lun.queueSize)),
         ("io_thread", lun.ioThread ?? (lun.isOnMainLoop == true ? "main loop" : nil)),
         ("file", lun.file), ("format", lun.format), ("cache", lun.cache), ("aio", lun.aio),

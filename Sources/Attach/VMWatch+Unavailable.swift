@@ -66,6 +66,9 @@ extension VMWatch {
             metric: "interrupts_per_s", reason: "QEMU does not count the interrupts of a disk",
             remedy: "the Interrupts screen counts exits and irqfd signals of the whole VM"),
         Unavailable(
+            metric: "exits_per_s", reason: "neither QEMU nor KVM tells exits apart by disk",
+            remedy: "the Interrupts screen counts exits of the whole VM"),
+        Unavailable(
             metric: "in_flight_oldest_us", reason: "QMP does not tell the age of a request"),
     ]
 }

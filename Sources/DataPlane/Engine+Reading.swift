@@ -41,6 +41,9 @@ extension Engine {
         tickRate.withLock { $0 = $0.anchored(at: .now()) }
     }
 
+    /// vCPUs of the simulated guest: as many as it has queues for.
+    public var vcpuCount: Int { vcpus.count }
+
     /// Memory of the simulated guest: rings, requests and their data, bytes.
     public var guestMemoryBytes: UInt64 {
         let own = queues.joined().filter { $0.configuration.path != .virtioSCSI }.map(\.memory)
@@ -50,16 +53,20 @@ extension Engine {
 
     /// One reading of LUN `index`'s counters, those of its queues together.
     public func counters(ofLUN index: Int) -> LUNCounters {
-        let parts = queueCounters(ofLUN: index)
-        guard var sum = parts.first else { return LUNCounters(monotonic: Clock.monotonic()) }
-        for part in parts.dropFirst() { sum.add(part) }
-        return sum
+        LUNCounters(summing: queueCounters(ofLUN: index))
+            ?? LUNCounters(monotonic: Clock.monotonic())
     }
 
     /// One reading of the counters of each of LUN `index`'s queues.
     public func queueCounters(ofLUN index: Int) -> [LUNCounters] {
         let rate = self.rate
-        return queues[index].map { $0.counters.read(rate: rate) }
+        return queues[index].map { queue in
+            var counters = queue.counters.read(rate: rate)
+            counters.exits = queue.exits(
+                kicks: counters.kicks, traps: queue.counters[DriverCounter.traps],
+                interrupts: counters.interrupts)
+            return counters
+        }
     }
 
     /// What guest and host had to do for LUN `index`'s requests, since the start.
@@ -139,6 +146,13 @@ extension Engine {
                 busy: service.busy, poll: service.poll)
         }
         return (guests + hosts).filter { $0.tid > 0 }
+    }
+
+    /// Names and roles of the threads that serve LUN `index` on the host's side; none where its
+    /// vCPUs do all.
+    public func servers(ofLUN index: Int) -> [(name: String, role: ThreadActivity.Role)] {
+        services.filter { service in service.queues.contains { $0.index == index } }
+            .map { ($0.name, $0.role) }
     }
 
     /// The LUNs that `queues` belong to, which come in their order.

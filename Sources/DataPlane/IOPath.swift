@@ -21,6 +21,19 @@ public enum IOPath: String, Sendable, CaseIterable {
     /// An emulated IDE disk: one request at a time, a trap for every register.
     case ide
 
+    /// One sentence for the help text.
+    public var summary: String {
+        switch self {
+        case .dataPlane: "virtio-blk, a thread for each LUN that takes no lock"
+        case .multiQueue: "the same with several virtqueues, each with a thread"
+        case .bigLock: "virtio-blk before that: one loop, one lock, a kick for every request"
+        case .vhost: "a worker for each device, as in the kernel"
+        case .passThrough: "a device given to the guest, whose vCPUs submit themselves"
+        case .virtioSCSI: "LUNs behind one virtio-scsi controller"
+        case .ide: "an emulated IDE disk: one request at a time, a trap for each register"
+        }
+    }
+
     /// Whether requests go through a virtqueue of virtio-blk.
     public var hasBlockQueue: Bool {
         switch self {

@@ -17,17 +17,33 @@ public struct PathEffort: Sendable, Equatable {
     /// Nothing yet.
     public init() {}
 
+    /// Times the guest was left for telling the end of an interrupt, as without PV-EOI.
+    public var endsOfInterrupt: UInt64 { exits &- kicks &- traps &- interrupts }
+
+    /// Adds what was done for another LUN.
+    public mutating func add(_ other: PathEffort) {
+        for counter: WritableKeyPath<PathEffort, UInt64> in [
+            \.exits, \.traps, \.kicks, \.interrupts, \.submissions, \.turns, \.requests,
+        ] { self[keyPath: counter] &+= other[keyPath: counter] }
+    }
+
     mutating func add(_ queue: QueueShared) {
         let counters = queue.counters
         let (kicks, traps) = (counters[DriverCounter.kicks], counters[DriverCounter.traps])
         let interrupts = counters[DeviceCounter.interrupts]
-        let each: UInt64 = queue.configuration.hasPVEOI ? 1 : 2
-        exits &+= kicks &+ traps &+ interrupts &* each
+        exits &+= queue.exits(kicks: kicks, traps: traps, interrupts: interrupts)
         self.traps &+= traps
         self.kicks &+= kicks
         self.interrupts &+= interrupts
         submissions &+= counters[DeviceCounter.submissions]
         turns &+= counters[DeviceCounter.turns]
         requests &+= counters[DeviceCounter.requests]
+    }
+}
+
+extension QueueShared {
+    /// Times the guest was left for so many kicks, traps and interrupts.
+    func exits(kicks: UInt64, traps: UInt64, interrupts: UInt64) -> UInt64 {
+        kicks &+ traps &+ interrupts &* (configuration.hasPVEOI ? 1 : 2)
     }
 }

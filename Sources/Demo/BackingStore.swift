@@ -16,7 +16,7 @@ struct BackingStore {
     /// A backend for each LUN.
     func backends() throws -> [BackendChoice] {
         if !configuration.lunFiles.isEmpty { return try openLUNFiles() }
-        let (count, byteCount) = (configuration.luns, configuration.lunBytes)
+        let (count, byteCount) = (configuration.lunCount, configuration.lunBytes)
         switch configuration.backend {
         case .null: return Array(repeating: .null(byteCount: byteCount), count: count)
         case .memory: return Array(repeating: .memory(byteCount: byteCount), count: count)

@@ -9,8 +9,8 @@ public struct DemoConfiguration: Sendable {
     /// Where the LUNs' data are.
     public enum Backend: String, Sendable, CaseIterable { case null, memory, aio }
 
-    /// 1…1024.
-    public var luns = 8
+    /// 1…1024; nil is 8, or what the scenario is about.
+    public var luns: Int?
     /// As many requests as go through, instead of a believable VM's.
     public var runsAtFullSpeed = false
     public var scenario = Scenario.healthy
@@ -35,6 +35,22 @@ public struct DemoConfiguration: Sendable {
     public var vcpus: Int?
     public var trace = TraceMode.stages
 
+    // The way of the requests.
+
+    /// Dealt out to the LUNs in turn; none: the scenario's, which mostly is the data plane.
+    public var paths: [IOPath] = []
+    /// Virtqueues of each LUN on `IOPath.multiQueue`, 1…8; nil is one for each vCPU.
+    public var queues: Int?
+    /// IOThreads that all queues share, 1…1024; nil gives each queue its own, where the scenario is
+    /// not about sharing.
+    public var ioThreads: Int?
+    /// Whether the guest kicks once for all requests that it places together.
+    public var batchesKicks = true
+    /// Whether the guest ends an interrupt by a write to memory, without an exit.
+    public var hasPVEOI = true
+    /// What a real guest would pay and this one does not, added where it would arise.
+    public var costs = ModelledCosts()
+
     // The job of every LUN, where it is not to be the scenario's own.
 
     public var blockSize: Int?
@@ -48,4 +64,33 @@ public struct DemoConfiguration: Sendable {
 
     /// Eight LUNs of a healthy VM.
     public init() {}
+
+    /// How many LUNs there are, unless files are used as such.
+    var lunCount: Int { luns ?? scenario.lunCount }
+    /// Whether the jobs do as much as goes through.
+    var isAtFullLoad: Bool { runsAtFullSpeed || scenario.isAtFullLoad }
+    /// The ways its LUNs take.
+    private var pathsInUse: [IOPath] { paths.isEmpty ? [scenario.path] : paths }
+
+    /// What was asked for and would do nothing, in the words of the command line; nil if all of it
+    /// makes sense together.
+    public var fault: String? {
+        let count = lunFiles.isEmpty ? lunCount : lunFiles.count
+        if paths.count > count {
+            return "--path is given \(paths.count) times, and there are \(count) LUNs to deal them "
+                + "out to"
+        }
+        if queues != nil, !pathsInUse.contains(.multiQueue) {
+            return
+                "--queues is about --path multi-queue; on the other paths a LUN has one virtqueue"
+        }
+        if ioThreads != nil, !pathsInUse.contains(where: { Self.pathsWithIOThreads.contains($0) }) {
+            return
+                "--io-threads is about --path data-plane and multi-queue, whose queues IOThreads "
+                + "can share"
+        }
+        return nil
+    }
+
+    private static let pathsWithIOThreads: Set<IOPath> = [.dataPlane, .multiQueue]
 }

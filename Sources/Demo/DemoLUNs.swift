@@ -18,13 +18,16 @@ extension DemoConfiguration {
                 job: job(ofLUN: index, count: backends.count))
         }
         scenario.apply(to: &luns)
-        for index in luns.indices { override(&luns[index]) }
+        for index in luns.indices {
+            if !paths.isEmpty { luns[index].path = paths[index % paths.count] }
+            override(&luns[index])
+        }
         return luns
     }
 
     private func job(ofLUN index: Int, count: Int) -> JobConfiguration {
         var job = JobConfiguration()
-        if !runsAtFullSpeed {
+        if !isAtFullLoad {
             let workload = Workload.allCases[index % Workload.allCases.count]
             job = workload.job
             // The rates of the six kinds add up to 1460 a second.
@@ -45,6 +48,13 @@ extension DemoConfiguration {
         if let rate { lun.job.rate = rate }
         if let readPercent { lun.job.readPercent = readPercent }
         lun.job.verifies = verifies
+        lun.batchesKicks = batchesKicks
+        lun.hasPVEOI = hasPVEOI
+        if lun.path == .multiQueue {
+            lun.queues =
+                queues
+                ?? max(1, min(vcpuCount, LUNConfiguration.mostQueues, lun.job.depth * lun.job.jobs))
+        }
         if lun.backend.isReadOnly { lun.job.readPercent = 100 }
         // Room in the ring for all the jobs ask for, where the scenario is not about its lack.
         while lun.queueSize < 1024, lun.features.contains(.indirect),
@@ -54,13 +64,17 @@ extension DemoConfiguration {
         }
     }
 
+    private var vcpuCount: Int { vcpus ?? processorCount() }
+
     /// The engine this configuration asks for.
     func engineConfiguration(on backends: [BackendChoice]) -> EngineConfiguration {
         var engine = EngineConfiguration(luns: lunConfigurations(on: backends))
         let wait = wait ?? (runsAtFullSpeed ? .yield : .block)
         engine.deviceWait = wait
         engine.guestWait = wait
-        engine.vcpus = vcpus ?? processorCount()
+        engine.vcpus = vcpuCount
+        engine.ioThreads = ioThreads ?? scenario.ioThreads
+        engine.costs = costs
         engine.trace = trace
         return engine
     }

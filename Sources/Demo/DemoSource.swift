@@ -14,8 +14,10 @@ public struct DemoSource {
     private let notice: MemoryNote?
     private let luns: [LUN]
     private let configuration: EngineConfiguration
-    private var previous: [LUNCounters?]
+    private var previous: [[LUNCounters]?]
     private var previousEffort: [Int: (at: Nanoseconds, busy: Nanoseconds, poll: Nanoseconds)] = [:]
+    private var locks = LockWatch()
+    private var events = PathEvents()
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
     private var threads: ThreadSampler
@@ -28,44 +30,39 @@ public struct DemoSource {
     /// Sets the engine up and starts it. `ownThreads` are the kernel ids of vblktop's own threads,
     /// whose cost is shown with each sample.
     public init(_ configuration: DemoConfiguration, ownThreads: [Int]) throws {
+        if let fault = configuration.fault {
+            throw BackingStore.Refusal(description: fault)
+        }
         let backends = try BackingStore(configuration: configuration).backends()
         let engineConfiguration = configuration.engineConfiguration(on: backends)
         self.configuration = engineConfiguration
-        engine = try Engine(engineConfiguration)
-        luns = engineConfiguration.luns.map(Self.describe)
+        let engine = try Engine(engineConfiguration)
+        self.engine = engine
+        luns = engineConfiguration.luns.enumerated().map { index, lun in
+            LUN(lun, servedBy: engine.servers(ofLUN: index), costs: engineConfiguration.costs)
+        }
         requests = DemoRequests(engine, lunNames: luns.map(\.id))
         previous = Array(repeating: nil, count: luns.count)
         threads = ThreadSampler(pid: Process.id)
         cost = SelfCost(tids: ownThreads)
         notice = try? MemoryNote(
             RingNotice.fileName, RingNotice(engine, luns.map(\.id)).text)
+        writeFacts()
         try engine.start()
     }
 
     /// Ends the guest's load and the devices; backing files are gone afterwards.
     public func stop() { engine.stop() }
 
-    private static func describe(_ configuration: LUNConfiguration) -> LUN {
-        var lun = LUN(id: configuration.id, device: "virtio-blk (embedded)")
-        lun.queues = configuration.queues
-        lun.queueSize = configuration.queueSize
-        lun.ioThread = "io \(configuration.id)"
-        lun.format = "raw"
-        switch configuration.backend {
-        case .null: lun.file = "null"
-        case .memory: lun.file = "memory"
-        case .file(let file, let access):
-            lun.file = file.name
-            if access.format != .raw { lun.format = "qcow2" }
-            lun.cache = access.cache.rawValue
-            lun.aio = access.model.nameInQEMU
+    /// What is set and stays so.
+    private mutating func writeFacts() {
+        let hasPVEOI = configuration.luns.allSatisfy(\.hasPVEOI)
+        let machine = Fact(
+            Subject(.vm), .cpuPVEOI, .flag(hasPVEOI), from: "the demo's options")
+        let settings = zip(luns, configuration.luns).flatMap { lun, configuration in
+            lun.facts(isReadOnly: configuration.backend.isReadOnly)
         }
-        if let service = configuration.serviceTime {
-            let stall =
-                service.stallFor > 0 ? ", stalls of \(service.stallFor / 1_000_000) ms" : ""
-            lun.modelled = "service time \(service.mean / 1000) us added" + stall
-        }
-        return lun
+        facts.write("engine", [machine] + settings)
     }
 
     /// One sample. The first has no rates.
@@ -81,12 +78,13 @@ public struct DemoSource {
         snapshot.vms = [
             VirtualMachine(
                 name: "demo", pid: Process.id, version: vblktopVersion, accelerator: .embedded,
-                status: "running", vcpus: min(configuration.vcpus, luns.count),
+                status: "running", vcpus: engine.vcpuCount,
                 memoryBytes: engine.guestMemoryBytes)
         ]
         snapshot.luns = sampleLUNs()
         snapshot.total = BlockRates(summing: snapshot.luns)
-        snapshot.threads = sampleThreads()
+        snapshot.eventCounts = sampleEvents()
+        (snapshot.threads, snapshot.locks) = sampleThreads()
         snapshot.host = Telemetry.Host(cpuPercent: cpu.sample())
         let cpus = snapshot.threads.servingCPUs
         facts.write("host", hostFacts.update(disks: [], servingCPUs: cpus, now: begin))
@@ -103,16 +101,30 @@ public struct DemoSource {
         luns.indices.map { index in
             var lun = luns[index]
             lun.virtqueues = engine.virtqueues(ofLUN: index)
-            let counters = engine.counters(ofLUN: index)
-            lun.derive(from: previous[index], to: counters)
+            let counters = engine.queueCounters(ofLUN: index)
+            lun.derive(fromQueues: previous[index], to: counters)
             previous[index] = counters
             return lun
         }
     }
 
-    /// The engine's threads, which all run before the second sample.
-    private mutating func sampleThreads() -> [ThreadActivity] {
+    private mutating func sampleEvents() -> [EventCount] {
+        let efforts = configuration.luns.enumerated().map { index, lun in
+            (path: lun.path, effort: engine.effort(ofLUN: index))
+        }
+        return events.update(efforts, now: Clock.monotonic())
+    }
+
+    /// The engine's threads, which all run before the second sample, and the lock that they share
+    /// if their paths have one.
+    private mutating func sampleThreads() -> ([ThreadActivity], [LockActivity]) {
         let infos = engine.threadInfos
+        let lock = engine.lockWaitBuckets.map { buckets in
+            locks.update(
+                infos.compactMap { info in
+                    info.lock.map { LockWatch.Taker(tid: info.tid, name: info.name, counts: $0) }
+                }, buckets: buckets, now: Clock.monotonic())
+        }
         if infos.count != watchedThreads {
             watchedThreads = infos.count
             threads.watch(
@@ -123,11 +135,14 @@ public struct DemoSource {
                 })
         }
         let byTID = Dictionary(infos.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
-        return threads.sample(clock: Clock.monotonic).map { thread in
+        let activity = threads.sample(clock: Clock.monotonic).map { thread in
             var thread = thread
             if let info = byTID[thread.tid] { addEffort(of: info, to: &thread) }
+            thread.lockWaits = locks.waits[thread.tid]?.perSecond
+            thread.lockWaitPercent = locks.waits[thread.tid]?.percent
             return thread
         }
+        return (activity, lock.map { [$0] } ?? [])
     }
 
     /// What the engine knows of its threads and the kernel does not: moving requests, or looking
@@ -148,9 +163,10 @@ public struct DemoSource {
         var result = threads.unavailable
         if let reason = cpu.unavailable { result.append(reason) }
         if let reason = cost.unavailable { result.append(reason) }
-        let noLocks = "the data plane takes no locks"
-        result.append(Unavailable(metric: "lock_waits_per_s", reason: noLocks))
-        result.append(Unavailable(metric: "lock_wait_percent", reason: noLocks))
+        if let reason = lockless {
+            result.append(Unavailable(metric: "lock_waits_per_s", reason: reason))
+            result.append(Unavailable(metric: "lock_wait_percent", reason: reason))
+        }
         result.append(
             Unavailable(
                 metric: "host.disks", reason: "the demo does not look at the host's disks",
@@ -161,5 +177,16 @@ public struct DemoSource {
                     metric: "stage_us", reason: "tracing is off", remedy: "--trace stages"))
         }
         return result
+    }
+
+    /// Why some threads have no waits for locks, or all; `nil` if all have.
+    private var lockless: String? {
+        let without = Set(configuration.luns.map(\.path)).filter { !$0.takesBigLock }
+        guard !without.isEmpty else { return nil }
+        if without.count == 1, without.contains(.dataPlane) {
+            return "the data plane takes no locks"
+        }
+        let names = IOPath.allCases.filter(without.contains).map(\.rawValue)
+        return "these paths take no locks: " + names.joined(separator: ", ")
     }
 }

@@ -15,6 +15,12 @@ public enum Scenario: String, Sendable, CaseIterable {
     case flushStorm = "flush-storm"
     /// One LUN's storage answers nothing for 800 ms every 20 s.
     case stall
+    /// All LUNs at full load on the path before the data plane.
+    case bigLock = "big-lock"
+    /// Many LUNs at full load on one IOThread.
+    case sharedIOThread = "shared-iothread"
+    /// All LUNs at full load on emulated IDE disks.
+    case ide
 
     /// One sentence for the help text.
     public var summary: String {
@@ -25,15 +31,38 @@ public enum Scenario: String, Sendable, CaseIterable {
         case .ringFull: "the ring of one LUN is too small for its load"
         case .flushStorm: "one LUN flushes after every write"
         case .stall: "the storage of one LUN answers nothing for 800 ms every 20 s"
+        case .bigLock: "all LUNs at full load under the Big QEMU Lock, without an IOThread"
+        case .sharedIOThread: "56 LUNs at full load, and one IOThread for all of them"
+        case .ide: "all LUNs at full load on emulated IDE disks"
         }
     }
 
-    /// Turns one LUN of `luns`, the third if there are as many, into what the scenario is about.
+    /// The way that requests take where nothing else is asked for.
+    var path: IOPath {
+        switch self {
+        case .bigLock: .bigLock
+        case .ide: .ide
+        default: .dataPlane
+        }
+    }
+
+    /// LUNs where nothing else is asked for; the founding measurements had 56.
+    var lunCount: Int { self == .sharedIOThread ? 56 : 8 }
+
+    /// IOThreads for all LUNs together; nil gives each its own.
+    var ioThreads: Int? { self == .sharedIOThread ? 1 : nil }
+
+    /// Whether it is about a limit that a believable load would not reach.
+    var isAtFullLoad: Bool { [.bigLock, .sharedIOThread, .ide].contains(self) }
+
+    /// Turns one LUN of `luns`, the third if there are as many, into what the scenario is about, or
+    /// all of them.
     func apply(to luns: inout [LUNConfiguration]) {
         guard !luns.isEmpty else { return }
+        for index in luns.indices { luns[index].path = path }
         let index = min(2, luns.count - 1)
         switch self {
-        case .healthy: break
+        case .healthy, .bigLock, .sharedIOThread, .ide: break
         case .hotLUN:
             luns[index].job.depth = 32
             luns[index].job.rate = luns[index].job.rate.map { _ in 8000 }

@@ -79,7 +79,7 @@ extension BlockRates {
     private static var rates: [WritableKeyPath<BlockRates, Double?>] {
         [
             \.reads, \.writes, \.flushes, \.discards, \.writeZeroes, \.iops, \.readBytes,
-            \.writeBytes, \.merges, \.kicks, \.interrupts, \.errors,
+            \.writeBytes, \.merges, \.kicks, \.interrupts, \.exits, \.errors,
         ]
     }
 

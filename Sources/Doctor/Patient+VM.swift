@@ -6,7 +6,7 @@ extension Patient {
     /// rates.
     mutating func machineIOPS() throws(NotChecked) -> Double {
         let iops = try need(load.machineIOPS, "iops")
-        cite("query-blockstats")
+        citeCounters()
         return iops
     }
 
@@ -56,6 +56,7 @@ extension Patient {
     /// Interrupts given to the guest per second: by KVM's own count, else by its tracepoint of
     /// message-signalled ones. Throws where neither is there.
     mutating func injections() throws(NotChecked) -> Double {
+        if isEmbedded { return try engineCount(sample.total.interrupts, "interrupts_per_s") }
         let counted = rate { $0.kind == .injection && $0.name == "irq_injections" }
         let rate = counted ?? rate { $0.kind == .injection && $0.name.hasPrefix("MSI") }
         return try need(rate, "event_counts")
@@ -63,6 +64,7 @@ extension Patient {
 
     /// Exits of all vCPUs per second, likewise.
     mutating func exits() throws(NotChecked) -> Double {
+        if isEmbedded { return try engineCount(sample.total.exits, "exits_per_s") }
         let counted = rate { $0.kind == .exit && $0.name == "exits" }
         let rate =
             counted ?? rate { $0.kind == .exit && $0.source.hasSuffix("kvm:kvm_exit") }
@@ -72,6 +74,14 @@ extension Patient {
     /// Exits that QEMU had to handle per second: by tracepoint, else those to emulated memory,
     /// which are the most of them; `nil` where neither is there.
     mutating func userspaceExits() -> Double? {
+        if isEmbedded {
+            // Of the others the kicks end in an eventfd, as in KVM.
+            let locked: Set = ["big-lock", "ide"]
+            return rate {
+                $0.kind == .exit && ["KICK", "REGISTER"].contains($0.name)
+                    && locked.contains($0.detail ?? "")
+            }
+        }
         let traced = rate { $0.kind == .exit && $0.source.hasSuffix("kvm:kvm_userspace_exit") }
         return traced ?? rate { $0.kind == .exit && $0.name == "mmio_exits" }
     }

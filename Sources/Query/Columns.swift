@@ -33,6 +33,7 @@ enum Columns {
             Column("cache") { text($0.thing.cache) },
             Column("aio") { text($0.thing.aio) },
             Column("host_disk") { text($0.thing.hostDisk) },
+            Column("path") { text($0.thing.path) },
         ] + rates { $0.thing.rates }
 
     static let threads: [Column<At<ThreadActivity>>] = [
@@ -141,7 +142,7 @@ enum Columns {
             rate("read_bytes_per_s") { $0.readBytes },
             rate("write_bytes_per_s") { $0.writeBytes }, rate("merges_per_s") { $0.merges },
             rate("kicks_per_s") { $0.kicks }, rate("interrupts_per_s") { $0.interrupts },
-            rate("errors_per_s") { $0.errors },
+            rate("exits_per_s") { $0.exits }, rate("errors_per_s") { $0.errors },
             rate("in_flight_oldest_us") { $0.oldestInFlight },
         ]
         let depths = [

@@ -169,6 +169,9 @@ extension Painter {
             return name + " " + (value.flatMap { NumberText.figures($0, decimals: 3) } ?? missing)
         }
         putFact("per I/O", perRequest.joined(separator: "  "), &pen)
+        if let exits = lun.rates.perRequest(lun.rates.exits) {
+            putFact("exits", NumberText.figures(exits, decimals: 3).map { $0 + " per I/O" }, &pen)
+        }
         putFact("oldest", lun.rates.oldestInFlight.map { latencyText($0) }, &pen)
         pen.row += 1
     }

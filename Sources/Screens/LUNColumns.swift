@@ -43,7 +43,29 @@ extension LUN: TableRow {
     }
 
     static func columns(of snapshot: Snapshot) -> [Column<LUN>] {
-        snapshot.findings.isEmpty ? columns : columns + [flagColumn(snapshot.findings)]
+        let flags = snapshot.findings.isEmpty ? [] : [flagColumn(snapshot.findings)]
+        let path = pathColumns(snapshot)
+        if path.isEmpty { return columns + flags }
+        return rateColumns + latencyColumns + stageColumns + path + otherColumns + flags
+    }
+
+    /// The way of the requests and what it costs the guest, where somebody knows: columns of a
+    /// sample, which no VM has.
+    private static func pathColumns(_ snapshot: Snapshot) -> [Column<LUN>] {
+        guard let first = snapshot.luns.first(where: { $0.path != nil })?.path else { return [] }
+        // All on one path: the details say it as well.
+        let isOne = snapshot.luns.allSatisfy { $0.path == first }
+        let longest = snapshot.luns.reduce(0) { max($0, $1.path?.utf8.count ?? 0) }
+        return [
+            Column(
+                "PATH", width: min(max(longest, 4), 12), weight: isOne ? 38 : 89, .text { $0.path },
+                meaning: "the way that requests take to the storage", source: "the engine"),
+            Column(
+                "exit/io", width: 7, weight: isOne ? 67 : 87,
+                .number(.ratio) { $0.rates.perRequest($0.rates.exits) },
+                meaning: "times the guest was left for each completed request: kicks, interrupts "
+                    + "and their ends, accesses to registers", source: "notification counters"),
+        ]
     }
 
     /// The worst flag of each LUN: a column of a sample, as a LUN does not know what is said of it.

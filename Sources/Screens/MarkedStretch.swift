@@ -183,7 +183,8 @@ struct Comparison {
     }
 
     private static let settings: [(name: String, value: @Sendable (LUN) -> String?)] = [
-        ("iothread", { $0.ioThread }), ("queues", { $0.queues.map(String.init) }),
+        ("path", { $0.path }), ("iothread", { $0.ioThread }),
+        ("queues", { $0.queues.map(String.init) }),
         ("queue-size", { $0.queueSize.map(String.init) }), ("format", { $0.format }),
         ("cache", { $0.cache }), ("aio", { $0.aio }), ("file", { $0.file }),
         ("throttle", { $0.throttle }), ("host disk", { $0.hostDisk }),

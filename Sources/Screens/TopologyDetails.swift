@@ -6,6 +6,8 @@ extension Painter {
     mutating func drawTopology(_ lun: LUN, _ pen: inout Pen) {
         putFact("vm", lun.vm, &pen)
         putFact("device", lun.device, &pen)
+        putFact("path", lun.path, &pen)
+        putFact("lock", lun.path != nil && lun.isOnMainLoop == true ? "BQL" : nil, &pen)
         putFact("pci", lun.pciAddress, &pen)
         if lun.graph.isEmpty {
             putFact("node", lun.node, &pen)

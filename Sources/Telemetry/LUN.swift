@@ -8,6 +8,9 @@ public struct LUN: Sendable, Equatable {
     public var node: String?
     /// The device model, for example `virtio-blk-pci`.
     public var device: String
+    /// The way its requests take to the storage, in the embedded engine's words (`data-plane`,
+    /// `big-lock`, …); `nil` for a VM, of which device, IOThread and backend say it.
+    public var path: String?
     /// Number of request virtqueues.
     public var queues: Int?
     /// Descriptors in each virtqueue.
@@ -89,6 +92,10 @@ public struct BlockRates: Sendable, Equatable {
     public var kicks: Double?
     /// Interrupts (device to driver notifications) per second.
     public var interrupts: Double?
+    /// Times per second that the guest was left: for a kick, for an access to an emulated register,
+    /// for an interrupt that arrived and for telling its end. The embedded engine counts them;
+    /// `nil` for a VM, whose exits nobody tells apart by LUN.
+    public var exits: Double?
     /// Requests that ended with an error per second.
     public var errors: Double?
     /// Age of the oldest request in flight, microseconds; `nil` when none is in flight or unknown.

@@ -6,7 +6,8 @@ extension LUNCounters {
     public mutating func add(_ other: LUNCounters) {
         monotonic = max(monotonic, other.monotonic)
         for counter in Self.sums { self[keyPath: counter] &+= other[keyPath: counter] }
-        if let mine = merges, let others = other.merges { merges = mine &+ others }
+        merges = Self.sum(merges, other.merges)
+        exits = Self.sum(exits, other.exits)
         stageSums = Self.sum(stageSums, other.stageSums)
         readLatencyBuckets = Self.sum(readLatencyBuckets, other.readLatencyBuckets)
         writeLatencyBuckets = Self.sum(writeLatencyBuckets, other.writeLatencyBuckets)
@@ -14,6 +15,13 @@ extension LUNCounters {
         depthTimes = []
         depth += other.depth
         oldest = [oldest, other.oldest].compactMap(\.self).max()
+    }
+
+    /// What the queues of a LUN counted together; `nil` without any.
+    public init?(summing queues: [LUNCounters]) {
+        guard let first = queues.first else { return nil }
+        self = first
+        for queue in queues.dropFirst() { add(queue) }
     }
 
     private static var sums: [WritableKeyPath<LUNCounters, UInt64>] {
@@ -31,7 +39,31 @@ extension LUNCounters {
             ?? depthTimes.enumerated().reduce(0) { $0 &+ UInt64($1.offset) &* $1.element }
     }
 
+    /// What only one of two counts is not known of both.
+    private static func sum(_ a: UInt64?, _ b: UInt64?) -> UInt64? {
+        guard let a, let b else { return nil }
+        return a &+ b
+    }
+
     private static func sum(_ a: [UInt64], _ b: [UInt64]) -> [UInt64] {
         a.count == b.count ? zip(a, b).map { $0 &+ $1 } : []
+    }
+}
+
+extension LUN {
+    /// Fills rates, histograms and each queue's rates from two readings of what every queue of the
+    /// LUN counted, each in the order of the queues; with no `previous`, or one of another number of
+    /// queues, only the gauges are known.
+    public mutating func derive(fromQueues previous: [LUNCounters]?, to current: [LUNCounters]) {
+        guard let now = LUNCounters(summing: current) else { return }
+        let previous = previous.flatMap { $0.count == current.count ? $0 : nil }
+        derive(from: previous.flatMap { LUNCounters(summing: $0) }, to: now)
+        guard let previous, current.count > 1, virtqueues.count == current.count else { return }
+        for (index, (before, after)) in zip(previous, current).enumerated() {
+            guard let interval = RateInterval(from: before.monotonic, to: after.monotonic) else {
+                continue
+            }
+            virtqueues[index].derive(from: before, to: after, over: interval)
+        }
     }
 }

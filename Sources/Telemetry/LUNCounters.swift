@@ -19,6 +19,8 @@ public struct LUNCounters: Sendable, Equatable {
     public var kicksSuppressed: UInt64 = 0
     public var interrupts: UInt64 = 0
     public var interruptsSuppressed: UInt64 = 0
+    /// Times the guest was left; `nil` where not counted.
+    public var exits: UInt64?
     /// Nanoseconds during which the driver had requests it could not place.
     public var fullTime: UInt64 = 0
     /// Turns of the device thread that moved requests.
@@ -125,6 +127,9 @@ extension LUN {
         }
         rates.kicks = interval.rate(previous.kicks, current.kicks)
         rates.interrupts = interval.rate(previous.interrupts, current.interrupts)
+        if let before = previous.exits, let now = current.exits {
+            rates.exits = interval.rate(before, now)
+        }
         rates.errors = interval.rate(previous.errors, current.errors)
         rates.queueDepth =
             QueueDepth(from: previous, to: current)
@@ -159,7 +164,7 @@ extension LUN {
         readLatencies = nil
         writeLatencies = nil
         span = nil
-        if virtqueues.count == 1 { virtqueues[0].forgetRates() }
+        for index in virtqueues.indices { virtqueues[index].forgetRates() }
     }
 }
 
@@ -269,7 +274,7 @@ extension Virtqueue {
         batch = nil
     }
 
-    /// Fills the rates of the only queue of a LUN from the LUN's counters.
+    /// Fills the rates from the counters of this queue alone.
     mutating func derive(
         from previous: LUNCounters, to current: LUNCounters, over interval: RateInterval
     ) {
@@ -352,6 +357,7 @@ extension BlockRates {
         add(rates.merges, to: &merges)
         add(rates.kicks, to: &kicks)
         add(rates.interrupts, to: &interrupts)
+        add(rates.exits, to: &exits)
         add(rates.errors, to: &errors)
     }
 }

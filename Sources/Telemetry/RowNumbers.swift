@@ -34,7 +34,7 @@ extension NumberedRow where Self: Equatable {
 extension LUN: NumberedRow {
     package func isSame(as other: LUN) -> Bool {
         id == other.id && vm == other.vm && node == other.node && device == other.device
-            && queues == other.queues && queueSize == other.queueSize
+            && path == other.path && queues == other.queues && queueSize == other.queueSize
             && ioThread == other.ioThread && isOnMainLoop == other.isOnMainLoop
             && pciAddress == other.pciAddress && file == other.file
             && format == other.format && cache == other.cache && aio == other.aio
@@ -112,6 +112,7 @@ extension BlockRates {
             stageQuality = StageQualities(code: UInt16(truncatingIfNeeded: code ?? 0))
         }
         walker.visit(&latencyUncertainty)
+        walker.visit(&exits, .rate)
     }
 
     private mutating func walkDepth(_ walker: inout NumberWalker) {

@@ -109,6 +109,7 @@ extension BlockRates: Encodable {
         try object.number("latency_uncertainty_us", latencyUncertainty)
         try object.number("kicks_per_s", kicks)
         try object.number("interrupts_per_s", interrupts)
+        try object.number("exits_per_s", exits)
         try object.number("errors_per_s", errors)
         try object.number("in_flight_oldest_us", oldestInFlight)
     }
@@ -120,6 +121,7 @@ extension LUN: Encodable {
         try object.value("id", id)
         try object.value("node", node)
         try object.value("device", device)
+        try object.value("path", path)
         try object.value("queues", queues)
         try object.value("queue_size", queueSize)
         try object.value("io_thread", ioThread)

@@ -4,14 +4,38 @@ public import Demo
 
 /// What the embedded engine runs.
 struct DemoOptions: ParsableArguments {
-    @Option(help: "LUNs, 1…1024.")
-    var luns = 8
+    @Option(help: "LUNs, 1…1024. (default: 8, of the scenario shared-iothread 56)")
+    var luns: Int?
 
     @Flag(help: "As many requests as go through: 4 KiB random, 50/50, 32 in flight on each LUN.")
     var fullSpeed = false
 
     @Option(help: ArgumentHelp("What goes on:", discussion: Self.scenarios))
     var scenario = Scenario.healthy
+
+    @Option(
+        help: ArgumentHelp(
+            "How requests reach storage; repeated, the LUNs take the paths in turn.",
+            discussion: Self.paths))
+    var path: [IOPath] = []
+
+    @Option(help: "Virtqueues of a LUN on the path multi-queue, 1…8. (default: one for each vCPU)")
+    var queues: Int?
+
+    @Option(help: "IOThreads that all LUNs share, 1…1024. (default: one for each virtqueue)")
+    var ioThreads: Int?
+
+    @Flag(help: "Kick for every request and not once for all that are placed together.")
+    var noKickBatching = false
+
+    @Flag(help: "Leave the guest for the end of each interrupt, as without PV-EOI.")
+    var noPvEoi = false
+
+    @Option(help: "Modelled cost of leaving the guest, nanoseconds up to a million.")
+    var vmExitNs = 0
+
+    @Option(help: "Modelled cost of an interrupt for the guest, nanoseconds up to a million.")
+    var injectionNs = 0
 
     @Option(help: "Where the data are: null (nowhere), memory, aio (files; see --aio, --cache).")
     var backend = DemoConfiguration.Backend.aio
@@ -80,11 +104,15 @@ struct DemoOptions: ParsableArguments {
         Scenario.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "\n")
     }
 
+    private static var paths: String {
+        IOPath.allCases.map { "\($0.rawValue): \($0.summary)" }.joined(separator: "\n")
+    }
+
     func validate() throws {
         func require(_ condition: Bool, _ what: String) throws {
             if !condition { throw ValidationError(what) }
         }
-        try require((1...1024).contains(luns), "--luns must be 1…1024")
+        try require((1...1024).contains(luns ?? 1), "--luns must be 1…1024")
         try require(lunFile.count <= 1024, "at most 1024 --lun-file")
         try require((vcpus ?? 1) >= 1, "--vcpus must be at least 1")
         try require((queueDepth ?? 1) >= 1, "--queue-depth must be at least 1")
@@ -101,6 +129,20 @@ struct DemoOptions: ParsableArguments {
         try require(
             format == .raw || backend == .aio || !lunFile.isEmpty, "--format is about files")
         try require(!overwrite || !lunFile.isEmpty, "--overwrite is about --lun-file")
+        try validatePath()
+    }
+
+    private func validatePath() throws {
+        func require(_ condition: Bool, _ what: String) throws {
+            if !condition { throw ValidationError(what) }
+        }
+        let most = LUNConfiguration.mostQueues
+        try require((1...most).contains(queues ?? 1), "--queues must be 1…\(most)")
+        try require((1...1024).contains(ioThreads ?? 1), "--io-threads must be 1…1024")
+        let costs = 0...1_000_000
+        try require(costs.contains(vmExitNs), "--vm-exit-ns must be 0…1000000")
+        try require(costs.contains(injectionNs), "--injection-ns must be 0…1000000")
+        if let fault = configuration.fault { throw ValidationError(fault) }
     }
 
     private var access: FileAccess {
@@ -122,6 +164,13 @@ struct DemoOptions: ParsableArguments {
         demo.wait = wait
         demo.vcpus = vcpus
         demo.trace = trace.mode
+        demo.paths = path
+        demo.queues = queues
+        demo.ioThreads = ioThreads
+        demo.batchesKicks = !noKickBatching
+        demo.hasPVEOI = !noPvEoi
+        demo.costs.vmExit = UInt64(max(0, vmExitNs))
+        demo.costs.interruptInjection = UInt64(max(0, injectionNs))
         demo.blockSize = blockSize.map { Int($0.bytes) }
         demo.queueDepth = queueDepth
         demo.jobs = jobs
@@ -138,6 +187,7 @@ extension DemoConfiguration.Backend: ExpressibleByArgument {}
 extension WaitMode: ExpressibleByArgument {}
 extension IOModel: ExpressibleByArgument {}
 extension CacheMode: ExpressibleByArgument {}
+extension IOPath: ExpressibleByArgument {}
 
 /// The words for `TraceMode`.
 enum TraceChoice: String, ExpressibleByArgument, CaseIterable {

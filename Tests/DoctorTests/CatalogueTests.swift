@@ -10,7 +10,7 @@ struct CatalogueTests {
         + RuleCase.vm + RuleCase.states + RuleCase.memory + RuleCase.threads + RuleCase.guest
         + RuleCase.throttles + RuleCase.images + RuleCase.qcow2 + RuleCase.caches + RuleCase.aio
         + RuleCase.ioThreads + RuleCase.workers + RuleCase.queues + RuleCase.workload
-        + RuleCase.layers
+        + RuleCase.layers + RuleCase.engine
 
     @Test(arguments: cases)
     func aRuleSaysWhatItMust(_ given: RuleCase) {

@@ -276,8 +276,8 @@ struct DoctorTests {
     @Test func theEmbeddedEngineIsNotJudgedByRulesOfQEMU() {
         var sample = Snapshot.ward
         sample.vms[0].accelerator = .embedded
-        var doctor = Doctor(rules: [.dataPlaneOff])
-        sample.luns[0].isOnMainLoop = true
+        var doctor = Doctor(rules: [.xDataPlane])
+        sample.know(.lun("vd0"), [.xDataPlane: true])
         let found = doctor.examine(sample)
         #expect(found.findings.isEmpty && found.unchecked.isEmpty)
     }

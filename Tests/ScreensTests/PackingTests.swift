@@ -35,8 +35,8 @@ struct PackingTests {
     @Test("no field is forgotten")
     func fields() {
         func count(_ value: Any) -> Int { Mirror(reflecting: value).children.count }
-        #expect(count(LUN(id: "", device: "")) == 23)
-        #expect(count(BlockRates()) == 19)
+        #expect(count(LUN(id: "", device: "")) == 24)
+        #expect(count(BlockRates()) == 20)
         #expect(count(StageTimes()) == 5)
         #expect(count(QueueDepth(now: 0, mean: 0)) == 5)
         #expect(count(LatencySummary(mean: 0)) == 5)
@@ -70,7 +70,8 @@ struct PackingTests {
         { $0.luns[3].format = "x" }, { $0.luns[3].cache = "x" }, { $0.luns[3].aio = nil },
         { $0.luns[3].graph.removeLast() }, { $0.luns[3].throttle = "x" },
         { $0.luns[3].features = [] }, { $0.luns[3].hostDisk = nil },
-        { $0.luns[3].modelled = "x" }, { $0.luns.swapAt(1, 4) }, { $0.luns.remove(at: 2) },
+        { $0.luns[3].modelled = "x" }, { $0.luns[3].path = "x" }, { $0.luns.swapAt(1, 4) },
+        { $0.luns.remove(at: 2) },
         {
             $0.luns[3].virtqueues = [
                 Virtqueue(index: 1, size: 9, availIndex: 7, usedIndex: .max, inFlight: 4),

@@ -20,11 +20,12 @@ private enum Keys {
         "iops", "read_bytes_per_s", "write_bytes_per_s", "queue_depth", "read_latency_us",
         "write_latency_us", "stage_us", "kicks_per_s", "interrupts_per_s", "errors_per_s",
         "in_flight_oldest_us", "merges_per_s", "stage_quality", "latency_uncertainty_us",
+        "exits_per_s",
     ]
     static let lun = rates.union([
         "id", "node", "device", "queues", "queue_size", "io_thread", "file", "format", "cache",
         "aio", "modelled", "virtqueues", "vm", "pci_address", "graph", "throttle", "features",
-        "host_disk", "on_main_loop",
+        "host_disk", "on_main_loop", "path",
     ])
     static let queueDepth: Set = ["now", "mean", "p50", "p99", "max"]
     static let latency: Set = ["mean", "p50", "p99", "p999", "max"]

@@ -12,7 +12,7 @@ import Testing
     @Test mutating func everyRateIsTheSum() {
         let rates: [WritableKeyPath<BlockRates, Double?>] = [
             \.reads, \.writes, \.flushes, \.discards, \.writeZeroes, \.iops, \.readBytes,
-            \.writeBytes, \.kicks, \.interrupts, \.errors,
+            \.writeBytes, \.kicks, \.interrupts, \.exits, \.errors,
         ]
         for rate in rates {
             let luns = [20.0, 3, nil].map { value in lun { $0.rates[keyPath: rate] = value } }

@@ -9,7 +9,7 @@ extension Rule {
 
     static let writeThrough = Rule(
         "cache-writethrough-write-heavy", "write-through with many writes", about: .lun,
-        [.info, .advice, .warning], .trend, tier: .a,
+        [.info, .advice, .warning], .trend, tier: .a, isForQEMU: false,
         evidence: "query-block cache.writeback, cache.direct of the lowest node; query-blockstats; "
             + "queue/write_cache and flush times of the host's disk; negotiated features",
         condition: "cache=writethrough with 200 writes a second and 20 % of the requests: warning. "
@@ -34,7 +34,7 @@ extension Rule {
         guard try !patient.flag(.isWriteback) else { return .healthy }
         let writes = try patient.need(lun.rates.writes, "writes")
         let iops = try patient.need(lun.rates.iops, "iops")
-        patient.cite("query-blockstats")
+        patient.citeCounters()
         guard iops > 0, patient.reaches(writes, 200), patient.reaches(writes / iops, 0.2) else {
             return .healthy
         }
@@ -150,7 +150,7 @@ extension Rule {
 
     static let cacheUnsafe = Rule(
         "cache-unsafe", "the guest's flushes are dropped", about: .lun,
-        [.advice, .critical], .setting, tier: .a,
+        [.advice, .critical], .setting, tier: .a, isForQEMU: false,
         evidence: "query-block cache.no-flush, ro; -snapshot of the command line",
         condition: "cache=unsafe, or cache.no-flush=on, on a writable LUN.",
         guards: "Read-only LUNs. Advice with -snapshot, whose writes are thrown away anyway; "
@@ -169,7 +169,8 @@ extension Rule {
         let isSnapshot = patient.knownFlag(.isSnapshot, of: .vm) == true
         return .flag(
             isSnapshot ? .advice : .critical,
-            "cache.no-flush is true" + (isSnapshot ? ", with -snapshot" : ""))
+            (patient.isEmbedded ? "cache=unsafe" : "cache.no-flush is true")
+                + (isSnapshot ? ", with -snapshot" : ""))
     }
 
     static let rereads = Rule(

@@ -9,11 +9,14 @@ extension Rule {
 
     static let ioThreadSaturated = Rule(
         "iothread-saturated", "an IOThread uses all of a core while requests wait",
-        about: .ioThread, [.warning, .critical], .load, tier: .a,
+        about: .ioThread, [.warning, .critical], .load, tier: .a, isForQEMU: false,
         evidence: "/proc/PID/task/TID/schedstat; mean queue depth of its LUNs by "
-            + "query-blockstats; mean queue depth of the disks below (/sys/block/DISK/stat)",
+            + "query-blockstats; mean queue depth of the disks below (/sys/block/DISK/stat); of "
+            + "the embedded engine the thread's busy time and the stages of its requests",
         condition: "CPU at 90 %, and at least 4 requests in flight in its LUNs, twice as many as "
-            + "the disks below have; critical at 98 % of CPU where the finding stands already.",
+            + "the disks below have; critical at 98 % of CPU where the finding stands already. Of "
+            + "the embedded engine, whose storage may be memory: busy for 90 % of the time, and "
+            + "requests that spend half of theirs in the ring, before the thread takes them.",
         guards: "Polling burns CPU too: without a backlog that the disks do not have, the thread "
             + "is not short of time. LUNs whose disk is not measured cannot be judged.",
         effect: "All LUNs of the thread wait for one core. A thread moves some 150,000 to 300,000 "
@@ -25,13 +28,19 @@ extension Rule {
     ) { patient throws(NotChecked) in
         let thread = try patient.thread()
         guard !thread.luns.isEmpty else { return .notApplicable }
-        guard let backlog = try patient.backlog(of: thread) else { return .healthy }
+        guard
+            let backlog = patient.isEmbedded
+                ? try patient.ringBacklog(of: thread) : try patient.backlog(of: thread)
+        else { return .healthy }
         // For how long it has been so is not known here; where it stands, for some while.
         let isWorst = patient.isStanding && backlog.cpu >= 98
         let lun = patient.luns(of: thread).first
-        let remedy = relieved(
-            patient.ioThreadNames.extended([thread.ioThreadID]), max(4, lun?.queueCount ?? 4),
-            drive: lun?.drive ?? "DRIVE")
+        let remedy =
+            patient.isEmbedded
+            ? patient.demoThreads(for: thread)
+            : relieved(
+                patient.ioThreadNames.extended([thread.ioThreadID]), max(4, lun?.queueCount ?? 4),
+                drive: lun?.drive ?? "DRIVE")
         return isWorst
             ? .flag(.critical, backlog.text + "; critical from 98 % on", remedy: remedy)
             : .flag(.warning, backlog.text, remedy: remedy)
@@ -48,7 +57,7 @@ extension Rule {
 
     static let ioThreadOvershared = Rule(
         "iothread-overshared", "busy LUNs share one IOThread while others are idle",
-        about: .ioThread, [.advice, .warning], .load, tier: .a,
+        about: .ioThread, [.advice, .warning], .load, tier: .a, isForQEMU: false,
         evidence: "iothread property of the devices, query-blockstats, schedstat of the IOThreads, "
             + "/proc/stat",
         condition: "At least 4 busy or 2 hot LUNs on one IOThread, while another is below 20 % of "
@@ -81,8 +90,13 @@ extension Rule {
         let text =
             "\(busy) busy LUNs, \(hot) of them hot, on \(thread.name), which uses \(percent(cpu)) "
             + "of a core, while \(room.text); limits 4 and 2"
-        let remedy = room.idle.map(shared(with:)) ?? anotherThread(patient)
-        let backlog = try? patient.backlog(of: thread)
+        let remedy =
+            patient.isEmbedded
+            ? patient.demoThreads(for: thread)
+            : room.idle.map(shared(with:)) ?? anotherThread(patient)
+        let backlog =
+            patient.isEmbedded
+            ? try? patient.ringBacklog(of: thread) : try? patient.backlog(of: thread)
         return .flag(backlog == nil ? .advice : .warning, text, remedy: remedy)
     }
 

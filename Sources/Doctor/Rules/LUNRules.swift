@@ -9,7 +9,7 @@ extension Rule {
 
     static let dataPlaneOff = Rule(
         "dataplane-off", "served by the main loop, without an IOThread", about: .lun,
-        [.info, .advice, .warning, .critical], .load, tier: .a,
+        [.info, .advice, .warning, .critical], .load, tier: .a, isForQEMU: false,
         evidence: "iothread property of the device (qom-get, or the command line), "
             + "query-blockstats, CPU of the main loop (/proc/PID/task/PID/schedstat)",
         condition: "A virtio-blk or virtio-scsi LUN without iothread= or a mapping: info, and "
@@ -36,18 +36,21 @@ extension Rule {
             guard try patient.text(.adapter).hasPrefix("virtio-scsi") else { return .notApplicable }
         }
         guard try patient.need(lun.isOnMainLoop, "io_thread") else { return .healthy }
-        patient.cite("iothread property of \(lun.id)")
-        let remedy = patient.ownIOThread(for: lun)
+        patient.cite(
+            patient.isEmbedded ? "the demo's options" : "iothread property of \(lun.id)")
+        let remedy =
+            patient.isEmbedded ? .demo("--path data-plane") : patient.ownIOThread(for: lun)
+        let setting = patient.isEmbedded ? "no IOThread" : "no iothread="
         guard let iops = patient.load.machineIOPS, patient.load.isBusy else {
             return patient.load.isPlanned
-                ? .flag(.advice, "no iothread=", meanwhile: .advice, remedy: remedy)
-                : .flag(.info, "no iothread=; the LUN is idle", meanwhile: .info, remedy: remedy)
+                ? .flag(.advice, setting, meanwhile: .advice, remedy: remedy)
+                : .flag(.info, setting + "; the LUN is idle", meanwhile: .info, remedy: remedy)
         }
-        patient.cite("query-blockstats")
+        patient.citeCounters()
         let cpu = patient.threads.first { $0.role == .main }?.cpuPercent
         let here = patient.indexed.mainLoopIOPS[lun.vm] ?? 0
         let evidence =
-            "no iothread=; the VM does \(figures(iops)) IOPS, its main loop carries "
+            setting + "; the VM does \(figures(iops)) IOPS, its main loop carries "
             + "\(figures(here)) and uses \(cpu.map(percent) ?? "an unknown share") of a core"
         var severity = Finding.Severity.info
         if patient.reaches(iops, 5000) { severity = .advice }
@@ -148,7 +151,7 @@ extension Rule {
 
     static let emulatedController = Rule(
         "emulated-disk-controller", "on an emulated disk controller", about: .lun,
-        [.info, .advice, .warning], .load, tier: .a,
+        [.info, .advice, .warning], .load, tier: .a, isForQEMU: false,
         evidence: "type of the device and of its adapter (qom-get), query-block ro, "
             + "query-blockstats",
         condition: "A writable LUN on IDE, AHCI, SD, USB or an emulated SCSI adapter (lsi, "
@@ -179,15 +182,18 @@ extension Rule {
         }
         if lun.device.hasPrefix("nvme"), patient.knownFlag(.ioeventfd) == true { return .healthy }
         guard try !patient.flag(.isReadOnly) else { return .notApplicable }
-        let remedy = Remedy(
-            qemu: "-device virtio-blk-pci,id=\(lun.id.inCommand(else: "ID")),drive=\(lun.drive)")
+        let id = lun.id.inCommand(else: "ID")
+        let remedy =
+            patient.isEmbedded
+            ? .demo("--path data-plane")
+            : Remedy(qemu: "-device virtio-blk-pci,id=\(id),drive=\(lun.drive)")
         guard patient.load.isBusy else {
             return .flag(
                 patient.load.tempered(.advice),
                 "\(lun.device) on \(controller)" + (patient.load.isPlanned ? "" : ", idle"),
                 meanwhile: patient.load.tempered(.advice), remedy: remedy)
         }
-        patient.cite("query-blockstats")
+        patient.citeCounters()
         let evidence =
             "\(lun.device) on \(controller) does \(figures(patient.load.iops ?? 0)) IOPS "
             + "(busy from 500 IOPS, 50 MiB/s or a queue depth of 1 on)"
@@ -199,7 +205,9 @@ extension Rule {
     private static let emulatedAdapters = [
         "lsi", "megasas", "mptsas", "am53c974", "dc390", "esp", "usb-",
     ]
-    private static let emulatedDisks = ["ide-", "sd-card", "usb-storage", "usb-bot", "nvme"]
+    private static let emulatedDisks = [
+        "ide-", "sd-card", "usb-storage", "usb-bot", "nvme", "ide (embedded)",
+    ]
 
     static let virtioSCSI = Rule(
         "virtio-scsi-hot-lun", "very hot behind a virtio-scsi controller", about: .lun,

@@ -110,9 +110,10 @@ extension Rule {
 
     static let costOfRequests = Rule(
         "per-io-overhead-high", "too many exits, interrupts or switches for each I/O",
-        about: .vm, [.advice], .load, tier: .a,
+        about: .vm, [.advice], .load, tier: .a, isForQEMU: false,
         evidence: "exits, mmio_exits and irq_injections (query-stats, QEMU 7.1) or the kvm "
-            + "tracepoints, voluntary switches of main loop, IOThreads and workers (status)",
+            + "tracepoints, voluntary switches of main loop, IOThreads and workers (status); of "
+            + "the embedded engine its own counts",
         condition: "From 5000 IOPS on: 6 exits, one exit to QEMU, or 3 voluntary switches for "
             + "each I/O. From 50,000 IOPS and a depth of 8 on: 0.9 interrupts for each I/O.",
         guards: "All counts are of the whole VM: what its network does is among them. At a depth "
@@ -130,7 +131,9 @@ extension Rule {
             verify: "exits and injections on the Interrupts screen, over the VM's IOPS"),
         causes: ["accel-not-kvm", "dataplane-off"]
     ) { patient throws(NotChecked) in
-        guard try patient.isKVM() else { return .notApplicable }
+        if !patient.isEmbedded {
+            guard try patient.isKVM() else { return .notApplicable }
+        }
         let iops = try patient.machineIOPS()
         guard patient.reaches(iops, 5000) else { return .notApplicable }
         var seen: [String] = []
@@ -140,7 +143,8 @@ extension Rule {
             if patient.reaches(exits, 6) { seen.append("\(figures(exits)) exits, limit 6") }
         } catch { missing = error }
         if let exits = patient.userspaceExits(), patient.reaches(exits / iops, 1) {
-            seen.append("\(figures(exits / iops)) exits to QEMU, limit 1")
+            let handler = patient.isEmbedded ? "under the lock" : "to QEMU"
+            seen.append("\(figures(exits / iops)) exits \(handler), limit 1")
         }
         let depth = patient.luns.compactMap { $0.rates.queueDepth?.mean }.reduce(0, +)
         if patient.reaches(iops, 50_000), depth >= 8 {
@@ -158,7 +162,8 @@ extension Rule {
         if seen.isEmpty, let missing { throw missing }
         guard !seen.isEmpty else { return .healthy }
         return .flag(
-            .advice, "for each of \(figures(iops)) I/Os/s: " + list(seen))
+            .advice, "for each of \(figures(iops)) I/Os/s: " + list(seen),
+            remedy: patient.isEmbedded ? .demo("--path data-plane") : nil)
     }
 
     /// Voluntary switches of QEMU's threads for each I/O, where they are too many.

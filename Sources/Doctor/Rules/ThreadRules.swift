@@ -155,9 +155,10 @@ extension Rule {
 
     static let bigLock = Rule(
         "bql-contention", "vCPUs wait for the Big QEMU Lock", about: .vm, [.warning, .critical],
-        .trend, tier: .a,
+        .trend, tier: .a, isForQEMU: false,
         evidence: "waits for mutexes by tracepoints of futex(2) (--tracepoints, or the Contention "
-            + "screen); info sync-profile where --set-sync-profile switched it on",
+            + "screen); info sync-profile where --set-sync-profile switched it on; of the embedded "
+            + "engine the lock's own counts",
         condition: "Waiting takes 5 % of the vCPUs' time: warning; 20 %: critical.",
         guards: "TCG, which uses the lock by design. By tracepoints the main loop's waits are "
             + "counted among the vCPUs'. Profiling is a write, done on request only: it cost up "
@@ -170,14 +171,18 @@ extension Rule {
             verify: "waits for BQL fall (screen Contention)"),
         deck: [30], causes: ["accel-not-kvm", "dataplane-off"]
     ) { patient throws(NotChecked) in
-        guard try patient.isKVM() else { return .notApplicable }
+        if patient.isEmbedded {
+            guard !patient.sample.locks.isEmpty else { return .notApplicable }
+        } else {
+            guard try patient.isKVM() else { return .notApplicable }
+        }
         let (share, waits) = try waitsForBigLock(&patient)
         guard patient.reaches(share, 5) else { return .healthy }
         let often = waits.map { ", \(figures($0)) times/s" } ?? ""
         return .flag(
             patient.reaches(share, 20) ? .critical : .warning,
             "waiting for the lock takes \(percent(share)) of the vCPUs' time\(often), limits 5 "
-                + "and 20 %")
+                + "and 20 %", remedy: patient.isEmbedded ? .demo("--path data-plane") : nil)
     }
 
     /// The share of the vCPUs' time, percent, and waits per second where they are counted.
@@ -190,6 +195,13 @@ extension Rule {
         if let lock = locks.first(where: { $0.name == "BQL" }) {
             let vcpus = try patient.need(patient.machine?.vcpus, "vcpus")
             let time = try patient.need(lock.waitPercent, "locks")
+            if patient.isEmbedded {
+                patient.cite("the engine's lock")
+                // It tells who waited.
+                let shares = patient.threads.filter { $0.role == .vcpu }
+                    .compactMap(\.lockWaitPercent)
+                return (shares.reduce(0, +) / Double(max(shares.count, 1)), lock.waits)
+            }
             patient.cite("futex(2) tracepoints")
             return (time / Double(max(vcpus, 1)), lock.waits)
         }

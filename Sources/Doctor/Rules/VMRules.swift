@@ -152,7 +152,7 @@ extension Rule {
 
     static let pvEOI = Rule(
         "pv-eoi-off", "paravirtual end of interrupt is off", about: .vm, [.advice], .setting,
-        tier: .a,
+        tier: .a, isForQEMU: false,
         evidence: "qom-get kvm-pv-eoi of the first CPU, kvm_intel enable_apicv, kvm_amd avic, "
             + "irq_injections (query-stats) or kvm:kvm_msi_set_irq",
         condition: "Off, without APICv and AVIC, at 20,000 interrupts a second.",
@@ -164,15 +164,23 @@ extension Rule {
             verify: "qom-get kvm-pv-eoi says true"),
         deck: [37], causes: ["accel-not-kvm"]
     ) { patient throws(NotChecked) in
-        guard try patient.isKVM(), !patient.isKnownNotX86(), !patient.isKnownWindows() else {
-            return .notApplicable
+        if !patient.isEmbedded {
+            guard try patient.isKVM(), !patient.isKnownNotX86(), !patient.isKnownWindows() else {
+                return .notApplicable
+            }
         }
         if try patient.flag(.cpuPVEOI) { return .healthy }
-        if try patient.flag(.apicVirtualization, of: .host) { return .healthy }
+        // The engine's guest has no interrupt controller that could do without.
+        if !patient.isEmbedded, try patient.flag(.apicVirtualization, of: .host) {
+            return .healthy
+        }
         let rate = try patient.injections()
         guard patient.reaches(rate, 20_000) else { return .healthy }
         return .flag(
-            .advice, "kvm-pv-eoi is off at \(figures(rate)) interrupts a second, limit 20000")
+            .advice,
+            (patient.isEmbedded ? "PV-EOI" : "kvm-pv-eoi")
+                + " is off at \(figures(rate)) interrupts a second, limit 20000",
+            remedy: patient.isEmbedded ? .demo("without --no-pv-eoi") : nil)
     }
 
     static let userspaceIRQChip = Rule(

@@ -108,6 +108,9 @@ struct OpenMetricsGauge: Sendable {
             name: "vblktop_interrupts_per_second", help: "Notifications from device to driver.",
             values: [Value { $0.interrupts }]),
         OpenMetricsGauge(
+            name: "vblktop_exits_per_second", help: "Times the guest was left for the LUN.",
+            values: [Value { $0.exits }]),
+        OpenMetricsGauge(
             name: "vblktop_requests_in_flight", help: "Requests in flight at the sample.",
             values: [Value { $0.queueDepth?.now.map { Double($0) } }]),
         OpenMetricsGauge(

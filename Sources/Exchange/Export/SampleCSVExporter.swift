@@ -58,7 +58,9 @@ public struct SampleCSVExporter: SampleExporter {
         }
     }
 
-    private static let columns: [Column] = identity + rates + depths + latencies + stages
+    /// Further columns come last, so that scripts find the others where they were.
+    private static let columns: [Column] =
+        identity + rates + depths + latencies + stages + paths
 
     private static let identity = [
         Column("time") { _, _, time in time },
@@ -85,6 +87,11 @@ public struct SampleCSVExporter: SampleExporter {
         .rate("interrupts_per_s") { $0.interrupts },
         .rate("errors_per_s") { $0.errors },
         .rate("in_flight_oldest_us") { $0.oldestInFlight },
+    ]
+
+    private static let paths: [Column] = [
+        Column("path") { _, lun, _ in lun.path },
+        .rate("exits_per_s") { $0.exits },
     ]
 
     private static let depths: [Column] = [

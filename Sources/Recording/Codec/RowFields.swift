@@ -71,6 +71,7 @@ extension LUN: RecordedRow {
             walker.visit(&virtqueues[index].index)
             walker.visit(&virtqueues[index].size)
         }
+        walker.visit(&path)
     }
 
     private mutating func walkGraph(_ walker: inout FieldWalker) {

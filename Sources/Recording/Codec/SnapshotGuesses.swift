@@ -19,8 +19,9 @@ enum LUNColumn {
     static let interrupts = 31
     /// The duration first, which rates need, and the storage's time after that of the other stages.
     /// What is not in older files comes last.
-    static let order = [span] + (0..<storage) + [28, 29, storage] + (30..<span) + [35, 36]
+    static let order = [span] + (0..<storage) + [28, 29, storage] + (30..<span) + [35, 36, exits]
     static let span = 34
+    static let exits = 37
 }
 
 /// Places of a virtqueue's numbers.
@@ -74,7 +75,8 @@ struct LUNGuesser: ColumnGuesser {
                 })
         case LUNColumn.readBytes: scaled(column, by: LUNColumn.reads, done)
         case LUNColumn.writeBytes: scaled(column, by: LUNColumn.writes, done)
-        case LUNColumn.kicks, LUNColumn.interrupts: scaled(column, by: LUNColumn.iops, done)
+        case LUNColumn.kicks, LUNColumn.interrupts, LUNColumn.exits:
+            scaled(column, by: LUNColumn.iops, done)
         case LUNColumn.depthMean: ColumnGuess(about: rows(done) { depth($0, done) })
         case LUNColumn.readLatency:
             summary(readWords, column - LUNColumn.readLatency.lowerBound)

@@ -113,6 +113,7 @@ extension RandomSamples {
         }
         rates.kicks = rate()
         rates.interrupts = rate()
+        rates.exits = rate()
         rates.errors = rate()
         rates.oldestInFlight = rate()
         return rates
@@ -138,6 +139,7 @@ extension RandomSamples {
         lun.features = words()
         lun.hostDisk = note()
         lun.modelled = note()
+        lun.path = note()
         lun.virtqueues = (0..<random.below(3)).map { _ in
             Virtqueue(
                 index: random.below(9), size: Int(truncatingIfNeeded: random.word()), availIndex: 0,

@@ -225,7 +225,7 @@ struct SnapshotCodecTests {
     func fields() {
         func count(_ value: Any) -> Int { Mirror(reflecting: value).children.count }
         #expect(count(VirtualMachine.blank) == 8)
-        #expect(count(LUN.blank) == 23)
+        #expect(count(LUN.blank) == 24)
         #expect(count(BlockNode(name: "", driver: "")) == 4)
         #expect(count(ThreadActivity.blank) == 17)
         #expect(count(LockActivity.blank) == 7)
