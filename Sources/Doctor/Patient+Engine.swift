@@ -30,8 +30,8 @@ extension Patient {
         guard reaches(iops, 80_000) else { return .healthy }
         return .flag(
             .info,
-            "\(behind.count) LUNs of one controller do \(figures(iops)) IOPS (limit 80,000) through "
-                + "\(lun.ioThread ?? "one thread")", remedy: .demo("--path data-plane"))
+            "\(behind.count) LUNs of one controller do \(figures(iops)) IOPS (limit 80,000) "
+                + "through \(lun.ioThread ?? "one thread")", remedy: .demo("--path data-plane"))
     }
 
     /// How an IOThread of the engine is behind, `nil` if it is not: its LUNs' data may lie in
