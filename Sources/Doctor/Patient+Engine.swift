@@ -19,6 +19,21 @@ extension Patient {
         .demoThreads(for: thread, of: threads.count { $0.role == .iothread })
     }
 
+    /// What there is to say of the engine's virtio-scsi controller, which one thread serves.
+    mutating func hotController() throws(NotChecked) -> Verdict {
+        let lun = try lun()
+        guard lun.path == "virtio-scsi" else { return .notApplicable }
+        _ = try need(lun.rates.iops, "iops")
+        citeCounters()
+        let behind = luns.filter { $0.path == lun.path }
+        let iops = behind.reduce(0) { $0 + ($1.rates.iops ?? 0) }
+        guard reaches(iops, 80_000) else { return .healthy }
+        return .flag(
+            .info,
+            "\(behind.count) LUNs of one controller do \(figures(iops)) IOPS (limit 80,000) "
+                + "through \(lun.ioThread ?? "one thread")", remedy: .demo("--path data-plane"))
+    }
+
     /// How an IOThread of the engine is behind, `nil` if it is not: its LUNs' data may lie in
     /// memory, of which no disk tells a depth, but where requests wait is stamped. Throws where a
     /// number for that is missing.

@@ -52,8 +52,8 @@ extension LUNCounters {
 
 extension LUN {
     /// Fills rates, histograms and each queue's rates from two readings of what every queue of the
-    /// LUN counted, each in the order of the queues; with no `previous`, or one of another number of
-    /// queues, only the gauges are known.
+    /// LUN counted, each in the order of the queues. With no `previous`, or one of another number
+    /// of queues, only the gauges are known.
     public mutating func derive(fromQueues previous: [LUNCounters]?, to current: [LUNCounters]) {
         guard let now = LUNCounters(summing: current) else { return }
         let previous = previous.flatMap { $0.count == current.count ? $0 : nil }

@@ -30,6 +30,20 @@ extension RuleCase {
         RuleCase("emulated-disk-controller", "the engine's virtio-blk", .healthy) {
             $0.embed("data-plane")
         },
+        RuleCase(
+            "virtio-scsi-hot-lun", "the engine's, very hot", .flagged(.info, ["1 LUNs", "80,000"])
+        ) {
+            $0.embed("virtio-scsi", device: "virtio-scsi (embedded)")
+            $0.luns[0].rates.iops = 80_000
+        },
+        RuleCase("virtio-scsi-hot-lun", "the engine's, warm", .healthy) {
+            $0.embed("virtio-scsi", device: "virtio-scsi (embedded)")
+            $0.luns[0].rates.iops = 79_999
+        },
+        RuleCase("virtio-scsi-hot-lun", "the engine's virtio-blk", .notApplicable) {
+            $0.embed("data-plane")
+            $0.luns[0].rates.iops = 100_000
+        },
     ]
 
     private static let engineThreads: [RuleCase] = [
@@ -111,7 +125,11 @@ extension RuleCase {
         RuleCase("cache-unsafe", "the engine's", .flagged(.critical, ["cache=unsafe"])) {
             $0.embed("data-plane")
             $0.know(.lun("vd0"), [.ignoresFlushes: true, .isReadOnly: false])
-        }
+        },
+        RuleCase("cache-unsafe", "the engine's memory", .notApplicable) {
+            $0.embed("data-plane")
+            $0.luns[0].cache = nil
+        },
     ]
 }
 

@@ -28,7 +28,7 @@ struct PathScreenTests {
             ("path", "ide"), ("lock", "BQL"), ("modelled", "exits of 1500 ns"),
             ("exits", "14.00 per I/O"),
         ] {
-            let line = text.split(separator: "\n").first { $0.contains(" " + label + " ") }
+            let line = text.split(separator: "\n").first { $0.contains("│ " + label + " ") }
             #expect(line?.contains(value) == true, "\(label)")
         }
     }

@@ -31,6 +31,7 @@ extension Rule {
         deck: [10]
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
+        if patient.isEmbedded, lun.cache == nil { return .notApplicable }
         guard try !patient.flag(.isWriteback) else { return .healthy }
         let writes = try patient.need(lun.rates.writes, "writes")
         let iops = try patient.need(lun.rates.iops, "iops")
@@ -45,11 +46,14 @@ extension Rule {
             return .notApplicable
         }
         let isDirect = try patient.flag(.isDirect)
+        let remedy: Remedy? = patient.isEmbedded ? .demo("--cache none") : nil
         let evidence =
             "\(isDirect ? "directsync" : "writethrough") with \(figures(writes)) writes a second, "
             + "\(percent(writes / iops * 100)) of all requests (limits 200 and 20 %)"
-        guard isDirect else { return .flag(.warning, evidence) }
-        guard let name = lun.hostDisk else { return .flag(.advice, evidence) }
+        guard isDirect else { return .flag(.warning, evidence, remedy: remedy) }
+        guard let name = lun.hostDisk else {
+            return .flag(.advice, evidence, remedy: remedy)
+        }
         if patient.knownText(.writeCache, of: .disk(name)) == "write through" {
             return .flag(.info, evidence + "; the cache of \(name) is safe")
         }
@@ -164,13 +168,16 @@ extension Rule {
             verify: "query-block says cache.no-flush is false"),
         deck: [10]
     ) { patient throws(NotChecked) in
+        // What the engine keeps in memory, or nowhere, has no cache.
+        if patient.isEmbedded, try patient.lun().cache == nil { return .notApplicable }
         guard try patient.flag(.ignoresFlushes) else { return .healthy }
         guard try !patient.flag(.isReadOnly) else { return .notApplicable }
         let isSnapshot = patient.knownFlag(.isSnapshot, of: .vm) == true
         return .flag(
             isSnapshot ? .advice : .critical,
             (patient.isEmbedded ? "cache=unsafe" : "cache.no-flush is true")
-                + (isSnapshot ? ", with -snapshot" : ""))
+                + (isSnapshot ? ", with -snapshot" : ""),
+            remedy: patient.isEmbedded ? .demo("--cache none") : nil)
     }
 
     static let rereads = Rule(

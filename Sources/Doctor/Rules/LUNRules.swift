@@ -211,7 +211,7 @@ extension Rule {
 
     static let virtioSCSI = Rule(
         "virtio-scsi-hot-lun", "very hot behind a virtio-scsi controller", about: .lun,
-        [.info], .trend, tier: .b,
+        [.info], .trend, tier: .b, isForQEMU: false,
         evidence: "type and id of its adapter and the adapter's IOThread (qom-get), query-version, "
             + "query-blockstats",
         condition: "The LUNs of one virtio-scsi controller do 80,000 IOPS together, and QEMU is "
@@ -230,6 +230,7 @@ extension Rule {
         deck: [4, 39],
         causes: ["dataplane-off"]
     ) { patient throws(NotChecked) in
+        if patient.isEmbedded { return try patient.hotController() }
         let lun = try patient.lun()
         guard lun.isSCSI else { return .notApplicable }
         guard try patient.text(.adapter).hasPrefix("virtio-scsi") else { return .notApplicable }
