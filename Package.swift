@@ -178,7 +178,8 @@ let package = Package(
             swiftSettings: swift),
         .testTarget(name: "Qcow2Tests", dependencies: ["Qcow2"], swiftSettings: swift),
         .testTarget(
-            name: "DemoTests", dependencies: ["Demo", "DataPlane", "Telemetry", "Kernel", "Bench"],
+            name: "DemoTests",
+            dependencies: ["Demo", "DataPlane", "Telemetry", "Kernel", "Bench", "Doctor"],
             swiftSettings: swift),
         .testTarget(
             name: "BenchTests", dependencies: ["Bench", "Telemetry"], exclude: ["Goldens"],
