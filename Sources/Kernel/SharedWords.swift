@@ -21,11 +21,11 @@ public struct SharedWords: Sendable {
     /// Groups of words in one piece of memory, of as many words each as `counts` says. Each begins a
     /// pair of cache lines, which is what a CPU fetches: groups may have different writers.
     public static func groups(_ counts: [Int]) throws(KernelError) -> [SharedWords] {
-        let lines = counts.map { (max(0, $0) + 15) / 16 }
-        let mapping = try SharedMapping(byteCount: max(1, lines.reduce(0, +)) * 128)
+        let pairs = counts.map { (max(0, $0) + 15) / 16 }
+        let mapping = try SharedMapping(byteCount: max(1, pairs.reduce(0, +)) * 128)
         var start = mapping.address
-        return zip(counts, lines).map { count, lines in
-            defer { start += UInt(lines * 128) }
+        return zip(counts, pairs).map { count, pairs in
+            defer { start += UInt(pairs * 128) }
             return SharedWords(mapping: mapping, base: start, count: max(0, count))
         }
     }

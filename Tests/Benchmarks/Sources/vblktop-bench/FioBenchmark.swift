@@ -78,7 +78,10 @@ enum FioBenchmark {
     private static func engine(
         _ ioPath: IOPath, _ path: String, _ options: Options
     ) throws -> EngineRun.Window {
-        let run = try EngineRun(storage: .file(path), path: ioPath)
+        // fio sleeps until something is complete, and so does a vCPU that has no device thread to
+        // meet.
+        let run = try EngineRun(
+            storage: .file(path), path: ioPath, wait: ioPath == .passThrough ? .block : .yield)
         defer { run.engine.stop() }
         return run.window(seconds: seconds(options))
     }
