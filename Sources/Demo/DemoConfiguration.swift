@@ -31,6 +31,8 @@ public struct DemoConfiguration: Sendable {
     /// vCPU threads; nil is one for each processor.
     public var vcpus: Int?
     public var trace = TraceMode.stages
+    /// Whether another vblktop may map the guest's memory: see `EngineConfiguration.sharesMemory`.
+    public var sharesMemory = true
 
     // The job of every LUN, where it is not to be the scenario's own.
 

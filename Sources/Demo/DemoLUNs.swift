@@ -62,6 +62,7 @@ extension DemoConfiguration {
         engine.guestWait = wait
         engine.vcpus = vcpus ?? processorCount()
         engine.trace = trace
+        engine.sharesMemory = sharesMemory
         return engine
     }
 }
