@@ -258,6 +258,19 @@ int ck_memory_note(const char *name, uintptr_t text, uint64_t length) {
     return descriptor;
 }
 
+int ck_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (descriptor < 0 || fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
+        return descriptor < 0 ? -errno : descriptor;
+    int error = errno;
+    close(descriptor);
+    return -error;
+}
+
+int ck_seal_size(int descriptor) {
+    return fcntl(descriptor, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL);
+}
+
 int ck_pieces(int descriptor, struct ck_piece *pieces, int room, uint64_t *from) {
     enum { at_once = 256 };
     union {

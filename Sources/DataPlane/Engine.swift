@@ -17,6 +17,11 @@ public struct EngineConfiguration: Sendable {
     public var trace = TraceMode.stages
     /// Request records a vCPU's trace ring holds.
     public var traceCapacity = 1 << 16
+    /// Whether the memory of virtqueues and their requests is a sealed file that others may map, as
+    /// that of a VM with memory-backend-memfd is. Who looks at the virtqueues from another process
+    /// has them cheaper then; as the process's own, the memory may be of huge pages. Where the
+    /// kernel gives no such file it is the process's own.
+    public var sharesMemory = false
 
     /// An engine with these LUNs.
     public init(luns: [LUNConfiguration]) { self.luns = luns }
@@ -65,6 +70,7 @@ public final class Engine: Sendable {
         let shares = try ServiceShares(configuration)
         let controller = try SCSIController(configuration, doorbells: doorbells)
         self.controller = controller
+        let file = configuration.sharesMemory ? try? MemoryFile("vblktop-guest") : nil
         queues = try configuration.luns.enumerated().map { index, lun in
             try (0..<lun.queues).map { number in
                 let vcpu = (index + number) % vcpuCount
@@ -79,9 +85,10 @@ public final class Engine: Sendable {
                     index: index, number: number, vcpu: vcpu, configuration: lun,
                     memory: controller?.memory(ofLUN: index), doorbell: doorbell,
                     interrupt: doorbells[vcpu], orders: orders, costs: configuration.costs,
-                    bigLock: lun.path.takesBigLock ? lock : nil)
+                    bigLock: lun.path.takesBigLock ? lock : nil, file: file)
             }
         }
+        file?.sealSize()
         let all = queues.joined()
         vcpus = try (0..<vcpuCount).map { index in
             try VCPU(

@@ -39,10 +39,11 @@ struct LUNMemory: Sendable {
     let bufferBytes: Int
     private let slotBytes: UInt64
 
-    /// The memory of queue number `queue` of LUN number `lun`.
+    /// The memory of queue number `queue` of LUN number `lun`: a part of `file`, or the process's
+    /// own where there is none.
     init(
         lun: Int, queue: Int = 0, layout: Layout = .block, queueSize: Int, slots: Int,
-        bufferBytes: Int
+        bufferBytes: Int, file: MemoryFile? = nil
     ) throws {
         func aligned(_ address: GuestAddress, to alignment: UInt64) -> GuestAddress {
             GuestAddress(rawValue: (address.rawValue + alignment - 1) & ~(alignment - 1))
@@ -62,7 +63,9 @@ struct LUNMemory: Sendable {
         self.bufferBytes = (bufferBytes + 4095) & ~4095
         let end = buffers + UInt64(slots * self.bufferBytes)
         let byteCount = Int(end.rawValue - base.rawValue)
-        mapping = try SharedMapping(byteCount: byteCount)
+        mapping =
+            try file.flatMap { try? SharedMapping(byteCount: byteCount, addedTo: $0) }
+            ?? SharedMapping(byteCount: byteCount)
         memory = try GuestMemory([
             .init(guest: base, byteCount: byteCount, host: mapping.address)
         ])

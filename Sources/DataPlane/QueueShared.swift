@@ -33,8 +33,8 @@ final class QueueShared: Sendable {
     init(
         index: Int, number: Int = 0, vcpu: Int = 0, configuration: LUNConfiguration,
         memory: LUNMemory? = nil, doorbell: EventDescriptor? = nil, interrupt: EventDescriptor,
-        orders: Orders,
-        costs: ModelledCosts = ModelledCosts(), bigLock: CountedLock? = nil
+        orders: Orders, costs: ModelledCosts = ModelledCosts(), bigLock: CountedLock? = nil,
+        file: MemoryFile? = nil
     ) throws {
         self.index = index
         self.number = number
@@ -52,7 +52,7 @@ final class QueueShared: Sendable {
             ?? LUNMemory(
                 lun: index, queue: number, layout: configuration.path == .ide ? .ide : .block,
                 queueSize: configuration.queueSize, slots: slots,
-                bufferBytes: configuration.job.blockSize)
+                bufferBytes: configuration.job.blockSize, file: file)
         counters = try LUNCounterBlock(queueSize: configuration.queueSize, slots: slots)
         stamps = try StampTable(queueSize: configuration.queueSize)
         self.doorbell = try doorbell ?? EventDescriptor()

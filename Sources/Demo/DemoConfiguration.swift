@@ -34,6 +34,8 @@ public struct DemoConfiguration: Sendable {
     /// vCPU threads; nil is one for each processor.
     public var vcpus: Int?
     public var trace = TraceMode.stages
+    /// Whether another vblktop may map the guest's memory: see `EngineConfiguration.sharesMemory`.
+    public var sharesMemory = true
 
     // The way of the requests.
 

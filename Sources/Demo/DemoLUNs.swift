@@ -76,6 +76,7 @@ extension DemoConfiguration {
         engine.ioThreads = ioThreads ?? scenario.ioThreads
         engine.costs = costs
         engine.trace = trace
+        engine.sharesMemory = sharesMemory
         return engine
     }
 }

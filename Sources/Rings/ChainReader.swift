@@ -18,18 +18,19 @@ final class ChainReader {
     /// Descriptors a table may have: the longest that QEMU takes is 1024.
     private static let longestTable = 1024
     private let reader: GuestReader
+    /// The VM's queues.
+    private let places: [RingPlace]
 
-    /// A reader of the chains in `memory`.
-    init(_ memory: GuestMap) throws(KernelError) {
+    /// A reader of the chains of the queues at `places` in `memory`.
+    init(_ memory: GuestMap, _ places: [RingPlace]) throws(KernelError) {
+        self.places = places
         reader = try GuestReader(memory, byteCount: 1 << 20)
     }
 
-    /// What each of `wanted` asks for; `nil` where it cannot be told. `places` are the queues.
-    func read(
-        _ wanted: [Wanted], _ places: (Int) -> RingPlace
-    ) throws(RingProblem) -> [RequestFacts?] {
+    /// What each of `wanted` asks for; `nil` where it cannot be told.
+    func read(_ wanted: [Wanted]) throws(RingProblem) -> [RequestFacts?] {
         var starts = try followDescriptors(wanted.map(\.start))
-        starts = try followTables(starts, wanted, places)
+        starts = try followTables(starts, wanted)
         return try readHeaders(starts)
     }
 
@@ -56,7 +57,7 @@ final class ChainReader {
 
     /// Replaces tables, and chains in a queue's own table, by what their descriptors add up to.
     private func followTables(
-        _ starts: [ChainStart?], _ wanted: [Wanted], _ places: (Int) -> RingPlace
+        _ starts: [ChainStart?], _ wanted: [Wanted]
     ) throws(RingProblem) -> [ChainStart?] {
         var own: [Int: GuestReader.Piece] = [:]
         let pieces = starts.enumerated().map { index, start -> GuestReader.Piece? in
@@ -69,10 +70,8 @@ final class ChainReader {
                 return reader.add(table.address, byteCount: count * 16)
             case .descriptor:
                 let queue = wanted[index].queue
-                let place = places(queue)
-                own[queue] =
-                    own[queue]
-                    ?? reader.add(place.descriptors.rawValue, byteCount: place.size * 16)
+                let (table, size) = (places[queue].descriptors, places[queue].size)
+                own[queue] = own[queue] ?? reader.add(table.rawValue, byteCount: size * 16)
                 return own[queue]
             default: return nil
             }
@@ -85,12 +84,12 @@ final class ChainReader {
             switch start {
             case .table(let table):
                 let count = Int(table.byteCount) / 16
-                return places(wanted[index].queue).layout == .packed
+                return places[wanted[index].queue].layout == .packed
                     ? Self.sum(piece.local, count: count)
                     : Self.walk(piece.local, count: count, from: 0)
             case .descriptor(_, let head):
                 return Self.walk(
-                    piece.local, count: places(wanted[index].queue).size, from: head)
+                    piece.local, count: places[wanted[index].queue].size, from: head)
             default: return nil
             }
         }

@@ -7,17 +7,27 @@ internal import Virtio
 final class GuestReader {
     /// A piece to be read.
     struct Piece: Sendable {
-        /// Its number in the system call; `nil` for one that is copied, and always there.
-        let number: Int?
+        fileprivate enum Way {
+            /// One of the system call's.
+            case read(Int)
+            /// One of those copied, which are always there.
+            case copied(Int)
+        }
+        fileprivate let way: Way
         /// Where its copy is.
         let local: UInt
+        /// Where it is itself, if it is mapped here.
+        let original: UInt?
     }
+
+    /// Pieces that belong together.
+    typealias Pieces = InlineArray<3, Piece?>
 
     private let memory: GuestMap
     private let process: ProcessReader
     private let buffer: SharedMapping
     private var used = 0
-    private var copies: [(from: UInt, to: UInt, byteCount: Int)] = []
+    private var copies: [(from: UInt, to: UInt, byteCount: Int, room: Int)] = []
 
     /// A reader of `memory` with room for `byteCount` bytes.
     init(_ memory: GuestMap, byteCount: Int) throws(KernelError) {
@@ -42,25 +52,34 @@ final class GuestReader {
         switch place {
         case .process(let host):
             guard let added = process.add(address: host, byteCount: byteCount) else { return nil }
-            return Piece(number: added.piece, local: added.local)
+            return Piece(way: .read(added.piece), local: added.local, original: nil)
         case .here(let host):
             let start = (used + 7) & ~7 + Int(host & 7)
             guard byteCount <= buffer.byteCount - start else { return nil }
             used = start + byteCount
             let local = buffer.address + UInt(start)
-            copies.append((host, local, byteCount))
-            return Piece(number: nil, local: local)
+            copies.append((host, local, byteCount, byteCount))
+            return Piece(way: .copied(copies.count - 1), local: local, original: host)
         }
     }
 
-    /// Only the first `byteCount` bytes of `piece` need be read from now on; `nil`: all again.
-    func limit(_ piece: Piece, to byteCount: Int?) {
-        if let number = piece.number { process.limit(number, to: byteCount) }
+    /// Only the first `byteCount` bytes of each of `pieces` need be read from now on; `nil`: all
+    /// again.
+    func limit(_ pieces: Pieces, to byteCount: Int?) {
+        for index in pieces.indices {
+            switch pieces[index]?.way {
+            case .read(let number): process.limit(number, to: byteCount)
+            case .copied(let number):
+                let room = copies[number].room
+                copies[number].byteCount = min(room, byteCount ?? room)
+            case nil: break
+            }
+        }
     }
 
     /// Reads all pieces; throws if none can be read.
     func read() throws(RingProblem) {
-        for copy in copies {
+        for copy in copies where copy.byteCount > 0 {
             HostMemory.copy(to: copy.to, from: copy.from, byteCount: UInt(copy.byteCount))
         }
         guard process.count > 0 else { return }
@@ -73,7 +92,17 @@ final class GuestReader {
     }
 
     /// Whether the last `read` got `piece` whole.
-    func has(_ piece: Piece) -> Bool { piece.number.map(process.has) ?? true }
+    func has(_ piece: Piece) -> Bool {
+        switch piece.way {
+        case .read(let number): process.has(number)
+        case .copied: true
+        }
+    }
+
+    /// Whether it got all of `pieces`.
+    func has(_ pieces: Pieces) -> Bool {
+        pieces.indices.allSatisfy { index in pieces[index].map(has) ?? true }
+    }
 }
 
 /// A VM's memory, and the parts of it that are mapped in this process.

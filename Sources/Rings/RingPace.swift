@@ -8,8 +8,14 @@ struct RingPace: Sendable {
     /// While nothing moved for `restAfter`, the pause between looks is at least this.
     private static let rest: Nanoseconds = 10_000_000
     private static let restAfter: Nanoseconds = 1_000_000_000
-    /// The cost is judged this often.
+    /// What a look costs is judged this often.
     private static let judgement: Nanoseconds = 250_000_000
+    /// How much of what a look costs is what it cost in the last judgement: one in which the CPU
+    /// was slow, as others had its caches, shall not change the pace.
+    private static let news = 0.25
+    /// Likewise, how much is forgotten of what a longer stride has saved: the load changes, and what
+    /// does not save any more is tried without now and then.
+    private static let forgetting = 0.02
 
     /// The pause between two looks that is wanted, nanoseconds.
     var wanted: Nanoseconds
@@ -17,12 +23,18 @@ struct RingPace: Sendable {
     let budget: Double
     private(set) var pause: Nanoseconds
     /// Idle queues are looked at every so many looks only: the first thing that is saved.
-    private(set) var idleStride = 1
-    private static let longestStride = 8
+    var idleStride: Int { 1 << savings.count }
+    /// For each time that the stride was doubled, the share of a look's cost that this left.
+    private var savings: [Double] = []
+    private static let mostSavings = 3
+    /// What a look cost before the stride was doubled, until it is known what that has saved.
+    private var costUnsaved: Double?
     /// CPU used in the last judgement, share of one core.
     private(set) var cost: Double?
-    private var judgedAt: Nanoseconds?
-    private var cpuThen: Nanoseconds = 0
+    /// CPU a look takes, nanoseconds; `nil` until it is known.
+    private var lookCost: Double?
+    private var judged: (at: Nanoseconds, cpu: Nanoseconds)?
+    private var looks = 0
     private var movedAt: Nanoseconds = 0
     private var noise: UInt64 = 0x9E37_79B9_7F4A_7C15
 
@@ -34,35 +46,55 @@ struct RingPace: Sendable {
         self.budget = max(0.001, budget)
     }
 
-    /// Judges what looking cost so far: `cpu` nanoseconds of this thread. `moved`: whether anything
-    /// did in the last look.
-    mutating func judge(now: Nanoseconds, cpu: Nanoseconds, moved: Bool) {
-        if moved { movedAt = now }
-        guard let then = judgedAt else {
-            (judgedAt, cpuThen, movedAt) = (now, cpu, now)
-            return
-        }
-        guard now &- then >= Self.judgement else { return }
-        let share = Double(cpu &- cpuThen) / Double(now &- then)
-        cost = share
-        (judgedAt, cpuThen) = (now, cpu)
-        if share > budget, idleStride < Self.longestStride {
-            idleStride *= 2
-        } else if share > budget {
-            let slower = Double(pause) * min(4, share / budget)
-            pause = min(Nanoseconds(slower), Nanoseconds(1e9 / Self.bounds.lowerBound))
-        } else if share < budget * 0.8, pause > wanted {
-            pause = max(wanted, Nanoseconds(Double(pause) * max(0.5, share / (budget * 0.9))))
-        } else if share < budget * 0.5, idleStride > 1 {
-            idleStride /= 2
-        }
+    /// Notes that a look was taken, and judges now and then what looking costs, by the CPU time of
+    /// this thread. `moved`: whether anything did in the look.
+    mutating func judge(now: Nanoseconds, cpu: () -> Nanoseconds, moved: Bool) {
+        if moved || judged == nil { movedAt = now }
+        looks += 1
+        guard let before = judged else { return begin(now, cpu()) }
+        guard now &- before.at >= Self.judgement else { return }
+        let used = cpu()
+        let spent = Double(used > before.cpu ? used - before.cpu : 0)
+        cost = spent / Double(now &- before.at)
+        // Looks that are seldom find nothing in the caches, and cost more than they will.
+        if !isResting(now) { judge(spent / Double(looks)) }
+        begin(now, used)
     }
+
+    private mutating func begin(_ now: Nanoseconds, _ cpu: Nanoseconds) {
+        judged = (now, cpu)
+        looks = 0
+    }
+
+    /// A look has lately cost `newest` nanoseconds. The pause is what makes that the budget.
+    private mutating func judge(_ newest: Double) {
+        let looked = lookCost.map { $0 + (newest - $0) * Self.news } ?? newest
+        if let unsaved = costUnsaved {
+            savings[savings.count - 1] = min(1, newest / max(1, unsaved))
+            costUnsaved = nil
+        } else if let saving = savings.popLast() {
+            savings.append(saving + (1 - saving) * Self.forgetting)
+        }
+        lookCost = looked
+        let allowed = budget * Double(wanted)
+        if looked > allowed, savings.count < Self.mostSavings {
+            costUnsaved = looked
+            savings.append(1)
+            lookCost = nil
+        } else if let saving = savings.last, looked < 0.9 * allowed * saving {
+            savings.removeLast()
+            lookCost = nil
+        }
+        let longest = 1e9 / Self.bounds.lowerBound
+        pause = max(wanted, Nanoseconds(min(looked / budget, longest)))
+    }
+
+    private func isResting(_ now: Nanoseconds) -> Bool { now &- movedAt > Self.restAfter }
 
     /// When to look next, if the look before was due at `due`. Looks are not evenly spaced: what
     /// beats in the guest at the same rate would otherwise be seen in one phase only.
     mutating func next(after due: Nanoseconds, now: Nanoseconds) -> Nanoseconds {
-        let isIdle = now &- movedAt > Self.restAfter
-        let pause = isIdle ? max(pause, Self.rest) : pause
+        let pause = isResting(now) ? max(pause, Self.rest) : pause
         noise ^= noise << 13
         noise ^= noise >> 7
         noise ^= noise << 17

@@ -115,7 +115,7 @@ public final class RingSampler: Sendable {
             due = state.withLock { state in
                 let moved = state.look(readsAll, &ended, clock: Clock.monotonic)
                 let now = Clock.monotonic()
-                state.pace.judge(now: now, cpu: Clock.threadCPU(), moved: moved)
+                state.pace.judge(now: now, cpu: Clock.threadCPU, moved: moved)
                 return state.pace.next(after: due, now: now)
             }
             if !ended.isEmpty {

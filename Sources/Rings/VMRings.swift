@@ -14,32 +14,16 @@ final class VMRings {
     /// A request this old is read in a sweep, nanoseconds.
     private static let sweepAge: Nanoseconds = 2_000_000
 
-    private struct Batch {
-        let reader: GuestReader
-        var queues: Range<Int>
-    }
-
-    private(set) var queues: [WatchedQueue] = []
-    private var copies: [WatchedQueue.Copy] = []
-    private var batches: [Batch] = []
+    private var table: QueueTable
     private let chains: ChainReader
-    /// Reads some rings again: those of which too little was read, and those of which chains were.
-    private let again: GuestReader
-    /// Queues of which only the indices are read, as they are idle.
-    private var isShort: [Bool] = []
     /// LUNs of which every chain is read.
     var followed: Set<String> = []
-    /// Queues of those that turned out not to be idle any more.
-    private var moved: [Int] = []
     private(set) var luns: [LUNSums] = []
     private(set) var problem: RingProblem?
-    private(set) var last: Look?
-    private(set) var looks = 0
+    /// Requests that ended and were not handed over.
+    private var ended: [IOEvent] = []
     /// Whether the last look saw anything move, or under way.
     private(set) var isActive = false
-    /// Of queues that are idle, every so many are looked at in one look, and all of them in as many
-    /// looks.
-    var idleStride = 1
     /// Whether every chain is read, whatever it costs.
     var readsAllChains = false
 
@@ -49,128 +33,47 @@ final class VMRings {
         _ ram: GuestRAM, _ places: [RingPlace], number: (String) -> UInt16
     ) throws(KernelError) {
         let map = GuestMap(ram)
-        chains = try ChainReader(map)
-        again = try GuestReader(map, byteCount: 4 << 20)
-        for place in places where WatchedQueue.canFollow(place) {
+        let places = places.filter(WatchedQueue.canFollow)
+        var members: [Int] = []
+        for (index, place) in places.enumerated() {
             let lun = luns.firstIndex { $0.id == place.lun } ?? luns.count
             if lun == luns.count {
                 luns.append(LUNSums(id: place.lun, number: number(place.lun)))
             }
-            luns[lun].queues.append(queues.count)
-            queues.append(WatchedQueue(place, lun: lun))
+            luns[lun].queues.append(index)
+            members.append(lun)
         }
-        try plan(map)
-        isShort = Array(repeating: false, count: queues.count)
+        chains = try ChainReader(map, places)
+        table = try QueueTable(places, luns: members, map)
+        if let place = table.missing {
+            problem = .stale(
+                "virtqueue \(place.queue) of \(place.lun) is not in the VM's memory")
+            luns = []
+        }
     }
 
-    /// Lays the queues' parts out in as few readings as there is need of.
-    private func plan(_ map: GuestMap) throws(KernelError) {
-        var index = 0
-        while index < queues.count {
-            let reader = try GuestReader(map, byteCount: 4 << 20)
-            let start = index
-            while index < queues.count, let copy = queues[index].add(to: reader) {
-                copies.append(copy)
-                index += 1
-            }
-            if index == start {
-                problem = .stale(
-                    "virtqueue \(queues[index].place.queue) of "
-                        + "\(queues[index].place.lun) is not in the VM's memory")
-                (queues, luns) = ([], [])
-                return
-            }
-            batches.append(Batch(reader: reader, queues: start..<index))
-        }
+    var queues: [WatchedQueue] { table.queues }
+    var last: Look? { table.last }
+    var looks: Int { table.looks }
+    /// Of queues that are idle, every so many are looked at in one look, and all of them in as many
+    /// looks.
+    var idleStride: Int {
+        get { table.idleStride }
+        set { table.idleStride = newValue }
     }
 
     /// Takes one look at all queues.
     func look(clock: () -> Nanoseconds) {
-        guard problem == nil, !queues.isEmpty else { return }
+        guard problem == nil, !table.queues.isEmpty else { return }
         do {
-            let before = last
-            moved.removeAll(keepingCapacity: true)
-            for batch in batches {
-                chooseIdle(batch)
-                let begin = clock()
-                try batch.reader.read()
-                let look = Look(begin: begin, end: clock())
-                try follow(batch, look)
-                last = look
-            }
-            try lookAgain(moved, clock: clock)
+            let before = table.last
+            try table.look(clock: clock)
             try readChains(clock: clock)
+            countEnded()
             finishLook(since: before)
         } catch {
             problem = error
         }
-    }
-
-    /// Has the queues of `batch` take a look at their copies. Of one that was idle only the indices
-    /// were read: if they have moved, it is looked at again.
-    private func follow(_ batch: Batch, _ look: Look) throws(RingProblem) {
-        for index in batch.queues {
-            if isShort[index] {
-                guard isDue(index) else { continue }
-                guard batch.reader.has(copies[index].pieces[0]) else { throw unmapped(index) }
-                if queues[index].lookAtIdle(copies[index], look) { continue }
-                moved.append(index)
-            } else {
-                try take(copies[index], of: index, batch.reader, look)
-            }
-            guard copies[index].head != nil else { continue }
-            // How much is read of an idle one is chosen before each look.
-            let wasShort = isShort[index]
-            isShort[index] = !wasShort && queues[index].isIdle
-            if wasShort { batch.reader.limit(copies[index].pieces[0], to: nil) }
-        }
-    }
-
-    /// Whether queue number `index`, which is idle, is looked at in this look.
-    private func isDue(_ index: Int) -> Bool {
-        idleStride <= 1 || index % idleStride == looks % idleStride
-    }
-
-    /// Says of the idle queues of `batch` which are read.
-    private func chooseIdle(_ batch: Batch) {
-        for index in batch.queues where isShort[index] {
-            batch.reader.limit(
-                copies[index].pieces[0], to: isDue(index) ? copies[index].head : 0)
-        }
-    }
-
-    private func take(
-        _ copy: WatchedQueue.Copy, of index: Int, _ reader: GuestReader, _ look: Look
-    ) throws(RingProblem) {
-        for piece in copy.pieces where !reader.has(piece) { throw unmapped(index) }
-        queues[index].look(copy, look)
-        if queues[index].isStale {
-            throw .stale("no virtqueue of \(queues[index].place.lun) is there any more")
-        }
-    }
-
-    private func unmapped(_ index: Int) -> RingProblem {
-        .stale("a virtqueue of \(queues[index].place.lun) is not mapped any more")
-    }
-
-    /// Reads the queues of these numbers once more, whole; whether there was room for all.
-    @discardableResult
-    private func lookAgain(
-        _ indices: [Int], clock: () -> Nanoseconds
-    ) throws(RingProblem) -> Bool {
-        guard !indices.isEmpty else { return true }
-        again.removeAll()
-        var found: [(Int, WatchedQueue.Copy)] = []
-        for index in indices {
-            guard let copy = queues[index].add(to: again) else { break }
-            found.append((index, copy))
-        }
-        let begin = clock()
-        try again.read()
-        let look = Look(begin: begin, end: clock())
-        for (index, copy) in found { try take(copy, of: index, again, look) }
-        last = look
-        return found.count == indices.count
     }
 
     /// Reads chains of requests under way. What was read counts where another look at the ring,
@@ -178,15 +81,14 @@ final class VMRings {
     private func readChains(clock: () -> Nanoseconds) throws(RingProblem) {
         let wanted = chooseChains()
         guard !wanted.isEmpty else { return }
-        let places = { (index: Int) in self.queues[index].place }
-        let found = try chains.read(wanted, places)
-        let noted = wanted.map { queues[$0.queue].record.book[$0.head].published }
-        let touched = Set(wanted.map(\.queue)).sorted()
-        guard try lookAgain(touched, clock: clock) else { return }
+        let found = try chains.read(wanted)
+        let noted = wanted.map { table.queues[$0.queue].record.book[$0.head].published }
+        let touched = wanted.indices.filter { $0 == 0 || wanted[$0].queue != wanted[$0 - 1].queue }
+        guard try table.lookAgain(touched.map { wanted[$0].queue }, clock: clock) else { return }
         for (index, want) in wanted.enumerated() {
-            let entry = queues[want.queue].record.book[want.head]
+            let entry = table.queues[want.queue].record.book[want.head]
             guard entry.state != .absent, entry.published == noted[index] else { continue }
-            queues[want.queue].record.book.describe(want.head, found[index])
+            table.queues[want.queue].record.book.describe(want.head, found[index])
         }
     }
 
@@ -195,21 +97,20 @@ final class VMRings {
     private func chooseChains() -> [ChainReader.Wanted] {
         var wanted: [ChainReader.Wanted] = []
         let limit = readsAllChains ? Self.mostOfFollowed : Self.mostChains
-        looks += 1
         let sweeps = looks % Self.sweepPeriod == 0
         let now = last?.end ?? 0
         isActive = false
-        for index in queues.indices {
-            isActive = isActive || queues[index].current?.inFlight ?? 0 > 0
-            if !queues[index].record.fresh.isEmpty {
+        for index in table.awake {
+            isActive = isActive || table.queues[index].current?.inFlight ?? 0 > 0
+            if !table.queues[index].record.fresh.isEmpty {
                 takeFresh(of: index, into: &wanted, limit)
                 isActive = true
             }
             guard sweeps, wanted.count < limit else { continue }
-            queues[index].record.book.forEach { head, entry in
+            table.queues[index].record.book.forEach { head, entry in
                 guard entry.chain == .unread, wanted.count < limit,
                     now > entry.published.latest &+ Self.sweepAge,
-                    let start = queues[index].start(of: head, copies[index])
+                    let start = table.start(of: head, index)
                 else { return }
                 wanted.append(.init(queue: index, head: head, start: start))
             }
@@ -220,13 +121,13 @@ final class VMRings {
     /// The requests just published in queue number `index` that are under way still, as far as
     /// there is time.
     private func takeFresh(of index: Int, into wanted: inout [ChainReader.Wanted], _ limit: Int) {
-        let isFollowed = followed.contains(queues[index].place.lun)
+        let isFollowed = followed.contains(table.queues[index].place.lun)
         let limit = isFollowed ? Self.mostOfFollowed : limit
-        for fresh in queues[index].record.fresh where wanted.count < limit {
-            guard queues[index].record.book[fresh.head].state == .underWay else { continue }
+        for fresh in table.queues[index].record.fresh where wanted.count < limit {
+            guard table.queues[index].record.book[fresh.head].state == .underWay else { continue }
             wanted.append(.init(queue: index, head: fresh.head, start: fresh.start))
         }
-        queues[index].record.fresh.removeAll(keepingCapacity: true)
+        table.queues[index].record.fresh.removeAll(keepingCapacity: true)
     }
 
     /// Adds up the depths of LUNs with several queues.
@@ -236,30 +137,36 @@ final class VMRings {
         for index in luns.indices where luns[index].queues.count > 1 {
             var (outstanding, size) = (0, 0)
             for queue in luns[index].queues {
-                outstanding += queues[queue].current?.outstanding ?? 0
-                size += queues[queue].place.size
+                outstanding += table.queues[queue].current?.outstanding ?? 0
+                size += table.queues[queue].place.size
             }
             luns[index].note(outstanding: outstanding, size: size, duration: duration)
         }
     }
 
-    /// Counts the requests that ended, and hands them over one by one.
-    func drainEnded(_ body: (IOEvent) -> Void) {
-        for index in queues.indices where !queues[index].record.ended.isEmpty {
-            let lun = queues[index].lun
-            for ended in queues[index].record.ended {
+    /// Counts the requests that ended. Of queues that are idle none did.
+    private func countEnded() {
+        for index in table.awake where !table.queues[index].record.ended.isEmpty {
+            let lun = table.queues[index].lun
+            for request in table.queues[index].record.ended {
                 let event = IOEvent(
-                    ended, lun: luns[lun].number, queue: queues[index].place.queue)
+                    request, lun: luns[lun].number, queue: table.queues[index].place.queue)
                 luns[lun].add(event)
-                body(event)
+                ended.append(event)
             }
-            queues[index].record.ended.removeAll(keepingCapacity: true)
+            table.queues[index].record.ended.removeAll(keepingCapacity: true)
         }
+    }
+
+    /// Hands over the requests that ended, one by one.
+    func drainEnded(_ body: (IOEvent) -> Void) {
+        ended.forEach(body)
+        ended.removeAll(keepingCapacity: true)
     }
 
     /// Begins a new interval.
     func withSums(_ body: (inout [LUNSums], inout [WatchedQueue]) -> Void) {
-        body(&luns, &queues)
+        body(&luns, &table.queues)
     }
 }
 

@@ -4,11 +4,17 @@ internal import Virtio
 /// One virtqueue that is followed, whatever its layout.
 struct WatchedQueue {
     /// The parts of a ring, copied.
-    enum Copy {
-        /// `head`: the first bytes of its one piece, which hold both indices; `nil` where the rings
-        /// lie apart.
-        case split(SplitRingCopy, pieces: [GuestReader.Piece], head: Int?)
-        case packed(PackedRingCopy, pieces: [GuestReader.Piece])
+    struct Copy {
+        enum Ring {
+            /// `indices` say whether anything has moved: those of the ring itself where it is mapped
+            /// here, else the copied ones.
+            case split(SplitRingCopy, indices: SplitRingCopy)
+            case packed(PackedRingCopy)
+        }
+        var ring: Ring
+        var pieces: GuestReader.Pieces
+        /// How much of each piece has to be copied to see whether anything has moved; `nil`: all.
+        var heads: Int?
     }
 
     let place: RingPlace
@@ -42,56 +48,11 @@ struct WatchedQueue {
     var indices: (avail: UInt16, used: UInt16) { split?.indices ?? packed?.indices ?? (0, 0) }
     var current: QueueMeter.State? { split?.current ?? packed?.current }
 
-    /// Adds the queue's parts to what `reader` reads; `nil` if they are not in the VM's memory, or
-    /// there is no room.
-    func add(to reader: GuestReader) -> Copy? {
-        switch place.layout {
-        case .split: addSplit(to: reader)
-        case .packed: addPacked(to: reader)
-        }
-    }
-
-    /// The rings of a queue are mostly neighbours in one page: then they are one piece. Else the
-    /// used ring is read first, so that in flight errs upwards.
-    private func addSplit(to reader: GuestReader) -> Copy? {
-        let availBytes = SplitRing.byteCount(of: .avail, size: place.size)
-        let usedBytes = SplitRing.byteCount(of: .used, size: place.size)
-        let (avail, used) = (place.avail.rawValue, place.used.rawValue)
-        guard avail % 2 == 0, used % 4 == 0 else { return nil }
-        let distance = used &- avail
-        if distance >= UInt64(availBytes), distance < UInt64(availBytes) + 256 {
-            let byteCount = Int(distance) + usedBytes
-            guard let piece = reader.add(avail, byteCount: byteCount) else { return nil }
-            let ring = SplitRingCopy(
-                size: place.size, avail: piece.local, used: piece.local + UInt(distance))
-            return .split(ring, pieces: [piece], head: Int(distance) + 4)
-        }
-        guard let usedPiece = reader.add(used, byteCount: usedBytes),
-            let availPiece = reader.add(avail, byteCount: availBytes)
-        else { return nil }
-        let ring = SplitRingCopy(
-            size: place.size, avail: availPiece.local, used: usedPiece.local)
-        return .split(ring, pieces: [usedPiece, availPiece], head: nil)
-    }
-
-    private func addPacked(to reader: GuestReader) -> Copy? {
-        guard place.descriptors.rawValue % 16 == 0, place.avail.rawValue % 4 == 0,
-            place.used.rawValue % 4 == 0,
-            let ring = reader.add(place.descriptors.rawValue, byteCount: place.size * 16),
-            let driver = reader.add(place.avail.rawValue, byteCount: 4),
-            let device = reader.add(place.used.rawValue, byteCount: 4)
-        else { return nil }
-        let copy = PackedRingCopy(
-            size: place.size, descriptors: ring.local, driver: driver.local,
-            device: device.local)
-        return .packed(copy, pieces: [ring, driver, device])
-    }
-
     /// Takes a look at the queue as `copy` has it.
     mutating func look(_ copy: Copy, _ look: Look) {
-        switch copy {
-        case .split(let ring, _, _): split?.look(ring, look, into: &record)
-        case .packed(let ring, _): packed?.look(ring, look, into: &record)
+        switch copy.ring {
+        case .split(let ring, _): split?.look(ring, look, into: &record)
+        case .packed(let ring): packed?.look(ring, look, into: &record)
         }
     }
 
@@ -100,17 +61,17 @@ struct WatchedQueue {
     var isIdle: Bool { split?.idleLooks ?? 0 >= 2 }
 
     /// Takes a look at a queue that was idle, of which `copy` has the indices alone; `false` where
-    /// it is not idle any more.
+    /// it is not idle any more. An index that has not moved after the look had not in it.
     mutating func lookAtIdle(_ copy: Copy, _ look: Look) -> Bool {
-        guard case .split(let ring, _, _) = copy else { return false }
-        return split?.lookAtIdle(ring, look, into: &record) ?? false
+        guard case .split(_, let indices) = copy.ring else { return false }
+        return split?.lookAtIdle(indices, look, into: &record) ?? false
     }
 
     /// Where the chain of a request under way begins, if `copy` still shows it.
     func start(of head: UInt16, _ copy: Copy) -> ChainStart? {
-        switch copy {
+        switch copy.ring {
         case .split: split?.start(of: head)
-        case .packed(let ring, _): packed?.start(of: record.book[head], ring)
+        case .packed(let ring): packed?.start(of: record.book[head], ring)
         }
     }
 
@@ -119,16 +80,65 @@ struct WatchedQueue {
     func isPopped(_ position: UInt16) -> Bool? { split?.isPopped(position) }
 }
 
-extension WatchedQueue.Copy {
-    var pieces: [GuestReader.Piece] {
-        switch self {
-        case .split(_, let pieces, _), .packed(_, let pieces): pieces
+extension RingPlace {
+    /// Adds the queue's parts to what `reader` reads; `nil` if they are not in the VM's memory, or
+    /// there is no room.
+    func add(to reader: GuestReader) -> WatchedQueue.Copy? {
+        switch layout {
+        case .split: addSplit(to: reader)
+        case .packed: addPacked(to: reader)
         }
     }
 
-    /// How much of its piece says whether anything has moved; `nil` where that is not known.
-    var head: Int? {
-        if case .split(_, _, let head) = self { return head }
-        return nil
+    /// The rings of a queue are mostly neighbours in one page: then they are one piece. Else the
+    /// used ring is read first, so that in flight errs upwards.
+    private func addSplit(to reader: GuestReader) -> WatchedQueue.Copy? {
+        let availBytes = SplitRing.byteCount(of: .avail, size: size)
+        let usedBytes = SplitRing.byteCount(of: .used, size: size)
+        let (avail, used) = (avail.rawValue, used.rawValue)
+        guard avail % 2 == 0, used % 4 == 0 else { return nil }
+        let distance = used &- avail
+        if distance >= UInt64(availBytes), distance < UInt64(availBytes) + 256 {
+            let byteCount = Int(distance) + usedBytes
+            guard let piece = reader.add(avail, byteCount: byteCount) else { return nil }
+            return copy(
+                avail: piece, used: piece, UInt(distance), [piece, nil, nil],
+                heads: Int(distance) + 4)
+        }
+        guard let usedPiece = reader.add(used, byteCount: usedBytes),
+            let availPiece = reader.add(avail, byteCount: availBytes)
+        else { return nil }
+        return copy(
+            avail: availPiece, used: usedPiece, 0, [usedPiece, availPiece, nil], heads: 4)
+    }
+
+    /// The rings in `avail` and, `distance` bytes into it, `used`, whose indices are among the first
+    /// `heads` bytes of all `pieces`.
+    private func copy(
+        avail: GuestReader.Piece, used: GuestReader.Piece, _ distance: UInt,
+        _ pieces: GuestReader.Pieces, heads: Int
+    ) -> WatchedQueue.Copy {
+        let ring = SplitRingCopy(
+            size: size, avail: avail.local, used: used.local + distance)
+        guard let availHere = avail.original, let usedHere = used.original else {
+            return WatchedQueue.Copy(
+                ring: .split(ring, indices: ring), pieces: pieces, heads: heads)
+        }
+        let itself = SplitRingCopy(
+            size: size, avail: availHere, used: usedHere + distance)
+        return WatchedQueue.Copy(ring: .split(ring, indices: itself), pieces: pieces, heads: 0)
+    }
+
+    private func addPacked(to reader: GuestReader) -> WatchedQueue.Copy? {
+        guard descriptors.rawValue % 16 == 0, avail.rawValue % 4 == 0,
+            used.rawValue % 4 == 0,
+            let ring = reader.add(descriptors.rawValue, byteCount: size * 16),
+            let driver = reader.add(avail.rawValue, byteCount: 4),
+            let device = reader.add(used.rawValue, byteCount: 4)
+        else { return nil }
+        let copy = PackedRingCopy(
+            size: size, descriptors: ring.local, driver: driver.local,
+            device: device.local)
+        return WatchedQueue.Copy(ring: .packed(copy), pieces: [ring, driver, device])
     }
 }

@@ -17,7 +17,8 @@ extension DataPlaneTests {
         }
 
         @Test func eightLUNsOnTwoVCPUsAllProgress() throws {
-            let configuration = EngineConfiguration(luns: Self.luns(8, job()))
+            var configuration = EngineConfiguration(luns: Self.luns(8, job()))
+            configuration.sharesMemory = true
             let engine = try run(configuration) { engine in
                 (0..<8).allSatisfy { engine.requests($0) >= scaled(2000) }
             }

@@ -18,6 +18,48 @@ import Testing
         #expect(error?.description.contains("\(byteCount) bytes") == true)
     }
 
+    @Test(arguments: [0, -1, Int.max])
+    func anImpossiblePartOfAFileIsAnError(_ byteCount: Int) throws {
+        let file = try MemoryFile("vblktop-test-impossible")
+        let error = #expect(throws: KernelError.self) {
+            _ = try SharedMapping(byteCount: byteCount, addedTo: file)
+        }
+        #expect(error?.description.contains("\(byteCount) bytes") == true)
+    }
+
+    /// Where this process has the memory file called `name` open.
+    private static func path(of name: String) -> String? {
+        let folder = "/proc/self/fd/"
+        return (try? directoryEntries(folder))?.map { folder + $0 }
+            .first { (try? linkTarget($0)) == "/memfd:\(name) (deleted)" }
+    }
+
+    @Test func othersMapTheFileOfMappings() throws {
+        let name = "vblktop-test-memory"
+        do {
+            let parts = try {
+                let file = try MemoryFile(name)
+                defer { file.sealSize() }
+                return try (0..<2).map { _ in try SharedMapping(byteCount: 5000, addedTo: file) }
+            }()
+            let path = try #require(Self.path(of: name))
+            let window = try FileWindow(path: path, offset: 0, byteCount: 4 * 4096)
+            for (index, part) in parts.enumerated() {
+                let there = window.address + UInt(index) * 8192 + 4999
+                // SAFETY: both are mapped, and nobody else uses them.
+                unsafe UnsafeMutablePointer<UInt8>(bitPattern: part.address + 4999)?.pointee = 7
+                #expect(unsafe UnsafePointer<UInt8>(bitPattern: there)?.pointee == 7)
+            }
+            let file = unsafe open(path, O_RDWR | O_CLOEXEC)
+            try #require(file >= 0)
+            defer { close(file) }
+            #expect(ftruncate(file, 4096) == -1)
+            #expect(ftruncate(file, 5 * 4096) == -1)
+            withExtendedLifetime((parts, window)) {}
+        }
+        #expect(Self.path(of: name) == nil)
+    }
+
     @Test func aMappingEndsWithItsLastReference() throws {
         func mapped(_ address: UInt) -> Bool {
             var residency: UInt8 = 0

@@ -10,9 +10,10 @@ struct FollowTests {
     /// is exact.
     @Test(
         "The observer agrees with both ends",
-        arguments: [[.eventIndex, .indirect], [.eventIndex], []] as [QueueFeatures])
-    func agrees(features: QueueFeatures) throws {
-        let ring = try LiveRing(size: 32, features: features)
+        arguments: [[.eventIndex, .indirect], [.eventIndex], []] as [QueueFeatures],
+        [false, true])
+    func agrees(features: QueueFeatures, isInFile: Bool) throws {
+        let ring = try LiveRing(size: 32, features: features, isInFile: isInFile)
         let rings = try ring.watch()
         var random = Repeatable(seed: 3)
         ring.look(rings)
@@ -185,9 +186,11 @@ struct FollowTests {
         #expect(reading.virtqueues.first?.usedIndex == 100)
     }
 
-    @Test("An idle queue that is looked at seldom loses no request, only sharpness")
-    func stride() throws {
-        let ring = try LiveRing()
+    @Test(
+        "An idle queue that is looked at seldom loses no request, only sharpness",
+        arguments: [false, true])
+    func stride(isInFile: Bool) throws {
+        let ring = try LiveRing(isInFile: isInFile)
         let rings = try ring.watch()
         rings.idleStride = 4
         for _ in 0..<8 { ring.look(rings) }

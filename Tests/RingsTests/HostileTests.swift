@@ -49,7 +49,7 @@ struct HostileTests {
     func chains() throws {
         let ring = try LiveRing(size: 8, features: [.eventIndex])
         let map = GuestMap(ring.ram)
-        let reader = try ChainReader(map)
+        let reader = try ChainReader(map, [ring.place])
         let table = LiveRing.start + 0x4_0000
         func store(
             _ index: UInt64, _ address: UInt64, _ length: UInt32, flags: UInt16, next: UInt16
@@ -63,9 +63,7 @@ struct HostileTests {
             let start = ChainStart.table(
                 DescriptorCopy(
                     address: table, byteCount: count * 16, flags: .indirect, next: 0))
-            return try reader.read([.init(queue: 0, head: 0, start: start)]) { _ in
-                ring.place
-            }.first ?? nil
+            return try reader.read([.init(queue: 0, head: 0, start: start)]).first ?? nil
         }
         let header = LiveRing.start + 0x8_0000
         HostMemory.storeHeader(type: 0, sector: 5, at: ring.host(header))
@@ -92,7 +90,7 @@ struct HostileTests {
         let ring = try LiveRing(size: 8)
         var place = ring.place
         place.layout = .packed
-        let reader = try ChainReader(GuestMap(ring.ram))
+        let reader = try ChainReader(GuestMap(ring.ram), [place])
         let table = LiveRing.start + 0x4_0000
         let header = LiveRing.start + 0x8_0000
         HostMemory.storeHeader(type: 0, sector: 5, at: ring.host(header))
@@ -106,7 +104,7 @@ struct HostileTests {
         }
         let start = ChainStart.table(
             DescriptorCopy(address: table, byteCount: 64, flags: .indirect, next: 0))
-        let facts = try reader.read([.init(queue: 0, head: 0, start: start)]) { _ in place }
+        let facts = try reader.read([.init(queue: 0, head: 0, start: start)])
         #expect(facts == [RequestFacts(type: 0, sector: 5, byteCount: 4608)])
     }
 

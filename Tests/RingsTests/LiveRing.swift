@@ -14,6 +14,7 @@ final class LiveRing {
     private static let data = start + 0xC_0000
 
     let mapping: SharedMapping
+    private let file: GuestRAM.SharedFile?
     let memory: GuestMemory
     private var driver: DriverQueue
     private var device: DeviceQueue
@@ -27,8 +28,19 @@ final class LiveRing {
     private(set) var held: [UInt16] = []
     private var slot: UInt64 = 0
 
-    init(size: Int = 16, features: QueueFeatures = [.eventIndex, .indirect]) throws {
-        mapping = try SharedMapping(byteCount: Self.byteCount)
+    /// `isInFile`: the observer can map the memory, as that of a VM with memory-backend-memfd.
+    init(
+        size: Int = 16, features: QueueFeatures = [.eventIndex, .indirect], isInFile: Bool = false
+    ) throws {
+        let name = "vblktop-test-ring-\(Clock.monotonic())"
+        mapping =
+            isInFile
+            ? try SharedMapping(byteCount: Self.byteCount, addedTo: try MemoryFile(name))
+            : try SharedMapping(byteCount: Self.byteCount)
+        let folder = "/proc/self/fd/"
+        file = try directoryEntries(folder).map { folder + $0 }
+            .first { (try? linkTarget($0)) == "/memfd:\(name) (deleted)" }
+            .map { GuestRAM.SharedFile(path: $0, offset: 0) }
         memory = try GuestMemory([
             .init(
                 guest: GuestAddress(rawValue: Self.start), byteCount: Self.byteCount,
@@ -56,7 +68,7 @@ final class LiveRing {
             regions: [
                 .init(
                     guest: GuestAddress(rawValue: Self.start), byteCount: UInt64(Self.byteCount),
-                    host: UInt64(mapping.address))
+                    host: UInt64(mapping.address), file: file)
             ])
     }
 

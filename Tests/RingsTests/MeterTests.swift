@@ -38,14 +38,14 @@ struct PaceTests {
         var cpu: UInt64 = 0
 
         /// Looks of `cost` nanoseconds each for so many seconds; how many there were.
-        mutating func look(cost: UInt64, seconds: UInt64, moved: Bool) -> Int {
-            let end = now + seconds * 1_000_000_000
+        mutating func look(cost: UInt64, seconds: Double, moved: Bool) -> Int {
+            let end = now + UInt64(seconds * 1e9)
             var (due, looks) = (now, 0)
             while now < end {
                 now = max(due, now) + cost
                 cpu += cost
                 looks += 1
-                pace.judge(now: now, cpu: cpu, moved: moved)
+                pace.judge(now: now, cpu: { cpu }, moved: moved)
                 due = pace.next(after: due, now: now)
             }
             return looks
@@ -69,6 +69,33 @@ struct PaceTests {
         #expect(run.pace.pause > 5_000_000 && run.pace.idleStride == 8)
         _ = run.look(cost: 5000, seconds: 30, moved: true)
         #expect(run.pace.pause == run.pace.wanted && run.pace.idleStride == 1)
+    }
+
+    @Test("A look that just keeps to the budget is taken as often as asked for, after others too")
+    func close() {
+        var run = run(rate: 1000)
+        _ = run.look(cost: 45_000, seconds: 10, moved: true)
+        #expect(run.pace.pause > run.pace.wanted)
+        _ = run.look(cost: 29_000, seconds: 30, moved: true)
+        #expect(run.pace.pause == run.pace.wanted)
+        #expect((3900...4100).contains(run.look(cost: 29_000, seconds: 4, moved: true)))
+    }
+
+    @Test("A stride that saves is kept, one that saves no more is given up")
+    func strides() {
+        var run = run(rate: 1000)
+        func strides(seconds: Int, _ cost: (UInt64) -> UInt64) -> [Int] {
+            (0..<seconds * 10).map { _ in
+                let stride = run.pace.idleStride
+                _ = run.look(cost: cost(UInt64(stride)), seconds: 0.1, moved: true)
+                return stride
+            }
+        }
+        let dear = strides(seconds: 60) { 10_000 + 36_000 / $0 }
+        #expect(dear.suffix(500).allSatisfy { $0 == 2 })
+        #expect(run.pace.pause == run.pace.wanted)
+        let cheap = strides(seconds: 30) { _ in 20_000 }
+        #expect(cheap.suffix(10).allSatisfy { $0 == 1 })
     }
 
     @Test("While nothing moves, looks are seldom; with the first request they are not")

@@ -18,7 +18,8 @@ struct PublishedRings: Sendable {
             let notice = RingNotice(text)
         else { return nil }
         location = RingLocation(
-            generation: 1, ram: GuestRAM(pid: pid, regions: notice.regions),
+            generation: 1,
+            ram: GuestRAM(pid: pid, regions: RingFiles(pid: pid).withFiles(notice.regions)),
             places: notice.places.prefix(Self.mostPlaces).map { place in
                 var place = place
                 place.lun = clean(place.lun)

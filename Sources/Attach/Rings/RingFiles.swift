@@ -1,6 +1,7 @@
 import Host
 import Kernel
 import ProcFS
+import Rings
 
 /// What /proc tells of a process's memory: where it may be read, and which files it is.
 struct RingFiles: Sendable {
@@ -9,6 +10,8 @@ struct RingFiles: Sendable {
     private let seals: @Sendable (_ path: String) throws(KernelError) -> FileSeals
     /// More than the maps of a QEMU with thousands of threads.
     private static let longestMap = 16 << 20
+    /// Each region is a mapping here, of which a process may have some ten thousand.
+    private static let mostFiles = 4096
 
     /// Looks at process `pid`.
     init(
@@ -25,18 +28,35 @@ struct RingFiles: Sendable {
     /// Tells `locator` what the process has mapped where. Costs some milliseconds, and is wanted
     /// once in a VM's life and whenever it was moved.
     func check(_ locator: inout RingLocator) {
-        let map: MemoryMap
         do {
-            var buffer = [UInt8](repeating: 0, count: 65_536)
-            let file = try files.open("/proc/\(pid)/maps")
-            let count = try file.readWhole(into: &buffer, limit: Self.longestMap)
-            map = try MemoryMap(buffer.span.extracting(first: min(count, buffer.count)))
+            let (map, open) = (try map(), open)
+            locator.take(map) { sealedPath(of: $0, holding: $1, among: open) }
         } catch {
             locator.takeUnreadable(clean(String(describing: error)))
-            return
         }
-        let open = (try? ProcessFiles(ofProcess: pid, files: files).files) ?? []
-        locator.take(map) { sealedPath(of: $0, holding: $1, among: open) }
+    }
+
+    /// `regions` of the process's memory, and the sealed files that they are mappings of.
+    func withFiles(_ regions: [GuestRAM.Region]) -> [GuestRAM.Region] {
+        guard let map = try? map() else { return regions }
+        let open = open
+        return regions.enumerated().map { index, region in
+            guard index < Self.mostFiles else { return region }
+            var region = region
+            region.file = map.file(of: region) { sealedPath(of: $0, holding: $1, among: open) }
+            return region
+        }
+    }
+
+    private func map() throws -> MemoryMap {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let file = try files.open("/proc/\(pid)/maps")
+        let count = try file.readWhole(into: &buffer, limit: Self.longestMap)
+        return try MemoryMap(buffer.span.extracting(first: min(count, buffer.count)))
+    }
+
+    private var open: [OpenFile] {
+        (try? ProcessFiles(ofProcess: pid, files: files).files) ?? []
     }
 
     /// A path that opens the file of `mapping`, if it is sealed against shrinking (F_SEAL_SHRINK)

@@ -92,17 +92,10 @@ struct RingMemory: Sendable {
         let (byteCount, overflows) = (part.range.last - part.range.start)
             .addingReportingOverflow(1)
         guard let host = part.host, !overflows else { return nil }
-        let mappings = map.readable(from: host, byteCount: byteCount)
-        guard let first = mappings.first else { return nil }
+        guard !map.readable(from: host, byteCount: byteCount).isEmpty else { return nil }
         var region = GuestRAM.Region(
             guest: GuestAddress(rawValue: part.range.start), byteCount: byteCount, host: host)
-        let (offset, isBeyond) = first.offset.addingReportingOverflow(host - first.start)
-        let (end, isTooLong) = offset.addingReportingOverflow(byteCount)
-        if first.isShared, first.inode != 0, mappings.isOneFile, !isBeyond, !isTooLong,
-            let path = file(first, end)
-        {
-            region.file = GuestRAM.SharedFile(path: path, offset: offset)
-        }
+        region.file = map.file(of: region, sealed: file)
         return region
     }
 
@@ -114,6 +107,22 @@ struct RingMemory: Sendable {
         else { return nil }
         let (host, overflows) = base.addingReportingOverflow(range.offset)
         return overflows ? nil : host
+    }
+}
+
+extension MemoryMap {
+    /// The sealed file that `region` is a mapping of, and where it begins there; `nil` where it is
+    /// none, or not all of it is.
+    func file(
+        of region: GuestRAM.Region, sealed file: RingMemory.SealedFile
+    ) -> GuestRAM.SharedFile? {
+        let mappings = readable(from: region.host, byteCount: region.byteCount)
+        guard let first = mappings.first, first.isShared, first.inode != 0, mappings.isOneFile
+        else { return nil }
+        let (offset, isBeyond) = first.offset.addingReportingOverflow(region.host - first.start)
+        let (end, isTooLong) = offset.addingReportingOverflow(region.byteCount)
+        guard !isBeyond, !isTooLong, let path = file(first, end) else { return nil }
+        return GuestRAM.SharedFile(path: path, offset: offset)
     }
 }
 

@@ -88,6 +88,12 @@ int ck_is_safe_to_map(int descriptor);
 // A memory file called `name` that holds `length` bytes of `text` for good, or negative errno.
 int ck_memory_note(const char *name, uintptr_t text, uint64_t length);
 
+// An empty memory file called `name` that never becomes shorter (F_SEAL_SHRINK), or negative errno.
+int ck_memory_file(const char *name);
+
+// Has the file neither become longer nor take other seals from now on: 0, or -1.
+int ck_seal_size(int descriptor);
+
 // A file in `directory` whose name is removed at once, or -1.
 int ck_open_unlinked(const char *directory);
 

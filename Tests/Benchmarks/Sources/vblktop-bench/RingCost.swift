@@ -1,13 +1,75 @@
 import CBench
+import Demo
 import Foundation
 import Glibc
 
+/// A vblktop that looks at the virtqueues of another process and prints JSON.
+private final class RingWatcher {
+    private let folder: RecordingFolder
+    private let child: ChildProgram
+
+    init?(_ program: String, _ folder: RecordingFolder, process: pid_t, options: [String] = []) {
+        let command = [program, "--pid", String(process), "--json", "-d", "0.5"] + options
+        guard let child = ChildProgram(command, output: folder.file("watcher")) else { return nil }
+        self.folder = folder
+        self.child = child
+    }
+
+    deinit { child.kill() }
+
+    /// CPU that the thread which looks has used, nanoseconds.
+    var cpu: Double? {
+        let tasks = "/proc/\(child.process)/task"
+        for thread in (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? [] {
+            func file(_ name: String) -> String? {
+                try? String(contentsOfFile: "\(tasks)/\(thread)/\(name)", encoding: .utf8)
+            }
+            guard file("comm") == "vblktop-rings\n" else { continue }
+            return file("schedstat")?.split(separator: " ").first.flatMap { Double($0) }
+        }
+        return nil
+    }
+
+    /// Looks a second, and requests followed of those that ended, by the source `rings`.
+    func looks() -> [(rate: Double, followed: Double, ended: Double)] {
+        folder.samples("watcher").compactMap { sample in
+            let sources = sample["sources"] as? [[String: Any]] ?? []
+            let rings = sources.first { $0["name"] as? String == "rings" }
+            let numbers = (rings?["detail"] as? String ?? "").split { !$0.isNumber }
+                .compactMap { Double($0) }
+            return numbers.count == 3 ? (numbers[0], numbers[1], numbers[2]) : nil
+        }
+    }
+
+    /// What looking cost in `seconds` from now on: share of one core in percent, and looks a second.
+    func window(seconds: Double) -> (share: Double, rate: Double)? {
+        let (before, first) = (cpu, looks().count)
+        let begin = cb_now()
+        pause(seconds: seconds)
+        let time = Double(cb_now() - begin)
+        guard let before, let after = cpu else { return nil }
+        let rates = looks().dropFirst(first).map(\.rate)
+        guard !rates.isEmpty else { return nil }
+        return ((after - before) / time * 100, rates.reduce(0, +) / Double(rates.count))
+    }
+}
+
+extension RecordingFolder {
+    /// The samples that `file` has whole.
+    fileprivate func samples(_ name: String) -> [[String: Any]] {
+        let text = (try? String(contentsOfFile: file(name), encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
+        }
+    }
+}
+
 /// A demo, and perhaps a second vblktop that looks at its virtqueues; both print JSON.
 private final class WatchedDemo {
-    let folder: RecordingFolder
-    let program: String
+    private let folder: RecordingFolder
+    private let program: String
     private let demo: ChildProgram
-    private var watcher: ChildProgram?
+    private(set) var watcher: RingWatcher?
 
     init?(_ options: Options, _ demoOptions: [String]) throws {
         guard let program = findProgram(options.program) else { return nil }
@@ -24,54 +86,17 @@ private final class WatchedDemo {
         demo.kill()
     }
 
-    func watch() {
-        watcher = ChildProgram(
-            [program, "--pid", String(demo.process), "--json", "-d", "0.5"],
-            output: folder.file("watcher"))
-    }
+    func watch() { watcher = RingWatcher(program, folder, process: demo.process) }
 
-    func unwatch() {
-        watcher?.kill()
-        watcher = nil
-    }
+    func unwatch() { watcher = nil }
 
-    /// CPU that the thread which looks has used, nanoseconds.
-    var cpu: Double? {
-        guard let watcher else { return nil }
-        let tasks = "/proc/\(watcher.process)/task"
-        for thread in (try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? [] {
-            func file(_ name: String) -> String? {
-                try? String(contentsOfFile: "\(tasks)/\(thread)/\(name)", encoding: .utf8)
-            }
-            guard file("comm") == "vblktop-rings\n" else { continue }
-            return file("schedstat")?.split(separator: " ").first.flatMap { Double($0) }
-        }
-        return nil
-    }
-
-    /// The samples that `file` has whole.
-    func samples(_ file: String) -> [[String: Any]] {
-        let text = (try? String(contentsOfFile: folder.file(file), encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").compactMap {
-            (try? JSONSerialization.jsonObject(with: Data($0.utf8))) as? [String: Any]
-        }
-    }
-
-    /// Looks a second, and requests followed of those that ended, by the source `rings`.
-    func looks() -> [(rate: Double, followed: Double, ended: Double)] {
-        samples("watcher").compactMap { sample in
-            let sources = sample["sources"] as? [[String: Any]] ?? []
-            let rings = sources.first { $0["name"] as? String == "rings" }
-            let numbers = (rings?["detail"] as? String ?? "").split { !$0.isNumber }
-                .compactMap { Double($0) }
-            return numbers.count == 3 ? (numbers[0], numbers[1], numbers[2]) : nil
-        }
-    }
+    /// Samples that the demo has made.
+    var sampleCount: Int { folder.samples("demo").count }
 
     /// The demo's own requests per second in the samples from number `first` on.
     func iops(from first: Int) -> Double {
         var readings = Readings()
-        for sample in samples("demo").dropFirst(first) {
+        for sample in folder.samples("demo").dropFirst(first) {
             let total = sample["total"] as? [String: Any]
             if let iops = total?["iops"] as? Double { readings.add(iops) }
         }
@@ -81,28 +106,52 @@ private final class WatchedDemo {
 
 /// What looking at virtqueues costs whoever looks, what it sees, and what it costs the guest.
 enum RingCost {
-    /// CPU of the thread that looks at 56 virtqueues a thousand times a second.
+    /// CPU of the thread that looks at 56 virtqueues a thousand times a second, in memory that can
+    /// be mapped and in memory that only the kernel reads: however much it is, and as far as the
+    /// budget goes.
     static func cost(_ options: Options, _ report: inout Report) throws {
-        guard let demo = try WatchedDemo(options, ["--luns", "56"]) else {
+        guard let program = findProgram(options.program) else {
             return report.add(.skipped("ring-cost", "\(options.program) is missing"))
         }
-        demo.watch()
-        pause(seconds: 4)
-        var shares = Readings()
-        for _ in 0..<options.rounds {
-            guard let before = demo.cpu else { break }
-            let begin = cb_now()
-            pause(seconds: options.isQuick ? 2 : 5)
-            guard let after = demo.cpu else { break }
-            shares.add((after - before) / Double(cb_now() - begin) * 100)
+        for isShared in [true, false] {
+            var configuration = DemoConfiguration()
+            configuration.luns = 56
+            configuration.sharesMemory = isShared
+            let demo = try DemoSource(configuration, ownThreads: [])
+            defer { demo.stop() }
+            let memory = isShared ? "shared memory" : "private memory"
+            let all = try windows(program, options, ["--ring-budget", "100"])
+            report.add(
+                Figure(
+                    "rings, \(memory), a look at 56 LUNs", all.look.median, "µs CPU",
+                    spread: all.look, bar: isShared ? .atMost(30) : nil))
+            let kept = try windows(program, options, [])
+            report.add(
+                Figure(
+                    "rings, \(memory), CPU within the budget", kept.share.median, "%",
+                    spread: kept.share, bar: .atMost(3)))
+            report.add(
+                Figure(
+                    "rings, \(memory), looks really made", kept.rate.median, "/s",
+                    spread: kept.rate))
         }
-        var rates = Readings()
-        for look in demo.looks().dropFirst(4) { rates.add(look.rate) }
-        report.add(
-            Figure(
-                "rings, 56 LUNs at 1 kHz, CPU", shares.median, "%", spread: shares,
-                bar: .atMost(3)))
-        report.add(Figure("rings, looks really made", rates.median, "/s", spread: rates))
+    }
+
+    /// Looks at this process with `options` for vblktop.
+    private static func windows(
+        _ program: String, _ options: Options, _ own: [String]
+    ) throws -> (look: Readings, share: Readings, rate: Readings) {
+        let folder = try RecordingFolder(options)
+        let watcher = RingWatcher(program, folder, process: getpid(), options: own)
+        pause(seconds: 5)
+        var (look, share, rate) = (Readings(), Readings(), Readings())
+        for _ in 0..<options.rounds {
+            guard let window = watcher?.window(seconds: options.isQuick ? 2 : 5) else { break }
+            share.add(window.share)
+            rate.add(window.rate)
+            look.add(window.share / window.rate * 10_000)
+        }
+        return (look, share, rate)
     }
 
     /// Requests of one LUN of 10,000 a second that are followed from begin to end.
@@ -113,7 +162,7 @@ enum RingCost {
         }
         demo.watch()
         pause(seconds: options.watchSeconds)
-        let looks = demo.looks().dropFirst(2)
+        let looks = (demo.watcher?.looks() ?? []).dropFirst(2)
         let (followed, ended) = looks.reduce((0, 0)) { ($0.0 + $1.followed, $0.1 + $1.ended) }
         report.add(
             Figure(
@@ -150,7 +199,7 @@ enum RingCost {
     }
 
     private static func window(_ demo: WatchedDemo, _ options: Options) -> Double {
-        let first = demo.samples("demo").count + 1
+        let first = demo.sampleCount + 1
         pause(seconds: options.isQuick ? 2 : 4)
         return demo.iops(from: first)
     }
