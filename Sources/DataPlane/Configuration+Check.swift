@@ -59,6 +59,17 @@ extension LUNConfiguration {
         guard queues == 1 || path == .multiQueue else {
             return "\(queues) queues on the path \(path.rawValue): only multi-queue has several"
         }
+        if driver == .request, !path.hasBlockQueue {
+            return "a request-based driver on the path \(path.rawValue): only virtio-blk has the "
+                + "choice"
+        }
+        if case .frames(let frames, let nanoseconds) = coalescing,
+            !(1...1024).contains(frames) || nanoseconds > 100_000_000
+        {
+            return
+                "interrupts for \(frames) frames or after \(nanoseconds) ns are not for 1…1024 or "
+                + "after 100 ms at most"
+        }
         if queues > 1, backend.hasTables {
             return "\(queues) queues on a qcow2 image, whose tables one thread keeps; use raw"
         }

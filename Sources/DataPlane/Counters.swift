@@ -9,6 +9,8 @@ enum DriverCounter: Int, CaseIterable {
     case kicks, kicksSuppressed
     /// Accesses to emulated registers, each an exit.
     case traps
+    /// Requests that the guest's block layer put behind or before another one.
+    case merges
     /// Ticks during which the ring had no room for a request that was due.
     case fullTicks
     case readLatencySum, writeLatencySum

@@ -39,7 +39,7 @@ extension Device where B: ~Copyable {
             return
         }
         counters.add(1, to: .sleeps)
-        if let due = backend.nextDue {
+        if let due = nextDue {
             let now = Clock.monotonic()
             if due > now { shared.doorbell.wait(timeout: due - now) }
         } else {
@@ -51,6 +51,7 @@ extension Device where B: ~Copyable {
     /// Whether a turn would find something to do.
     var isReady: Bool {
         if queue.hasWork || backend.hasCompletion { return true }
+        if let due = nextDue, due <= Clock.monotonic() { return true }
         // What is still in flight when we are to stop wakes us when it completes.
         return shared.orders.devicesStop && !backend.holdsMemory
     }

@@ -29,6 +29,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     /// a head anew before it has it back can make a turn finish a whole ring twice.
     private let started: FixedArray<UInt16>
     var startedCount = 0
+    private var gate: InterruptGate
     private let finished: FixedArray<UInt16>
     var finishedCount = 0
 
@@ -53,6 +54,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         objects = OwnedArray(count: manner == .oneByOne ? size : 0) { _ in nil }
         started = FixedArray(repeating: 0, count: size)
         finished = FixedArray(repeating: 0, count: 2 * size)
+        gate = InterruptGate(configuration.coalescing)
     }
 
     /// Serves the queue until ordered to stop and nothing is in flight any more.
@@ -84,6 +86,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
             if isTracing { stampStarted() }
         }
         reap()
+        if gate.isDue() { interrupt() }
         guard taken > 0 || queue.unpublished > 0 else { return 0 }
         let published = queue.unpublished
         publish()
@@ -257,14 +260,28 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
                 shared.stamps.set(.published, of: finished[index], to: now)
             }
         }
-        guard queue.unpublished > 0 else { return }
-        if queue.publish() {
-            counters[.lastInterrupt] = Clock.ticks()
-            counters.add(1, to: .interrupts)
-            shared.interrupt.signal()
+        let count = queue.unpublished
+        guard count > 0 else { return }
+        let isWanted = queue.publish()
+        let left = backend.inFlight &+ bottomHalves.count
+        if gate.opens(count, inFlight: left, isWanted: isWanted) {
+            interrupt()
         } else {
             counters.add(1, to: .interruptsSuppressed)
         }
+    }
+
+    private mutating func interrupt() {
+        counters[.lastInterrupt] = Clock.ticks()
+        counters.add(1, to: .interrupts)
+        shared.interrupt.signal()
+    }
+
+    /// When something is to be done that nothing signals: the backend's time, or that of an
+    /// interrupt that is held. `CLOCK_MONOTONIC` nanoseconds.
+    var nextDue: Nanoseconds? {
+        guard let held = gate.deadline else { return backend.nextDue }
+        return min(held, backend.nextDue ?? .max)
     }
 
     /// The ring is incoherent: nothing more is taken from it. The guest is told by an interrupt, as

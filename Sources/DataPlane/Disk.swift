@@ -9,6 +9,8 @@ struct Disk: ~Copyable {
     private var jobs: JobBook
     private var queue: DriverQueue
     private let slotOfHead: FixedArray<UInt16>
+    /// The guest's request queue, where its driver has one.
+    private var requests: RequestQueue
     /// Slots placed since the last kick, for its stamp.
     private let placed: FixedArray<UInt16>
     private var placedCount = 0
@@ -17,8 +19,12 @@ struct Disk: ~Copyable {
     private var recordMask: UInt64 = 0
     private var recordNumber: UInt64 = 0
     private var isArmed = false
+    /// The chain of a merged request; empty room, kept to be used again.
+    private var chain: [DriverQueue.Buffer] = []
     /// Whether each request has a kick, and an interrupt, of its own.
     private let kicksEach: Bool
+    /// Segments of the largest request the request queue hands out.
+    private let mostSegments: Int
     private let notifiesEach: Bool
     private var toll: ExitToll
 
@@ -31,17 +37,19 @@ struct Disk: ~Copyable {
         queue = DriverQueue(
             ring: memory.ring, memory: memory.memory, features: configuration.features,
             indirectTables: memory.indirectTables,
-            indirectCapacity: LUNMemory.descriptorsPerTable)
+            indirectCapacity: configuration.tableEntries)
+        requests = RequestQueue(shared: shared)
         slotOfHead = FixedArray(repeating: 0, count: configuration.queueSize)
         placed = FixedArray(repeating: 0, count: configuration.queueSize)
         kicksEach = configuration.kicksEach
+        mostSegments = RequestQueue.segmentLimit(of: configuration)
         notifiesEach = configuration.notifiesEach
         toll = ExitToll(shared: shared, rate: rate)
         if !notifiesEach { queue.suppressInterrupts() }
     }
 
-    /// Requests in flight.
-    var inFlight: Int { queue.inFlight }
+    /// Requests in flight, and those that wait in the guest.
+    var inFlight: Int { queue.inFlight &+ requests.count }
 
     /// Whether the device has completed something.
     var hasUsed: Bool { queue.hasUsed }
@@ -54,7 +62,8 @@ struct Disk: ~Copyable {
         toll.payForInterrupts()
         let reaped = queue.hasUsed ? reap() : 0
         if isStopping { jobs.noteFull(false, placed: 0, now: Clock.ticks()) }
-        let issued = isStopping || jobs.isExhausted ? 0 : issue()
+        var issued = isStopping || jobs.isExhausted ? 0 : issue()
+        if requests.isUsed { issued += dispatch() }
         if reaped + issued > 0 { jobs.noteDepth(queue.inFlight) }
         return reaped + issued
     }
@@ -96,8 +105,33 @@ struct Disk: ~Copyable {
         }
         let index = Int(slotOfHead[Int(head)])
         let status = HostMemory.loadStatus(at: jobs.memory.host(jobs.memory.status(index)))
+        if requests.isUsed {
+            endParts(index, head: head, status: status, now: now)
+        } else {
+            end(index, head: head, status: status, now: now)
+        }
+    }
+
+    @inline(__always)
+    private mutating func end(_ index: Int, head: UInt16, status: UInt8, now: UInt64) {
         if traceMode != .off { note(jobs.slots[index], head: head, status: status, reaped: now) }
         jobs.end(index, status: status, now: now)
+    }
+
+    /// Ends all requests that were merged into the one that began with slot `index`.
+    private mutating func endParts(_ index: Int, head: UInt16, status: UInt8, now: UInt64) {
+        requests.noteEnd()
+        // A flush is never merged, and its slot's place among the parts is from another time.
+        if jobs.slots[index].byteCount == 0 {
+            end(index, head: head, status: status, now: now)
+            return
+        }
+        var next: Int? = index
+        while let part = next {
+            // Its slot is anybody's once it has ended.
+            next = requests.part(after: part)
+            end(part, head: head, status: status, now: now)
+        }
     }
 
     /// Folds the request's stages and, if wanted, writes its record. Stamps of a time before
@@ -141,27 +175,90 @@ struct Disk: ~Copyable {
     // MARK: Submission
 
     /// Places what is due, and publishes it: at once with one kick at most, or one by one with a
-    /// kick each.
+    /// kick each. With a request queue in between, it goes there.
     private mutating func issue() -> Int {
         let now = Clock.ticks()
         let time = jobs.time
         var count = 0
         var isFull = false
         while jobs.wants(at: time) {
-            isFull = !hasRoom || !place(now: now, time: time)
-            if isFull { break }
+            if requests.isUsed {
+                let index = jobs.take(now: now)
+                jobs.started(index, at: time)
+                requests.insert(index, jobs.slots[index], now: jobs.rate.nanoseconds(now))
+            } else {
+                isFull = !hasRoom(for: 1) || !place(now: now, time: time)
+                if isFull { break }
+                if kicksEach { publish() }
+            }
             count &+= 1
-            if kicksEach { publish() }
         }
+        if requests.isUsed { return count }
         jobs.noteFull(isFull, placed: count, now: now)
         if placedCount > 0 { publish() }
         return count
     }
 
-    /// Whether the ring takes another request: a flush has two parts, others three, and each takes
-    /// a descriptor where chains are direct.
-    private var hasRoom: Bool {
-        queue.inFlight < slotOfHead.count && (queue.indirectCapacity > 0 || queue.freeCount >= 3)
+    /// Puts what waits in the request queue into the ring, in the scheduler's order: how many
+    /// requests, merged ones counted once.
+    private mutating func dispatch() -> Int {
+        let now = Clock.ticks()
+        var count = 0
+        // Room for the largest there may be: which is next is known when it is taken out.
+        while requests.count > 0, hasRoom(for: mostSegments) {
+            guard let next = requests.dispatch(now: jobs.rate.nanoseconds(now)) else { break }
+            place(next)
+            count &+= 1
+            if kicksEach { publish() }
+        }
+        jobs.noteFull(requests.count > 0, placed: count, now: now)
+        if placedCount > 0 { publish() }
+        return count
+    }
+
+    /// Puts a request of the request queue, with all its parts, into the ring.
+    private mutating func place(_ next: RequestScheduler.Dispatched) {
+        let index = Int(next.first)
+        let head = next.partCount == 1 ? add(index) : addMerged(next)
+        guard let head else { return }
+        slotOfHead[Int(head)] = next.first
+        placed[placedCount] = next.first
+        placedCount &+= 1
+    }
+
+    /// The chain of a merged request: the header and status of its first part, the data of all.
+    private mutating func addMerged(_ next: RequestScheduler.Dispatched) -> UInt16? {
+        let memory = jobs.memory
+        let first = Int(next.first)
+        let type = next.isWrite ? BlockRequestType.write : BlockRequestType.read
+        HostMemory.storeHeader(
+            type: type, sector: next.sector, at: memory.host(memory.header(first)))
+        HostMemory.storeStatus(0xFF, at: memory.host(memory.status(first)))
+        // Taken out and put back: the ring cannot be changed with a part of this value in hand.
+        var chain = self.chain
+        self.chain = []
+        chain.removeAll(keepingCapacity: true)
+        chain.append(
+            .init(address: memory.header(first), byteCount: 16, isWritable: false))
+        var part: Int? = first
+        while let index = part {
+            chain.append(
+                .init(
+                    address: memory.buffer(index), byteCount: jobs.slots[index].byteCount,
+                    isWritable: !next.isWrite))
+            part = requests.part(after: index)
+        }
+        chain.append(.init(address: memory.status(first), byteCount: 1, isWritable: true))
+        let head = queue.add(chain.span)
+        self.chain = chain
+        return head
+    }
+
+    /// Whether the ring takes another request of `segments` segments of data: with header and status
+    /// each takes a descriptor where chains are direct.
+    private func hasRoom(for segments: Int) -> Bool {
+        queue.inFlight < slotOfHead.count
+            && (queue.indirectCapacity > 0 || queue.freeCount >= segments &+ 2)
     }
 
     /// Puts one request into the ring; false if the ring takes none.

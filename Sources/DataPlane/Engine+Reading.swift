@@ -65,6 +65,9 @@ extension Engine {
             counters.exits = queue.exits(
                 kicks: counters.kicks, traps: queue.counters[DriverCounter.traps],
                 interrupts: counters.interrupts)
+            if queue.requestLock != nil {
+                counters.merges = queue.counters[DriverCounter.merges]
+            }
             return counters
         }
     }

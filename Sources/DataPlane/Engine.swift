@@ -85,7 +85,9 @@ public final class Engine: Sendable {
                     index: index, number: number, vcpu: vcpu, configuration: lun,
                     memory: controller?.memory(ofLUN: index), doorbell: doorbell,
                     interrupt: doorbells[vcpu], orders: orders, costs: configuration.costs,
-                    bigLock: lun.path.takesBigLock ? lock : nil, file: file)
+                    bigLock: lun.path.takesBigLock ? lock : nil,
+                    requestLock: lun.driver == .request
+                        ? try CountedLock(threads: 1, rate: rate) : nil, file: file)
             }
         }
         file?.sealSize()

@@ -102,6 +102,9 @@ public struct LUNConfiguration: Sendable {
     /// Whether the driver kicks once for all that it placed together, as `virtio_queue_rqs` does,
     /// and not for every request. The old path never does.
     public var batchesKicks = true
+    public var coalescing = InterruptCoalescing.none
+    /// How the guest's driver puts requests into the ring; only virtio-blk has the choice.
+    public var driver = GuestDriver.bio
     /// Whether the guest ends an interrupt by writing to memory, without an exit (PV-EOI).
     public var hasPVEOI = true
 
@@ -110,6 +113,12 @@ public struct LUNConfiguration: Sendable {
         self.id = id
         self.backend = backend
         self.job = job
+    }
+
+    /// Descriptors of an indirect table: a merged request may have as many segments as a request
+    /// may.
+    var tableEntries: Int {
+        driver == .request ? segmentLimit + 2 : LUNMemory.descriptorsPerTable
     }
 
     /// Whether each request has a kick of its own.

@@ -1,7 +1,8 @@
 import Kernel
 import Virtio
 
-/// The guest memory of one queue of a LUN: its ring, its requests' headers and status bytes, and their data.
+/// The guest memory of one queue of a LUN: its ring, its requests' headers and status bytes, and
+/// their data.
 ///
 ///     descriptors, avail │ used │ indirect tables │ slots (header, status) │ page │ data buffers
 ///
@@ -42,8 +43,9 @@ struct LUNMemory: Sendable {
     /// The memory of queue number `queue` of LUN number `lun`: a part of `file`, or the process's
     /// own where there is none.
     init(
-        lun: Int, queue: Int = 0, layout: Layout = .block, queueSize: Int, slots: Int,
-        bufferBytes: Int, file: MemoryFile? = nil
+        lun: Int, queue: Int = 0, layout: Layout = .block, queueSize: Int,
+        tableEntries: Int = Self.descriptorsPerTable, slots: Int, bufferBytes: Int,
+        file: MemoryFile? = nil
     ) throws {
         func aligned(_ address: GuestAddress, to alignment: UInt64) -> GuestAddress {
             GuestAddress(rawValue: (address.rawValue + alignment - 1) & ~(alignment - 1))
@@ -57,7 +59,7 @@ struct LUNMemory: Sendable {
         avail = base + byteCount(.descriptors)
         used = aligned(avail + byteCount(.avail), to: Self.cacheLine)
         indirectTables = aligned(used + byteCount(.used), to: Self.cacheLine)
-        headers = indirectTables + UInt64(queueSize * Self.descriptorsPerTable * 16)
+        headers = indirectTables + UInt64(queueSize * tableEntries * 16)
         buffers = aligned(headers + UInt64(slots) * slotBytes, to: 4096)
         slotCount = slots
         self.bufferBytes = (bufferBytes + 4095) & ~4095

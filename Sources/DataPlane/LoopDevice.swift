@@ -69,7 +69,7 @@ final class BlockDevice: LoopDevice, LockedDevice {
             arm: { place.device[0].queue.armKicks() || place.device[0].isReady },
             disarm: { place.device[0].queue.suppressKicks() },
             holdsMemory: { place.device[0].backend.holdsMemory },
-            nextDue: { place.device[0].backend.nextDue },
+            nextDue: { place.device[0].nextDue },
             close: { place.device[0].backend.close() },
             handleKick: { place.device[0].handleKick() },
             answerAll: { place.device[0].answerAll(under: $0, as: $1) })

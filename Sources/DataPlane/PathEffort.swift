@@ -1,3 +1,5 @@
+import Kernel
+
 /// What guest and host had to do for a LUN's requests since the start: what tells one path from
 /// another.
 public struct PathEffort: Sendable, Equatable {
@@ -13,6 +15,8 @@ public struct PathEffort: Sendable, Equatable {
     /// Turns of the device that moved requests, and the requests they moved.
     public var turns: UInt64 = 0
     public var requests: UInt64 = 0
+    /// Times the guest took the lock of its request queue; 0 where its driver has none.
+    public var requestLocks: UInt64 = 0
 
     /// Nothing yet.
     public init() {}
@@ -24,6 +28,7 @@ public struct PathEffort: Sendable, Equatable {
     public mutating func add(_ other: PathEffort) {
         for counter: WritableKeyPath<PathEffort, UInt64> in [
             \.exits, \.traps, \.kicks, \.interrupts, \.submissions, \.turns, \.requests,
+            \.requestLocks,
         ] { self[keyPath: counter] &+= other[keyPath: counter] }
     }
 
@@ -38,6 +43,7 @@ public struct PathEffort: Sendable, Equatable {
         submissions &+= counters[DeviceCounter.submissions]
         turns &+= counters[DeviceCounter.turns]
         requests &+= counters[DeviceCounter.requests]
+        requestLocks &+= queue.requestLock?.counts(of: 0).acquisitions ?? 0
     }
 }
 

@@ -29,12 +29,15 @@ final class QueueShared: Sendable {
     let costs: ModelledCosts
     /// The lock that exits of this path take.
     let bigLock: CountedLock?
+    /// The lock of the guest's request queue, where its driver has one; the queue's vCPU alone takes
+    /// it, as its thread 0.
+    let requestLock: CountedLock?
 
     init(
         index: Int, number: Int = 0, vcpu: Int = 0, configuration: LUNConfiguration,
         memory: LUNMemory? = nil, doorbell: EventDescriptor? = nil, interrupt: EventDescriptor,
         orders: Orders, costs: ModelledCosts = ModelledCosts(), bigLock: CountedLock? = nil,
-        file: MemoryFile? = nil
+        requestLock: CountedLock? = nil, file: MemoryFile? = nil
     ) throws {
         self.index = index
         self.number = number
@@ -44,6 +47,7 @@ final class QueueShared: Sendable {
         self.orders = orders
         self.costs = costs
         self.bigLock = bigLock
+        self.requestLock = requestLock
         job = configuration.job(ofQueue: number)
         part = configuration.part(ofQueue: number)
         let slots = job.slots
@@ -51,8 +55,8 @@ final class QueueShared: Sendable {
             try memory
             ?? LUNMemory(
                 lun: index, queue: number, layout: configuration.path == .ide ? .ide : .block,
-                queueSize: configuration.queueSize, slots: slots,
-                bufferBytes: configuration.job.blockSize, file: file)
+                queueSize: configuration.queueSize, tableEntries: configuration.tableEntries,
+                slots: slots, bufferBytes: configuration.job.blockSize, file: file)
         counters = try LUNCounterBlock(queueSize: configuration.queueSize, slots: slots)
         stamps = try StampTable(queueSize: configuration.queueSize)
         self.doorbell = try doorbell ?? EventDescriptor()

@@ -13,6 +13,8 @@ struct SCSIHost: ~Copyable {
     private var tolls: OwnedArray<ExitToll>
     /// Requests of each disk in flight.
     private let inFlightOf: FixedArray<Int>
+    /// Whether each of a disk's requests has a kick of its own.
+    private let kicksEach: FixedArray<Bool>
     private let diskOfHead: FixedArray<UInt16>
     private let slotOfHead: FixedArray<UInt16>
     private var isArmed = false
@@ -37,6 +39,10 @@ struct SCSIHost: ~Copyable {
         }
         tolls = OwnedArray(count: queues.count) { ExitToll(shared: queues[$0], rate: rate) }
         inFlightOf = FixedArray(repeating: 0, count: queues.count)
+        kicksEach = FixedArray(repeating: false, count: queues.count)
+        for (index, queue) in queues.enumerated() {
+            kicksEach[index] = queue.configuration.kicksEach
+        }
         diskOfHead = FixedArray(repeating: 0, count: ring.queueSize)
         slotOfHead = FixedArray(repeating: 0, count: ring.queueSize)
         queue.suppressInterrupts()
@@ -118,7 +124,7 @@ struct SCSIHost: ~Copyable {
             isFull = !hasRoom || !place(disk, now: now, time: time)
             if isFull { break }
             count &+= 1
-            if disks[disk].shared.configuration.kicksEach { publish(for: disk) }
+            if kicksEach[disk] { publish(for: disk) }
         }
         disks[disk].noteFull(isFull, placed: count, now: now)
         if count > 0 {
