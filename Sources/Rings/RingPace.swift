@@ -13,7 +13,9 @@ struct RingPace: Sendable {
     /// How much of what a look costs is what it cost in the last judgement: one in which the CPU
     /// was slow, as others had its caches, shall not change the pace.
     private static let news = 0.25
-    /// Likewise, how much is forgotten of what a longer stride has saved: the load changes, and what
+    /// Looks that come late are followed sooner, and what they cost is known late.
+    private static let caution = 0.9
+    /// How much is forgotten of what a longer stride has saved: the load changes, and what
     /// does not save any more is tried without now and then.
     private static let forgetting = 0.02
 
@@ -66,7 +68,8 @@ struct RingPace: Sendable {
         looks = 0
     }
 
-    /// A look has lately cost `newest` nanoseconds. The pause is what makes that the budget.
+    /// A look has lately cost `newest` nanoseconds. Where that is more than it may, the pause is what
+    /// keeps it within `caution` of the budget.
     private mutating func judge(_ newest: Double) {
         let looked = lookCost.map { $0 + (newest - $0) * Self.news } ?? newest
         if let unsaved = costUnsaved {
@@ -86,7 +89,9 @@ struct RingPace: Sendable {
             lookCost = nil
         }
         let longest = 1e9 / Self.bounds.lowerBound
-        pause = max(wanted, Nanoseconds(min(looked / budget, longest)))
+        pause =
+            looked > allowed
+            ? Nanoseconds(min(looked / (budget * Self.caution), longest)) : wanted
     }
 
     private func isResting(_ now: Nanoseconds) -> Bool { now &- movedAt > Self.restAfter }
