@@ -187,7 +187,6 @@ extension DemoConfiguration.Backend: ExpressibleByArgument {}
 extension WaitMode: ExpressibleByArgument {}
 extension IOModel: ExpressibleByArgument {}
 extension CacheMode: ExpressibleByArgument {}
-extension IOPath: ExpressibleByArgument {}
 
 /// The words for `TraceMode`.
 enum TraceChoice: String, ExpressibleByArgument, CaseIterable {
