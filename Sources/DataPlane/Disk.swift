@@ -254,8 +254,8 @@ struct Disk: ~Copyable {
         return head
     }
 
-    /// Whether the ring takes another request of `segments` segments of data: with header and status
-    /// each takes a descriptor where chains are direct.
+    /// Whether the ring takes another request of `segments` segments of data: with header and
+    /// status each takes a descriptor where chains are direct.
     private func hasRoom(for segments: Int) -> Bool {
         queue.inFlight < slotOfHead.count
             && (queue.indirectCapacity > 0 || queue.freeCount >= segments &+ 2)

@@ -1,8 +1,8 @@
 public import Kernel
 import Qcow2
 
-/// How a LUN's disk stands in its file. It is chosen and never guessed from the file's content, as a
-/// guest can write anything to a raw disk.
+/// How a LUN's disk stands in its file. It is chosen and never guessed from the file's content, as
+/// a guest can write anything to a raw disk.
 public enum ImageFormat: Sendable, Equatable {
     /// The file is the disk.
     case raw

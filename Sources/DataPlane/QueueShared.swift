@@ -29,8 +29,8 @@ final class QueueShared: Sendable {
     let costs: ModelledCosts
     /// The lock that exits of this path take.
     let bigLock: CountedLock?
-    /// The lock of the guest's request queue, where its driver has one; the queue's vCPU alone takes
-    /// it, as its thread 0.
+    /// The lock of the guest's request queue, where its driver has one; the queue's vCPU alone
+    /// takes it, as its thread 0.
     let requestLock: CountedLock?
 
     init(

@@ -59,8 +59,8 @@ public struct StorageModel: Sendable, Equatable {
         name: "nvme", channels: 64, read: Distribution(median: 80_000, spread: 0.25),
         write: Distribution(median: 18_000, spread: 0.4),
         flush: Distribution(median: 200_000, spread: 0.5), bytesPerSecond: 2e9, mechanics: nil)
-    /// A RAM disk behind a SCSI target and 8 Gbit/s Fibre Channel, as the 2013 record was made with:
-    /// the way there and back, and next to nothing at its end.
+    /// A RAM disk behind a SCSI target and 8 Gbit/s Fibre Channel, as the 2013 record was made
+    /// with: the way there and back, and next to nothing at its end.
     public static let ramDiskTarget = StorageModel(
         name: "ram-disk", channels: 64, read: Distribution(median: 250_000, spread: 0.15),
         write: Distribution(median: 250_000, spread: 0.15),

@@ -67,8 +67,9 @@ public struct BenchEngine {
         reading.counts[.submissions] = effort.reduce(0) { $0 + $1.submissions }
         reading.counts[.exits] = effort.reduce(0) { $0 + $1.exits }
         let threads = engine.threadInfos
-        let locks = threads.compactMap(\.lock)
-        if !locks.isEmpty {
+        // Threads that have not begun yet have not taken it either.
+        if engine.lockWaitBuckets != nil {
+            let locks = threads.compactMap(\.lock)
             reading.counts[.lockAcquisitions] = locks.reduce(0) { $0 + $1.acquisitions }
             reading.counts[.lockWaits] = locks.reduce(0) { $0 + $1.waits }
             reading.counts[.lockWaitTime] = locks.reduce(0) { $0 + $1.waitTime }

@@ -5,9 +5,9 @@ public import SystemPackage
 /// A backing file as its owner's blocks: what an image format reads and writes of its own, one call
 /// at a time.
 extension BackingFile {
-    /// Reads up to `byteCount` bytes from `offset` on to `address`, which is memory of the caller's:
-    /// how many, fewer at the end of the file. Blocks. With O_DIRECT all three are multiples of the
-    /// device's block, 512 or 4096.
+    /// Reads up to `byteCount` bytes from `offset` on to `address`, which is memory of the
+    /// caller's: how many, fewer at the end of the file. Blocks. With O_DIRECT all three are
+    /// multiples of the device's block, 512 or 4096.
     public func read(
         at offset: Int64, to address: UInt, byteCount: Int
     ) throws(Errno) -> Int {

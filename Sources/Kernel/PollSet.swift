@@ -4,8 +4,8 @@ public import Telemetry
 
 /// Descriptors that one thread waits for again and again, all in one system call.
 ///
-/// Allocates once. A descriptor that is not readable costs the kernel a look each time: that is what
-/// a select loop is.
+/// Allocates once. A descriptor that is not readable costs the kernel a look each time: that is
+/// what a select loop is.
 @safe
 public struct PollSet: ~Copyable {
     private let polled: UnsafeMutablePointer<pollfd>

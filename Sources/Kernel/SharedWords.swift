@@ -18,8 +18,8 @@ public struct SharedWords: Sendable {
         self.count = count
     }
 
-    /// Groups of words in one piece of memory, of as many words each as `counts` says. Each begins a
-    /// pair of cache lines, which is what a CPU fetches: groups may have different writers.
+    /// Groups of words in one piece of memory, of as many words each as `counts` says. Each begins
+    /// a pair of cache lines, which is what a CPU fetches: groups may have different writers.
     public static func groups(_ counts: [Int]) throws(KernelError) -> [SharedWords] {
         let pairs = counts.map { (max(0, $0) + 15) / 16 }
         let mapping = try SharedMapping(byteCount: max(1, pairs.reduce(0, +)) * 128)

@@ -91,8 +91,8 @@ extension Qcow2Image {
         fileEnd = end << bits
     }
 
-    /// The refcount blocks that `used` needs, and those that count the blocks and their table, which
-    /// stand behind all of `used`.
+    /// The refcount blocks that `used` needs, and those that count the blocks and their table,
+    /// which stand behind all of `used`.
     private func refcountBlockNumbers(_ used: ClusterSet) -> [Int] {
         let perBlock = UInt64(1) << UInt64(header.refcountBits)
         let old = used.groups(of: perBlock)

@@ -68,8 +68,8 @@ struct RingPace: Sendable {
         looks = 0
     }
 
-    /// A look has lately cost `newest` nanoseconds. Where that is more than it may, the pause is what
-    /// keeps it within `caution` of the budget.
+    /// A look has lately cost `newest` nanoseconds. Where that is more than it may, the pause is
+    /// what keeps it within `caution` of the budget.
     private mutating func judge(_ newest: Double) {
         let looked = lookCost.map { $0 + (newest - $0) * Self.news } ?? newest
         if let unsaved = costUnsaved {

@@ -6,8 +6,8 @@ struct WatchedQueue {
     /// The parts of a ring, copied.
     struct Copy {
         enum Ring {
-            /// `indices` say whether anything has moved: those of the ring itself where it is mapped
-            /// here, else the copied ones.
+            /// `indices` say whether anything has moved: those of the ring itself where it is
+            /// mapped here, else the copied ones.
             case split(SplitRingCopy, indices: SplitRingCopy)
             case packed(PackedRingCopy)
         }
@@ -112,8 +112,8 @@ extension RingPlace {
             avail: availPiece, used: usedPiece, 0, [usedPiece, availPiece, nil], heads: 4)
     }
 
-    /// The rings in `avail` and, `distance` bytes into it, `used`, whose indices are among the first
-    /// `heads` bytes of all `pieces`.
+    /// The rings in `avail` and, `distance` bytes into it, `used`, whose indices are among the
+    /// first `heads` bytes of all `pieces`.
     private func copy(
         avail: GuestReader.Piece, used: GuestReader.Piece, _ distance: UInt,
         _ pieces: GuestReader.Pieces, heads: Int

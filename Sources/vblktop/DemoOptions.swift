@@ -52,8 +52,8 @@ struct DemoOptions: ParsableArguments {
 
     @Option(
         help: """
-            Format of files: raw, qcow2. It is never guessed: a guest could write anything to a raw \
-            disk.
+            Format of files: raw, qcow2. It is never guessed: a guest could write anything to a \
+            raw disk.
             """)
     var format = FormatChoice.raw
 

@@ -133,8 +133,8 @@ extension DataPlaneTests {
             #expect(engine.virtqueues(ofLUN: 0).isEmpty)
         }
 
-        /// An emulated disk does one thing at a time, and each takes some twenty accesses, every one
-        /// of them under the lock.
+        /// An emulated disk does one thing at a time, and each takes some twenty accesses, every
+        /// one of them under the lock.
         @Test func ideTrapsForEveryRegister() throws {
             let engine = try run(Self.engine(.ide)) { $0.requests() >= scaled(300) }
             expectSettled(engine)

@@ -57,8 +57,8 @@ extension DataPlaneTests {
             "cluster_size=64k,compression_type=zstd",
         ]
 
-        /// What is written to an image of QEMU's is what QEMU reads, and QEMU finds no fault, before
-        /// the image is closed and after it.
+        /// What is written to an image of QEMU's is what QEMU reads, and QEMU finds no fault,
+        /// before the image is closed and after it.
         @Test(.enabled(if: QEMUImage.isPresent, present), arguments: places, options)
         func qemuReadsWhatWasWritten(_ place: Place, _ options: String) throws {
             let folder = try ImageFolder(place)

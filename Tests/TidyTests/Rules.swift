@@ -67,6 +67,8 @@ enum Rules {
                     if let start = pending { open.append((start, depth)) }
                     pending = nil
                 } else if byte == UInt8(ascii: "}") {
+                    // What a protocol asks for has no braces.
+                    pending = nil
                     if let last = open.last, last.depth == depth {
                         open.removeLast()
                         if index + 2 - last.line > functionLimit {

@@ -5,8 +5,8 @@ import Virtio
 /// The host's side of an IDE channel: its registers, and the storage behind them.
 ///
 /// Everything here happens under the Big QEMU Lock, as it does in QEMU: a vCPU holds it for each
-/// access to a port, the main loop for each completion. That, and that alone, lets two threads have
-/// it.
+/// access to a port, the main loop for each completion.
+// SAFETY: two threads have it, and only the holder of the lock touches what changes in it.
 final class IDEController: LockedDevice, @unchecked Sendable {
     private enum Word: Int, CaseIterable { case isActive }
 

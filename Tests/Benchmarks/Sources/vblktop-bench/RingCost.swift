@@ -41,7 +41,8 @@ private final class RingWatcher {
         }
     }
 
-    /// What looking cost in `seconds` from now on: share of one core in percent, and looks a second.
+    /// What looking cost in `seconds` from now on: share of one core in percent, and looks a
+    /// second.
     func window(seconds: Double) -> (share: Double, rate: Double)? {
         let (before, first) = (cpu, looks().count)
         let begin = cb_now()
