@@ -22,7 +22,8 @@ import Testing
         while true {
             yieldProcessor()
             if let run = BenchRun(from: first, to: engine.reading()), run.requests > 10_000,
-                run.counts[.deviceCPU] ?? 1 > 0, run.counts[.vcpuCPU] ?? 1 > 0
+                run.deviceThreads == 0 || run.counts[.deviceCPU] ?? 1 > 0,
+                run.counts[.vcpuCPU] ?? 1 > 0
             {
                 return run
             }
