@@ -32,12 +32,12 @@ final class ImageFolder {
     }
 
     /// An empty file.
-    func emptyFile(_ name: String) throws -> BackingFile {
+    func emptyFile(_ name: String, isDirect: Bool = true) throws -> BackingFile {
         let path = file(name)
         let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_EXCL, 0o600)
         guard descriptor >= 0 else { throw Unusable(description: "cannot create \(path)") }
         close(descriptor)
-        return try BackingFile(opening: path, readOnly: false)
+        return try BackingFile(opening: path, readOnly: false, isDirect: isDirect)
     }
 
     /// Writes a file.
