@@ -88,7 +88,8 @@ enum QEMUImage {
     static func expectClean(
         _ path: String, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let (status, text) = try run("qemu-img", "check", "-f", "qcow2", path)
+        // -U: whether or not it is open here.
+        let (status, text) = try run("qemu-img", "check", "-U", "-f", "qcow2", path)
         #expect(status == 0, "\(text)", sourceLocation: sourceLocation)
     }
 }
