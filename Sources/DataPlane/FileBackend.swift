@@ -70,6 +70,10 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     ) -> Started {
         switch request.operation {
         case .read, .write:
+            // One more goes through the ring if header or status share a segment with the data.
+            guard request.segmentCount <= segmentLimit else {
+                return .completed(-Int64(Errno.invalidArgument.rawValue))
+            }
             startTransfer(head, request, segments)
         case .flush:
             guard cache.syncs else { return .completed(0) }

@@ -82,6 +82,9 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     ) -> Started {
         switch request.operation {
         case .read, .write:
+            guard request.segmentCount <= segmentLimit else {
+                return .completed(-Int64(Errno.invalidArgument.rawValue))
+            }
             let row = Int(head) * segmentLimit
             for index in 0..<request.segmentCount {
                 vectors[row + index] = segments[request.firstSegment + index]

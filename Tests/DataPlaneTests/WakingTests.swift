@@ -6,7 +6,8 @@ import Virtio
 @testable import DataPlane
 
 extension DataPlaneTests {
-    /// Nobody sleeps while there is something to do that no signal will tell of.
+    /// Nobody sleeps while there is something to do that no signal will tell of, and no request is
+    /// too odd for a device.
     @Suite struct Waking {
         private static func lun(_ path: IOPath, _ backend: BackendChoice) -> LUNConfiguration {
             var lun = LUNConfiguration(
@@ -111,15 +112,51 @@ extension DataPlaneTests {
             #expect(rig.device.nextDue == nil)
         }
 
-        // MARK: Emulation
+        // MARK: Segments
 
-        /// A table of physical regions has room however short the ring is that a disk would have.
+        /// A table of physical regions has room however short the ring is that a disk would have,
+        /// and however few segments it would take.
         @Test func largeBlocksGoThroughASmallRing() throws {
-            var lun = Self.lun(.ide, .null(byteCount: 1 << 26))
-            lun.job = job(depth: 2, blockSize: 4 << 20)
-            lun.queueSize = 4
-            let engine = try run(EngineConfiguration(luns: [lun])) { $0.requests() >= 20 }
-            expectSettled(engine, blockSize: 4 << 20)
+            for backend in [
+                BackendChoice.null(byteCount: 1 << 26),
+                try (Place.present.last ?? .memory).backend(byteCount: 1 << 26),
+            ] {
+                var lun = Self.lun(.ide, backend)
+                lun.job = job(depth: 2, blockSize: 4 << 20)
+                lun.queueSize = 4
+                lun.segmentLimit = 1
+                let engine = try run(EngineConfiguration(luns: [lun])) { $0.requests() >= 10 }
+                expectSettled(engine, blockSize: 4 << 20)
+            }
+        }
+
+        /// A header in one descriptor with the data leaves room for one segment more than a request
+        /// may have: it is refused, and others keep theirs.
+        @Test func oneSegmentTooManyHarmsNobody() throws {
+            let (disk, file) = (HandDisk(capacity: 16), try Self.blank())
+            var lun = Self.lun(.dataPlane, .file(file))
+            lun.segmentLimit = 4
+            let rig = try Rig(lun, backend: Self.backend(disk, file))
+            let data = rig.memory.buffer(0)
+            HostMemory.storeHeader(
+                type: BlockRequestType.write, sector: 0, at: rig.memory.host(data))
+            HostMemory.storeStatus(0xFF, at: rig.memory.host(rig.memory.status(0)))
+            var parts = [DriverQueue.Buffer(address: data, byteCount: 16 + 512, isWritable: false)]
+            for index in 1...4 {
+                parts.append(
+                    DriverQueue.Buffer(
+                        address: data + UInt64(index * 528), byteCount: 512, isWritable: false))
+            }
+            parts.append(
+                DriverQueue.Buffer(
+                    address: rig.memory.status(0), byteCount: 1, isWritable: true))
+            let head = rig.driver.add(parts.span)
+            _ = rig.driver.publish()
+            _ = rig.device.turn()
+            #expect(disk.underWay.isEmpty)
+            #expect(rig.driver.reap()?.head == head)
+            let status = HostMemory.loadStatus(at: rig.memory.host(rig.memory.status(0)))
+            #expect(status == BlockStatus.ioError)
         }
     }
 }
