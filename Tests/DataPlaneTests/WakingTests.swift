@@ -30,6 +30,40 @@ extension DataPlaneTests {
             expectSettled(engine)
         }
 
+        /// A guest with a device of its own that is to stop wakes for each of these, and not when its
+        /// patience is over, which here is endless.
+        @Test func aStoppingGuestTakesWhatIsHeld() throws {
+            let doorbell = try EventDescriptor()
+            let orders = try Orders()
+            let shared = try QueueShared(
+                index: 0, configuration: Self.lun(.passThrough, .memory(byteCount: 64 * 4096)),
+                doorbell: doorbell, interrupt: doorbell, orders: orders)
+            let vcpu = try VCPU(
+                index: 0, queues: [shared], doorbell: doorbell,
+                trace: try TraceRing(capacity: 1))
+            let disk = try SharedMapping(byteCount: 64 * 4096)
+            let guest = try PThread(name: "vcpu0") {
+                var ways = VCPUWays()
+                ways.backends = [
+                    BackendBox(
+                        DelayBackend(
+                            MemoryBackend(disk: disk), slots: 4,
+                            serviceTime: ServiceTime(mean: 2_000_000), model: nil, seed: 1))
+                ]
+                var loop = VCPULoop(
+                    vcpu: vcpu, ways: ways, orders: orders, waitMode: .block, pollTicks: 0,
+                    rate: TickRate(since: .now()), origin: Clock.monotonic())
+                loop.run(patience: 1 << 60)
+            }
+            let counters = shared.counters
+            wait { counters[DriverCounter.reads] + counters[DriverCounter.writes] > 0 }
+            orders.guestStops = true
+            doorbell.signal()
+            guest.join()
+            #expect(counters[DriverCounter.depth] == 0)
+            #expect(counters[DriverCounter.mismatches] == 0)
+        }
+
         // MARK: A kernel out of resources
 
         private static func blank() throws -> BackingFile {
