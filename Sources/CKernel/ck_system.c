@@ -36,6 +36,16 @@ int ck_open_backing(const char *path, int writable, int direct) {
     return open(path, (writable ? O_RDWR : O_RDONLY) | (direct ? O_DIRECT : 0) | O_CLOEXEC);
 }
 
+int ck_lock_image(int descriptor) {
+    static const off_t starts[] = {101, 201};
+    for (int index = 0; index < 2; index++) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = starts[index], .l_len = 3};
+        if (fcntl(descriptor, F_OFD_SETLK, &lock) != 0) return -errno;
+    }
+    return 0;
+}
+
 int ck_open_unnamed(const char *directory, int direct) {
     return open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC | (direct ? O_DIRECT : 0), 0600);
 }

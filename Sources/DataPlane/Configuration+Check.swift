@@ -26,6 +26,21 @@ extension EngineConfiguration {
                 ?? lun.backend.accessFault ?? lun.serviceTime?.fault ?? lun.storageModel?.fault
             if let fault { throw .init(description: "LUN \(lun.id): \(fault)") }
         }
+        if let fault = controllerFault { throw .init(description: fault) }
+    }
+}
+
+extension EngineConfiguration {
+    /// What is wrong with the virtio-scsi controller, or nil: a unit knows its requests by ring and
+    /// head, in 16 bits.
+    private var controllerFault: String? {
+        let behind = luns.indices.filter { luns[$0].path == .virtioSCSI }
+        let vcpus = vcpuCount
+        let rings = Set(behind.map { $0 % vcpus }).count
+        let size = behind.map { luns[$0].queueSize }.max() ?? 0
+        guard rings * size > 1 << 16 else { return nil }
+        return "\(rings) virtio-scsi queues, one for each vCPU, of \(size) descriptors are more "
+            + "than 65536 descriptors; use fewer vCPUs or shorter queues"
     }
 }
 

@@ -76,6 +76,9 @@ struct DelayBackend<Inner: Backend & ~Copyable>: ~Copyable, Backend {
 
     var inFlight: Int { inner.inFlight + delays.count }
     var holdsMemory: Bool { inner.holdsMemory }
-    var nextDue: UInt64? { delays.firstDue }
+    var nextDue: UInt64? {
+        guard let due = inner.nextDue else { return delays.firstDue }
+        return min(due, delays.firstDue ?? due)
+    }
     mutating func close() { inner.close() }
 }

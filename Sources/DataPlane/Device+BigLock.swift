@@ -54,8 +54,8 @@ extension Device where B: ~Copyable {
         return taken
     }
 
-    /// Answers all that is complete, and takes `lock`, as its thread number `thread`, for each: how
-    /// many requests.
+    /// Answers all that is complete, and takes `lock`, as its thread number `thread`, for each, and
+    /// for an interrupt that was held and is due: how many requests.
     mutating func answerAll(under lock: CountedLock, as thread: Int) -> Int {
         if backend.inFlight > 0 {
             for index in 0..<backend.reap() { bottomHalves.append(backend.completion(index)) }
@@ -66,6 +66,11 @@ extension Device where B: ~Copyable {
             answer(completion)
             lock.unlock()
             answered += 1
+        }
+        if gate.isDue() {
+            lock.lock(as: thread)
+            interrupt()
+            lock.unlock()
         }
         return answered
     }

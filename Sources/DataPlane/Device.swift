@@ -29,7 +29,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
     /// a head anew before it has it back can make a turn finish a whole ring twice.
     private let started: FixedArray<UInt16>
     var startedCount = 0
-    private var gate: InterruptGate
+    var gate: InterruptGate
     private let finished: FixedArray<UInt16>
     var finishedCount = 0
 
@@ -271,7 +271,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func interrupt() {
+    mutating func interrupt() {
         counters[.lastInterrupt] = Clock.ticks()
         counters.add(1, to: .interrupts)
         shared.interrupt.signal()

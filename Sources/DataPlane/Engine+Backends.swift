@@ -57,6 +57,11 @@ private struct Delaying<User: BackendUser>: BackendUser {
 }
 
 extension LUNConfiguration {
+    /// Segments of data in one request to the backend.
+    private var backendSegments: Int {
+        path == .ide ? PRDTable.mostEntries(byteCount: job.blockSize) : segmentLimit
+    }
+
     /// Hands `user` the LUN's file behind `requests`, as the format of its image wants it.
     fileprivate func open<Requests: FileRequests & ~Copyable, User: BackendUser>(
         _ file: BackingFile, _ access: FileAccess, _ requests: consuming Requests, slots: Int,
@@ -67,12 +72,12 @@ extension LUNConfiguration {
             user.use(
                 FileBackend(
                     file: file, cache: access.cache, requests: requests, queueSize: slots,
-                    segmentLimit: segmentLimit))
+                    segmentLimit: backendSegments))
         case .qcow2:
             user.use(
                 try Qcow2Backend(
                     file: file, cache: access.cache, requests: requests, queueSize: slots,
-                    segmentLimit: segmentLimit))
+                    segmentLimit: backendSegments))
         }
     }
 }

@@ -25,6 +25,9 @@ public struct EngineConfiguration: Sendable {
 
     /// An engine with these LUNs.
     public init(luns: [LUNConfiguration]) { self.luns = luns }
+
+    /// vCPUs that have something to do.
+    var vcpuCount: Int { max(1, min(vcpus, luns.reduce(0) { $0 + $1.queues })) }
 }
 
 /// A running data plane: its devices, its guest, and what can be read of them from any thread.
@@ -57,8 +60,7 @@ public final class Engine: Sendable {
         let orders = try Orders()
         orders.trace = configuration.trace
         self.orders = orders
-        let queueCount = configuration.luns.reduce(0) { $0 + $1.queues }
-        let vcpuCount = max(1, min(configuration.vcpus, queueCount))
+        let vcpuCount = configuration.vcpuCount
         let doorbells = try (0..<vcpuCount).map { _ in try EventDescriptor() }
         let rate = TickRate(since: firstReading)
         tickRate = Lock(rate)

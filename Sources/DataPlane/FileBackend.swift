@@ -57,17 +57,23 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     }
 
     /// Where the kernel took nothing for want of resources and holds nothing of ours, no completion
-    /// will come to wake us: then it is up to us to try again.
-    var hasCompletion: Bool {
-        refusal != nil || requests.hasCompletion
-            || requests.prepared > 0 && requests.prepared == inFlight
+    /// will come to wake us: then it is up to us to try again. Nor does one tell of a refusal.
+    private var isUpToUs: Bool {
+        refusal != nil || requests.prepared > 0 && requests.prepared == inFlight
     }
+
+    var hasCompletion: Bool { requests.hasCompletion || isUpToUs }
+    var nextDue: UInt64? { isUpToUs ? 0 : nil }
 
     mutating func start(
         head: UInt16, _ request: BlockRequest, _ segments: borrowing SegmentList
     ) -> Started {
         switch request.operation {
         case .read, .write:
+            // One more goes through the ring if header or status share a segment with the data.
+            guard request.segmentCount <= segmentLimit else {
+                return .completed(-Int64(Errno.invalidArgument.rawValue))
+            }
             startTransfer(head, request, segments)
         case .flush:
             guard cache.syncs else { return .completed(0) }

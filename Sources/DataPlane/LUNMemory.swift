@@ -59,10 +59,14 @@ struct LUNMemory: Sendable {
         avail = base + byteCount(.descriptors)
         used = aligned(avail + byteCount(.avail), to: Self.cacheLine)
         indirectTables = aligned(used + byteCount(.used), to: Self.cacheLine)
-        headers = indirectTables + UInt64(queueSize * tableEntries * 16)
+        self.bufferBytes = (bufferBytes + 4095) & ~4095
+        let tableBytes =
+            layout == .ide
+            ? PRDTable.mostEntries(byteCount: self.bufferBytes) * PRDTable.entryBytes
+            : queueSize * tableEntries * 16
+        headers = aligned(indirectTables + UInt64(tableBytes), to: Self.cacheLine)
         buffers = aligned(headers + UInt64(slots) * slotBytes, to: 4096)
         slotCount = slots
-        self.bufferBytes = (bufferBytes + 4095) & ~4095
         let end = buffers + UInt64(slots * self.bufferBytes)
         let byteCount = Int(end.rawValue - base.rawValue)
         mapping =

@@ -19,10 +19,10 @@ struct PassThroughDisk: ~Copyable {
 
     var inFlight: Int { backend.inFlight }
     var hasCompletion: Bool { backend.hasCompletion }
-    /// When the next request is due, or a completion that nothing signals.
-    var nextDue: Nanoseconds? {
-        [jobs.nextDue, backend.nextDue].compactMap(\.self).min()
-    }
+    /// When the next request is due, if it is that what is waited for.
+    var nextDue: Nanoseconds? { jobs.nextDue }
+    /// When there will be a completion that nothing signals.
+    var completionDue: Nanoseconds? { backend.nextDue }
 
     /// Leaves the storage in good order, unless the guest has lost patience with it.
     func close() {

@@ -67,10 +67,13 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         completions = FixedArray(repeating: Completion(head: 0, result: 0), count: queueSize + 1)
     }
 
-    var hasCompletion: Bool {
-        refusal != nil || requests.hasCompletion
-            || requests.prepared > 0 && requests.prepared == inFlight
+    /// As in `FileBackend`: nothing will wake us.
+    private var isUpToUs: Bool {
+        refusal != nil || requests.prepared > 0 && requests.prepared == inFlight
     }
+
+    var hasCompletion: Bool { requests.hasCompletion || isUpToUs }
+    var nextDue: UInt64? { isUpToUs ? 0 : nil }
 
     // MARK: Starting
 
@@ -79,6 +82,9 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     ) -> Started {
         switch request.operation {
         case .read, .write:
+            guard request.segmentCount <= segmentLimit else {
+                return .completed(-Int64(Errno.invalidArgument.rawValue))
+            }
             let row = Int(head) * segmentLimit
             for index in 0..<request.segmentCount {
                 vectors[row + index] = segments[request.firstSegment + index]

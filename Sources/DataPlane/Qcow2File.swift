@@ -23,6 +23,7 @@ final class Qcow2File: Qcow2Storage {
     /// The image's part of `file`. An image on a block device is only read: behind its end there is
     /// something, where a file has zeroes.
     init(_ file: BackingFile, cache: CacheMode) throws {
+        if !file.isReadOnly { try file.lockImage() }
         self.file = file
         self.cache = cache
         event = try EventDescriptor()

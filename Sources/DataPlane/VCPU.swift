@@ -98,7 +98,7 @@ struct VCPULoop: ~Copyable {
                 deadline = end
                 if now >= end || isDrained { return }
             }
-            wait(until: deadline ?? nextDue, isStopping: isStopping)
+            wait(until: nextDue(before: deadline), isStopping: isStopping)
         }
     }
 
@@ -189,8 +189,14 @@ struct VCPULoop: ~Copyable {
         return true
     }
 
-    private var nextDue: Nanoseconds? {
-        var earliest = UInt64.max
+    /// When there is something to do that nothing signals, at `deadline` at the latest. Where there
+    /// is one the guest is stopping, and asks for nothing more.
+    private func nextDue(before deadline: Nanoseconds?) -> Nanoseconds? {
+        var earliest = deadline ?? .max
+        for index in 0..<direct.count {
+            earliest = min(earliest, direct[index].completionDue ?? .max)
+        }
+        if deadline != nil { return earliest }
         for index in 0..<disks.count { earliest = min(earliest, disks[index].nextDue ?? .max) }
         for index in 0..<direct.count { earliest = min(earliest, direct[index].nextDue ?? .max) }
         for index in 0..<drives.count { earliest = min(earliest, drives[index].nextDue ?? .max) }

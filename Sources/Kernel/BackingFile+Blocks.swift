@@ -28,6 +28,18 @@ extension BackingFile {
         return filled
     }
 
+    /// Keeps others from writing to the image in this file as long as it is open, QEMU's programs
+    /// among them, which use the same locks. Throws if somebody reads or writes it already; where
+    /// the file system has no locks there is nothing to throw.
+    public func lockImage() throws(KernelError) {
+        let errno = Errno(rawValue: -ck_lock_image(descriptor))
+        guard errno == .resourceTemporarilyUnavailable || errno == .permissionDenied else { return }
+        throw KernelError(
+            "lock", name, errno,
+            remedy: "a VM or another program uses the image: end it first, or give each LUN an "
+                + "image of its own")
+    }
+
     /// Cuts the file off at `byteCount`, or extends it by a hole. Returns nil, or the error.
     public func resize(to byteCount: Int64) -> Errno? {
         ftruncate(descriptor, Int(byteCount)) == 0 ? nil : currentErrno()

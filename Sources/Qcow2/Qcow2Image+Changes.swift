@@ -21,6 +21,7 @@ extension Qcow2Image {
     ) throws(Qcow2Error) -> Qcow2Run {
         try checkWritable()
         guard case .data(let place, let byteCount) = run else { return run }
+        if !refcountBlocks.hasRoom { try commit() }
         // A flag that nobody set, as after some repairs; or a cluster of two owners, of whom only
         // snapshots are known.
         guard try refcount(ofCluster: place >> header.clusterBits) == 1 else {

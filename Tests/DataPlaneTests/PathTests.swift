@@ -65,7 +65,27 @@ extension DataPlaneTests {
             #expect(locks.reduce(0) { $0 + $1.acquisitions } >= 2 * requests)
             #expect(effort.kicks == requests)
             #expect(effort.interrupts == requests)
+            #expect(effort.turns == requests && effort.requests == requests)
+            #expect(effort.exits == effort.kicks + effort.interrupts)
             #expect(engine.threadInfos.map(\.role) == [.vcpu, .main])
+        }
+
+        /// Who goes through the ring one by one submits one by one; the others put together what
+        /// they find there, which is all 32 requests of the guest at first.
+        @Test(
+            .enabled(if: Place.present.count > 1, "no directory for a backing file"),
+            arguments: [
+                (IOPath.bigLock, true), (.vhost, true), (.ide, true), (.dataPlane, false),
+                (.multiQueue, false), (.virtioSCSI, false), (.passThrough, false),
+            ])
+        func submissionsFollowThePath(_ path: IOPath, isOneByOne: Bool) throws {
+            let backend = try Place.present[1].backend(byteCount: 1 << 20)
+            let engine = try run(Self.engine(path, backend)) { $0.requests() >= scaled(300) }
+            expectSettled(engine)
+            let submissions = engine.effort(ofLUN: 0).submissions
+            #expect(submissions > 0)
+            #expect((submissions == engine.requests()) == isOneByOne)
+            #expect(submissions <= engine.requests())
         }
 
         /// What a thread waited for the lock is in its own count and in the histogram of all.
@@ -82,8 +102,8 @@ extension DataPlaneTests {
             #expect(locks.allSatisfy { $0.waits <= $0.acquisitions && $0.longest <= $0.waitTime })
         }
 
-        /// The new one takes none, and puts kicks and interrupts together.
-        @Test(arguments: [IOPath.dataPlane, .multiQueue])
+        /// The new ones take none, and put kicks and interrupts together.
+        @Test(arguments: [IOPath.dataPlane, .multiQueue, .vhost, .virtioSCSI])
         func theDataPlaneTakesNoLock(_ path: IOPath) throws {
             let engine = try run(Self.engine(path)) { $0.requests() >= scaled(5000) }
             expectSettled(engine)
@@ -92,6 +112,15 @@ extension DataPlaneTests {
             let effort = engine.effort(ofLUN: 0)
             #expect(effort.kicks < engine.requests() / 2)
             #expect(effort.interrupts < engine.requests() / 2)
+            #expect(effort.turns < effort.requests / 2 && effort.requests == engine.requests())
+            #expect(effort.traps == 0 && effort.exits == effort.kicks + effort.interrupts)
+        }
+
+        /// Who serves a path's requests.
+        @Test(arguments: [(IOPath.dataPlane, ThreadActivity.Role.iothread), (.vhost, .worker)])
+        func eachDeviceHasItsThread(_ path: IOPath, _ role: ThreadActivity.Role) throws {
+            let engine = try run(Self.engine(path)) { $0.requests() >= scaled(100) }
+            #expect(engine.threadInfos.map(\.role) == [.vcpu, role])
         }
 
         /// Each queue has a thread of its own, a part of the depth, and a part of the disk.
@@ -108,17 +137,6 @@ extension DataPlaneTests {
             #expect(engine.queues[0].map(\.job.slots) == [8, 8, 8, 8])
         }
 
-        /// A worker submits each request where it takes it.
-        @Test func theWorkerSubmitsOneByOne() throws {
-            guard let place = Place.present.first(where: { $0 != .memory }) else { return }
-            let backend = try place.backend(byteCount: 1 << 20)
-            let engine = try run(Self.engine(.vhost, backend)) { $0.requests() >= scaled(2000) }
-            expectSettled(engine)
-            let counters = engine.counters(ofLUN: 0)
-            #expect(engine.effort(ofLUN: 0).submissions >= counters.reads + counters.writes)
-            #expect(engine.threadInfos.map(\.role) == [.vcpu, .worker])
-        }
-
         /// A device of the guest's own: nobody is kicked, interrupted, or left for.
         @Test func passThroughNeedsNobody() throws {
             let place = Place.present.last ?? .memory
@@ -129,7 +147,9 @@ extension DataPlaneTests {
             expectSettled(engine)
             let effort = engine.effort(ofLUN: 0)
             #expect(effort.exits == 0 && effort.kicks == 0 && effort.interrupts == 0)
+            #expect(effort.turns == 0 && effort.submissions > 0)
             #expect(engine.threadInfos.map(\.role) == [.vcpu])
+            #expect(engine.threadInfos.allSatisfy { $0.lock == nil })
             #expect(engine.virtqueues(ofLUN: 0).isEmpty)
         }
 
@@ -140,7 +160,8 @@ extension DataPlaneTests {
             expectSettled(engine)
             let (requests, effort) = (engine.requests(), engine.effort(ofLUN: 0))
             #expect(effort.traps >= 20 * requests && effort.traps <= 40 * requests)
-            #expect(effort.interrupts == requests)
+            #expect(effort.interrupts == requests && effort.turns == requests)
+            #expect(effort.kicks == 0 && effort.exits == effort.traps + effort.interrupts)
             let guest = try #require(engine.threadInfos.first { $0.role == .vcpu })
             #expect(guest.lock?.acquisitions == effort.traps)
             let depths = engine.counters(ofLUN: 0).depthTimes.dropFirst(2)
@@ -164,6 +185,8 @@ extension DataPlaneTests {
             for index in 0..<7 { expectSettled(engine, lun: index, blockSize: 512) }
             #expect(engine.threadInfos.filter { $0.role == .iothread }.map(\.luns.count) == [7])
             #expect(engine.controller?.rings.count == 2)
+            #expect(engine.threadInfos.allSatisfy { $0.lock == nil })
+            #expect((0..<7).allSatisfy { engine.virtqueues(ofLUN: $0).isEmpty })
         }
 
         /// A disk that refuses says so in sense data, and the guest takes it for an error.
@@ -213,8 +236,9 @@ extension DataPlaneTests {
         }
 
         /// Without batching each request is kicked for, unless the device wants none.
-        @Test func kicksOneByOneOnRequest() throws {
-            var configuration = Self.engine(.dataPlane)
+        @Test(arguments: [IOPath.dataPlane, .vhost, .virtioSCSI])
+        func kicksOneByOneOnRequest(_ path: IOPath) throws {
+            var configuration = Self.engine(path)
             configuration.luns[0].batchesKicks = false
             let engine = try run(configuration) { $0.requests() >= scaled(5000) }
             let counters = engine.counters(ofLUN: 0)

@@ -5,13 +5,11 @@ import Virtio
 @testable import DataPlane
 
 /// A guest of one disk that knows what it was promised: it writes, clears, reads and flushes at
-/// random, several requests at a time and none over another, and notes which data have to survive
-/// a power cut.
+/// random, as many requests at a time as the disk takes and none over another, and notes which data
+/// have to survive a power cut.
 private final class PromisedGuest {
-    private enum Action { case read, write, clear, flush }
-
     private struct Request {
-        var action: Action
+        var action: CuttableAction
         var slot: Int
         var sectors: Range<Int>
         /// For a flush: the writes to each sector that had completed when it was asked for.
@@ -19,14 +17,13 @@ private final class PromisedGuest {
     }
 
     static let sectorCount = 32
-    private static let slotCount = 8
 
-    private let rig: Rig<FileBackend<FragileDisk>>
+    private let way: any CuttableDisk
     private let disk: FragileDisk
     private let cache: CacheMode
     private var random: Random
-    private var inFlight: [UInt16: Request] = [:]
-    private var freeSlots = Array(0..<slotCount)
+    private var inFlight: [Int: Request] = [:]
+    private var freeSlots: [Int]
     private var isBusy = [Bool](repeating: false, count: sectorCount)
     /// What was written to each sector, oldest first.
     private var written: [[UInt64]]
@@ -35,9 +32,12 @@ private final class PromisedGuest {
     private var promised = [Int](repeating: 0, count: sectorCount)
     private(set) var failures = 0
 
-    init(_ cache: CacheMode, in directory: String, seed: UInt64) throws {
+    init(
+        _ kind: any CuttableDisk.Type, _ cache: CacheMode, in directory: String, seed: UInt64
+    ) throws {
         self.cache = cache
         random = Random(seed: seed)
+        freeSlots = Array(0..<kind.slotCount)
         written = Array(repeating: [0], count: Self.sectorCount)
         let byteCount = Int64(Self.sectorCount * FragileDisk.sectorSize)
         // The fragile disk takes the part of cache and medium; the file only holds its data.
@@ -45,19 +45,14 @@ private final class PromisedGuest {
         var lun = LUNConfiguration(id: "fragile", backend: .file(file), job: job(depth: 8))
         lun.queueSize = 16
         disk = FragileDisk(file: file, capacity: lun.queueSize, seed: seed ^ 0xF00D)
-        rig = try Rig(
-            lun,
-            backend: FileBackend(
-                file: file, cache: cache, requests: disk, queueSize: lun.queueSize,
-                segmentLimit: lun.segmentLimit))
+        way = try kind.init(lun, file: file, cache: cache, disk: disk)
     }
 
     /// Asks for something, or not, and lets the device turn once.
     func step() {
         for _ in 0..<below(3) where !freeSlots.isEmpty { ask() }
-        _ = rig.driver.publish()
-        _ = rig.device.turn()
-        while let used = rig.driver.reap() { finish(used.head) }
+        way.turn()
+        while let (slot, isGood) = way.next() { finish(slot, isGood) }
     }
 
     /// Cuts the power: sectors that do not hold what they must.
@@ -79,13 +74,15 @@ private final class PromisedGuest {
     // MARK: Requests
 
     private func ask() {
-        let action: Action =
+        let wish: CuttableAction =
             switch below(10) {
             case 0...1: .read
-            case 2...6: .write
+            case 2...5: .write
+            case 6: .forcedWrite
             case 7: .clear
             default: .flush
             }
+        let action = type(of: way).actions.contains(wish) ? wish : .write
         let first = below(Self.sectorCount)
         let sectors = first..<min(Self.sectorCount, first + 1 + below(4))
         if action == .flush {
@@ -99,32 +96,20 @@ private final class PromisedGuest {
     private func add(_ request: Request) {
         var request = request
         request.slot = freeSlots.removeLast()
-        let count = request.sectors.count * FragileDisk.sectorSize
-        let data = rig.memory.host(rig.memory.buffer(request.slot))
-        var type = BlockRequestType.flush
         var sizes: [Int] = []
         switch request.action {
         case .flush: break
-        case .read:
-            type = BlockRequestType.read
-            sizes = parts(of: count)
-        case .write:
-            type = BlockRequestType.write
-            sizes = parts(of: count)
-            fill(data, request.sectors)
+        case .read: sizes = parts(of: request.sectors.count * FragileDisk.sectorSize)
+        case .write, .forcedWrite:
+            sizes = parts(of: request.sectors.count * FragileDisk.sectorSize)
+            fill(way.data(request.slot), request.sectors)
         case .clear:
-            type = BlockRequestType.writeZeroes
-            sizes = [16]
-            let unmap: UInt64 = 1
-            HostMemory.storeWord(UInt64(request.sectors.lowerBound), at: data)
-            HostMemory.storeWord(UInt64(request.sectors.count) | unmap << 32, at: data + 8)
             for sector in request.sectors { written[sector].append(0) }
         }
-        let isClear = request.action == .clear
-        let head = rig.queue(
-            type, sector: isClear ? 0 : UInt64(request.sectors.lowerBound), parts: sizes,
-            areWritable: request.action == .read, slot: request.slot)
-        if let head { inFlight[head] = request } else { failures += 1 }
+        inFlight[request.slot] = request
+        if !way.ask(request.action, request.sectors, parts: sizes, slot: request.slot) {
+            failures += 1
+        }
     }
 
     /// Data in one piece or two.
@@ -149,26 +134,26 @@ private final class PromisedGuest {
         Self.offsets.allSatisfy { HostMemory.loadWord(at: address + $0) == word }
     }
 
-    private func finish(_ head: UInt16) {
-        guard let request = inFlight.removeValue(forKey: head) else {
+    private func finish(_ slot: Int, _ isGood: Bool) {
+        guard let request = inFlight.removeValue(forKey: slot) else {
             failures += 1
             return
         }
         freeSlots.append(request.slot)
         for sector in request.sectors { isBusy[sector] = false }
-        let status = rig.memory.host(rig.memory.status(request.slot))
-        if HostMemory.loadStatus(at: status) != BlockStatus.ok { failures += 1 }
+        if !isGood { failures += 1 }
         switch request.action {
         case .read:
-            let data = rig.memory.host(rig.memory.buffer(request.slot))
+            let data = way.data(request.slot)
             for (index, sector) in request.sectors.enumerated() {
                 let at = data + UInt(index * FragileDisk.sectorSize)
                 if !holds(at, written[sector][completed[sector]]) { failures += 1 }
             }
-        case .write, .clear:
+        case .write, .forcedWrite, .clear:
+            let isStable = cache.hasStableWrites || request.action == .forcedWrite
             for sector in request.sectors {
                 completed[sector] = written[sector].count - 1
-                if cache.hasStableWrites { promised[sector] = completed[sector] }
+                if isStable { promised[sector] = completed[sector] }
             }
         case .flush:
             for sector in promised.indices {
@@ -185,23 +170,45 @@ extension DataPlaneTests {
     @Suite struct PowerCuts {
         private static let directory = Place.tmpfs.directory ?? Place.disk.directory
 
+        /// The ways to a disk that differ in how they write and flush, and the first seeds for each.
+        enum Way: String, Sendable, CaseIterable {
+            case block, scsi, ide
+
+            fileprivate var kind: any CuttableDisk.Type {
+                switch self {
+                case .block: CuttableBlock.self
+                case .scsi: CuttableSCSI.self
+                case .ide: CuttableIDE.self
+                }
+            }
+
+            static let seeds: [(Way, UInt64)] = [
+                (.block, 1), (.block, 1001), (.block, 2001), (.scsi, 1), (.scsi, 1001), (.ide, 1),
+                (.ide, 1001),
+            ]
+        }
+
         /// One cut after a random number of turns: sectors lost that were promised, and sectors
         /// lost that had completed.
-        private func cut(_ cache: CacheMode, seed: UInt64) throws -> (lost: Int, forgotten: Int) {
+        private func cut(
+            _ way: Way, _ cache: CacheMode, seed: UInt64
+        ) throws -> (lost: Int, forgotten: Int) {
             guard let directory = Self.directory else { return (0, 0) }
-            let guest = try PromisedGuest(cache, in: directory, seed: seed)
+            let guest = try PromisedGuest(way.kind, cache, in: directory, seed: seed)
             var random = Random(seed: seed ^ 0xC0FFEE)
             for _ in 0..<20 + random.below(200) { guest.step() }
-            #expect(guest.failures == 0, "seed \(seed)")
+            #expect(guest.failures == 0, "\(way.rawValue), seed \(seed)")
             return (guest.lostAfterCut(), guest.forgottenAfterCut())
         }
 
-        @Test(arguments: CacheMode.allCases.filter(\.syncs), [UInt64(1), 1001, 2001])
-        func whatWasPromisedIsThere(_ cache: CacheMode, _ firstSeed: UInt64) throws {
+        @Test(arguments: CacheMode.allCases.filter(\.syncs), Way.seeds)
+        func whatWasPromisedIsThere(_ cache: CacheMode, _ series: (Way, UInt64)) throws {
+            let (way, firstSeed) = series
             var forgotten = 0
             for seed in firstSeed..<firstSeed + scaled(40) {
-                let result = try cut(cache, seed: seed)
-                #expect(result.lost == 0, "cache \(cache.rawValue), seed \(seed)")
+                let result = try cut(way, cache, seed: seed)
+                #expect(
+                    result.lost == 0, "\(way.rawValue), cache \(cache.rawValue), seed \(seed)")
                 forgotten += result.forgotten
             }
             // The disk does forget what it may; where writes are stable it may not.
@@ -209,10 +216,12 @@ extension DataPlaneTests {
         }
 
         /// A FLUSH that nobody heeds loses data; else the test above would prove nothing.
-        @Test(.enabled(if: directory != nil, "no directory for a backing file"))
-        func theUnsafeModeLoses() throws {
+        @Test(
+            .enabled(if: directory != nil, "no directory for a backing file"),
+            arguments: Way.allCases)
+        func theUnsafeModeLoses(_ way: Way) throws {
             let lost = try (UInt64(1)...scaled(40)).reduce(0) {
-                try $0 + cut(.unsafe, seed: $1).lost
+                try $0 + cut(way, .unsafe, seed: $1).lost
             }
             #expect(lost > 0)
         }

@@ -32,12 +32,12 @@ final class ImageFolder {
     }
 
     /// An empty file.
-    func emptyFile(_ name: String) throws -> BackingFile {
+    func emptyFile(_ name: String, isDirect: Bool = true) throws -> BackingFile {
         let path = file(name)
         let descriptor = unsafe open(path, O_CREAT | O_RDWR | O_EXCL, 0o600)
         guard descriptor >= 0 else { throw Unusable(description: "cannot create \(path)") }
         close(descriptor)
-        return try BackingFile(opening: path, readOnly: false)
+        return try BackingFile(opening: path, readOnly: false, isDirect: isDirect)
     }
 
     /// Writes a file.
@@ -88,7 +88,8 @@ enum QEMUImage {
     static func expectClean(
         _ path: String, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let (status, text) = try run("qemu-img", "check", "-f", "qcow2", path)
+        // -U: whether or not it is open here.
+        let (status, text) = try run("qemu-img", "check", "-U", "-f", "qcow2", path)
         #expect(status == 0, "\(text)", sourceLocation: sourceLocation)
     }
 }

@@ -140,6 +140,27 @@ extension DataPlaneTests {
 
         // MARK: What is refused
 
+        /// Two that write to one image would destroy it.
+        @Test(arguments: places)
+        func anImageInUseIsNotWrittenTo(_ place: Place) throws {
+            let folder = try ImageFolder(place)
+            do {
+                let file = try folder.emptyFile("image")
+                _ = try ImageFormat.createQcow2(in: file, byteCount: 1 << 20)
+                let second = try BackingFile(opening: file.name, readOnly: false)
+                #expect(throws: KernelError.self) { try ImageFormat.qcow2(in: second) }
+                #expect(throws: Never.self) {
+                    try ImageFormat.qcow2(in: BackingFile(opening: file.name, readOnly: true))
+                }
+                if QEMUImage.isPresent {
+                    let write = ["qemu-io", "-f", "qcow2", "-c", "write 0 512", file.name]
+                    #expect(try QEMUImage.run(write).text.contains("lock"))
+                }
+            }
+            let again = try BackingFile(opening: folder.path + "/image", readOnly: false)
+            #expect(throws: Never.self) { try ImageFormat.qcow2(in: again) }
+        }
+
         @Test(.enabled(if: QEMUImage.isPresent, present))
         func whatIsNotImplementedIsRefusedWithTheReason() throws {
             let folder = try ImageFolder(.disk)

@@ -71,6 +71,8 @@ final class IDEController: LockedDevice, @unchecked Sendable {
         case .completed(let result): end(result < 0 ? .failed : .done)
         case .inFlight:
             if backend.submit() > 0 { shared.counters.add(1, to: .submissions) }
+            // The main loop may be asleep and would not know how long.
+            if backend.nextDue != nil { shared.doorbell.signal() }
         }
     }
 

@@ -82,7 +82,7 @@ struct IDEDisk: ~Copyable {
         let memory = jobs.memory
         let place = memory.indirectTables
         var table = PRDTable.Writer(
-            at: memory.host(place), capacity: shared.configuration.queueSize)
+            at: memory.host(place), capacity: PRDTable.mostEntries(byteCount: memory.bufferBytes))
         guard table.append(memory.buffer(slot), byteCount: UInt64(wish.byteCount)) else {
             return nil
         }

@@ -9,6 +9,9 @@ enum PRDTable {
     static let entryBytes = 8
     private static let last: UInt64 = 1 << 63
 
+    /// Entries that `byteCount` bytes need at most, wherever they begin.
+    static func mostEntries(byteCount: Int) -> Int { byteCount >> 16 + 2 }
+
     /// Why a table does not do for a request.
     enum Fault: Error, Sendable, Equatable {
         /// An entry is not in guest memory.

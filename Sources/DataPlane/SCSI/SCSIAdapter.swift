@@ -8,8 +8,14 @@ private struct SCSIEnd: ~Copyable {
     var queue: DeviceQueue
     let target: SCSITarget
     let requests: FixedArray<SCSIRequest>
+    /// The unit that was answered last, where the ring's interrupt is counted.
+    var lastAnswered: Int
+    /// Whether the vCPU was told that the ring is served no more.
+    var isBroken = false
 
-    init(ring: SCSIRing, units: [SCSIUnit]) {
+    /// The end of `ring`, whose vCPU drives unit number `first`, and others.
+    init(ring: SCSIRing, units: [SCSIUnit], first: Int) {
+        lastAnswered = first
         self.ring = ring
         queue = DeviceQueue(
             ring: ring.memory.ring, memory: ring.memory.memory, features: ring.features)
@@ -33,8 +39,6 @@ final class SCSIAdapter: LoopDevice {
     private let isTouched: FixedArray<Bool>
     private var segments: SegmentList
     private let queueSize: Int
-    /// The unit that was answered last, where the ring's interrupt is counted.
-    private var lastAnswered = 0
 
     /// Slots of a unit's backend.
     static func slots(of controller: SCSIController) -> Int {
@@ -56,7 +60,10 @@ final class SCSIAdapter: LoopDevice {
                     serial: lun.id),
                 hasVolatileCache: true)
         }
-        ends = OwnedArray(count: rings.count) { SCSIEnd(ring: rings[$0], units: disks) }
+        ends = OwnedArray(count: rings.count) { index in
+            let first = units.firstIndex { $0.vcpu == rings[index].vcpu } ?? 0
+            return SCSIEnd(ring: rings[index], units: disks, first: first)
+        }
         inFlightOf = FixedArray(repeating: 0, count: units.count)
         isTouched = FixedArray(repeating: false, count: units.count)
         segments = SegmentList(
@@ -71,13 +78,20 @@ final class SCSIAdapter: LoopDevice {
     func turn() -> Int {
         var moved = 0
         for index in 0..<ends.count { moved &+= drain(index) }
+        hand()
+        for unit in 0..<units.count where inFlightOf[unit] > 0 { reap(unit) }
+        // The flush behind a forced write.
+        hand()
+        for index in 0..<ends.count { moved &+= publish(index) }
+        return moved
+    }
+
+    /// Hands over what was started since the last time.
+    private func hand() {
         for unit in 0..<units.count where isTouched[unit] {
             isTouched[unit] = false
             if backends[unit].submit() > 0 { units[unit].counters.add(1, to: .submissions) }
         }
-        for unit in 0..<units.count where inFlightOf[unit] > 0 { reap(unit) }
-        for index in 0..<ends.count { moved &+= publish(index) }
-        return moved
     }
 
     var isReady: Bool {
@@ -121,6 +135,7 @@ final class SCSIAdapter: LoopDevice {
         switch ends[index].target.parse(segments, head: head) {
         case .execute(let request):
             ends[index].requests[Int(head)] = request
+            units[request.unit].counters.add(1, to: .popped)
             begin(index, head, request.block, unit: request.unit)
         case .answer(let answer):
             let written = ends[index].target.finish(answer, in: segments, head: head)
@@ -131,7 +146,6 @@ final class SCSIAdapter: LoopDevice {
 
     private func begin(_ index: Int, _ head: UInt16, _ request: BlockRequest, unit: Int) {
         let slot = UInt16(truncatingIfNeeded: index &* queueSize &+ Int(head))
-        units[unit].counters.add(1, to: .popped)
         isTouched[unit] = true
         switch backends[unit].start(head: slot, request, segments) {
         case .completed(let result): finish(index, head, result)
@@ -163,11 +177,11 @@ final class SCSIAdapter: LoopDevice {
         let written = ends[index].target.finish(request, result: result, head: head)
         ends[index].queue.push(head: head, written: written)
         units[request.unit].counters.add(1, to: .requests)
-        lastAnswered = request.unit
+        ends[index].lastAnswered = request.unit
     }
 
     private func giveBackMalformed(_ index: Int, _ head: UInt16) {
-        units[lastAnswered].counters.add(1, to: .malformed)
+        units[ends[index].lastAnswered].counters.add(1, to: .malformed)
         ends[index].queue.push(head: head, written: 0)
     }
 
@@ -175,7 +189,7 @@ final class SCSIAdapter: LoopDevice {
     private func publish(_ index: Int) -> Int {
         let count = ends[index].queue.unpublished
         guard count > 0 else { return 0 }
-        let counters = units[lastAnswered].counters
+        let counters = units[ends[index].lastAnswered].counters
         counters.add(1, to: .turns)
         if ends[index].queue.publish() {
             counters[.lastInterrupt] = Clock.ticks()
@@ -189,8 +203,9 @@ final class SCSIAdapter: LoopDevice {
 
     /// A ring is incoherent: nothing more is taken from it, and every unit behind it is lost.
     private func breakDown(_ index: Int) {
+        guard !ends[index].isBroken else { return }
+        ends[index].isBroken = true
         for unit in units where unit.vcpu == ends[index].ring.vcpu {
-            guard unit.counters[DeviceCounter.isBroken] == 0 else { continue }
             unit.counters[DeviceCounter.isBroken] = 1
         }
         ends[index].ring.interrupt.signal()

@@ -64,7 +64,12 @@ struct SCSIHost: ~Copyable {
     mutating func turn(isStopping: Bool) -> Int {
         for index in 0..<tolls.count { tolls[index].payForInterrupts() }
         var moved = queue.hasUsed ? reap() : 0
-        if !isStopping { moved += issue() }
+        if isStopping {
+            let now = Clock.ticks()
+            for index in 0..<disks.count { disks[index].noteFull(false, placed: 0, now: now) }
+        } else {
+            moved += issue()
+        }
         return moved
     }
 
@@ -111,7 +116,8 @@ struct SCSIHost: ~Copyable {
             count &+= placed
         }
         firstDisk = (firstDisk &+ 1) % max(1, disks.count)
-        if let last { publish(for: last) }
+        // What has a kick of its own has had it.
+        if let last, !kicksEach[last] { publish(for: last) }
         return count
     }
 
