@@ -7,6 +7,7 @@ extension BenchView {
     var why: ChartTable {
         let manySizes = blockSizes.count > 1
         let manyLUNs = lunCounts.count > 1
+        let hasQueue = result.points.contains { $0.perIO(.requestLocks) != nil }
         let rows = result.points.map { point in
             let setup = point.setup
             let name =
@@ -22,6 +23,7 @@ extension BenchView {
                     point.switchesPerIO, point.perIO(.lockAcquisitions), point.perIO(.lockWaits),
                     point.perIO(.lockWaitTime), point.perIO(.submissions), point.batch,
                 ].map(Numbers.short)
+                + (hasQueue ? Self.queueMeasures.map { Numbers.short(point.perIO($0)) } : [])
         }
         return ChartTable(
             title: "Why: latency, and what one request costs",
@@ -29,27 +31,46 @@ extension BenchView {
                 "path", "IOPS", "range", "p50 us", "p99 us", "p99.9 us", "CPU ns", "vCPU ns",
                 "device ns", "kicks", "irqs", "exits", "switches", "locks", "lock waits",
                 "lock ns", "submits", "batch",
-            ],
-            rows: rows, notes: notes)
+            ] + (hasQueue ? ["queue locks", "merges"] : []),
+            rows: rows, notes: notes(hasQueue: hasQueue))
     }
 
+    /// What a guest's request queue costs and spares, which only a request-based driver has.
+    private static let queueMeasures: [BenchMeasure] = [.requestLocks, .merges]
+
     /// Why cells are blank, and which figures depend on a model.
-    private var notes: [String] {
+    private func notes(hasQueue: Bool) -> [String] {
         var notes: [String] = []
         for point in result.points {
             var lines: [String] = []
             let modelled = Self.modelled(point.setup)
             if !modelled.isEmpty { lines.append("* \(point.setup.path): \(modelled)") }
             if let failure = point.failure { lines.append("\(point.setup.path): \(failure)") }
-            let reasons = point.runs.isEmpty ? [] : Set(point.missing.values).sorted()
-            for reason in reasons {
-                let measures = BenchMeasure.allCases.filter { point.missing[$0] == reason }
-                let names = measures.map { $0.rawValue }.joined(separator: ", ")
-                lines.append("- \(point.setup.path): \(names): \(reason)")
-            }
             notes += lines.filter { !notes.contains($0) }
         }
-        return notes
+        return notes + reasons(hasQueue: hasQueue)
+    }
+
+    /// Why measures are missing, each reason once with all paths it is said of.
+    private func reasons(hasQueue: Bool) -> [String] {
+        let shown = BenchMeasure.allCases.filter {
+            hasQueue || !Self.queueMeasures.contains($0)
+        }
+        var reasons: [(what: String, paths: [String])] = []
+        for point in result.points where !point.runs.isEmpty {
+            let path = point.setup.path
+            for reason in Set(point.missing.values).sorted() {
+                let names = shown.filter { point.missing[$0] == reason }.map(\.rawValue)
+                guard !names.isEmpty else { continue }
+                let what = "\(names.joined(separator: ", ")): \(reason)"
+                if let index = reasons.firstIndex(where: { $0.what == what }) {
+                    if !reasons[index].paths.contains(path) { reasons[index].paths.append(path) }
+                } else {
+                    reasons.append((what, [path]))
+                }
+            }
+        }
+        return reasons.map { "- \($0.paths.joined(separator: ", ")): \($0.what)" }
     }
 
     /// The scaling law of each path; nil where the bench is not about it.

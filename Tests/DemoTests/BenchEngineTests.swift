@@ -41,7 +41,7 @@ import Testing
         #expect(run.perIO(.kicks) ?? 0 > 0)
         #expect(run.perIO(.turns) ?? 0 > 0)
         #expect(engine.fault == nil)
-        let missing = BenchEngine.missing(on: path.rawValue)
+        let missing = BenchEngine.missing(in: setup)
         for measure in BenchMeasure.allCases {
             // Schedstat may not be there; what the engine counts is there or has a reason.
             if [.vcpuCPU, .deviceCPU].contains(measure) { continue }
