@@ -41,36 +41,35 @@ extension BenchView {
     /// Why cells are blank, and which figures depend on a model.
     private func notes(hasQueue: Bool) -> [String] {
         var notes: [String] = []
-        for point in result.points {
-            var lines: [String] = []
-            let modelled = Self.modelled(point.setup)
-            if !modelled.isEmpty { lines.append("* \(point.setup.path): \(modelled)") }
-            if let failure = point.failure { lines.append("\(point.setup.path): \(failure)") }
-            notes += lines.filter { !notes.contains($0) }
-        }
-        return notes + reasons(hasQueue: hasQueue)
-    }
-
-    /// Why measures are missing, each reason once with all paths it is said of.
-    private func reasons(hasQueue: Bool) -> [String] {
+        notes += said { [Self.modelled($0.setup)].filter { !$0.isEmpty } }.map { "* " + $0 }
+        notes += said { [$0.failure].compactMap(\.self) }
         let shown = BenchMeasure.allCases.filter {
             hasQueue || !Self.queueMeasures.contains($0)
         }
-        var reasons: [(what: String, paths: [String])] = []
-        for point in result.points where !point.runs.isEmpty {
-            let path = point.setup.path
-            for reason in Set(point.missing.values).sorted() {
+        notes += said { point in
+            guard !point.runs.isEmpty else { return [] }
+            return Set(point.missing.values).sorted().compactMap { reason in
                 let names = shown.filter { point.missing[$0] == reason }.map(\.rawValue)
-                guard !names.isEmpty else { continue }
-                let what = "\(names.joined(separator: ", ")): \(reason)"
-                if let index = reasons.firstIndex(where: { $0.what == what }) {
-                    if !reasons[index].paths.contains(path) { reasons[index].paths.append(path) }
-                } else {
-                    reasons.append((what, [path]))
+                return names.isEmpty ? nil : "\(names.joined(separator: ", ")): \(reason)"
+            }
+        }.map { "- " + $0 }
+        return notes
+    }
+
+    /// What `words` say of the points, each once behind all paths that it is said of.
+    private func said(_ words: (BenchPoint) -> [String]) -> [String] {
+        var said: [(words: String, paths: [String])] = []
+        for point in result.points {
+            let path = point.setup.path
+            for words in words(point) {
+                guard let index = said.firstIndex(where: { $0.words == words }) else {
+                    said.append((words, [path]))
+                    continue
                 }
+                if !said[index].paths.contains(path) { said[index].paths.append(path) }
             }
         }
-        return reasons.map { "- \($0.paths.joined(separator: ", ")): \($0.what)" }
+        return said.map { "\($0.paths.joined(separator: ", ")): \($0.words)" }
     }
 
     /// The scaling law of each path; nil where the bench is not about it.

@@ -17,7 +17,9 @@ public struct BenchEngine {
 
     private let engine: Engine
     private let luns: Int
+    private let takesBigLock: Bool
     private let hasRequestQueue: Bool
+    private let hasHelpers: Bool
 
     /// Starts the guest of `setup` on `storage`, with what `settings` say of its path. Throws what
     /// keeps it from running, with the way out.
@@ -31,6 +33,7 @@ public struct BenchEngine {
             let guest = WaitMode(rawValue: setup.guestWait)
         else { throw Refusal(description: "a way to wait that the engine has not") }
         luns = setup.luns
+        takesBigLock = path.takesBigLock
         var configuration = EngineConfiguration(
             luns: storage.backends.prefix(luns).enumerated().map { index, backend in
                 Self.lun(index, backend, path, setup, settings)
@@ -40,6 +43,7 @@ public struct BenchEngine {
         configuration.costs = settings.costs
         (configuration.deviceWait, configuration.guestWait) = (device, guest)
         configuration.trace = .off
+        hasHelpers = storage.access.map { $0.model != .aio } ?? false
         hasRequestQueue = configuration.luns.contains { $0.driver == .request }
         engine = try Engine(configuration)
         try engine.start()
@@ -74,15 +78,25 @@ public struct BenchEngine {
             reading.counts[.requestLocks] = effort.reduce(0) { $0 + $1.requestLocks }
         }
         let threads = engine.threadInfos
-        let locks = threads.compactMap(\.lock)
-        if !locks.isEmpty {
+        if takesBigLock {
+            let locks = threads.compactMap(\.lock)
             reading.counts[.lockAcquisitions] = locks.reduce(0) { $0 + $1.acquisitions }
             reading.counts[.lockWaits] = locks.reduce(0) { $0 + $1.waits }
             reading.counts[.lockWaitTime] = locks.reduce(0) { $0 + $1.waitTime }
         }
-        reading.vcpus = totals(threads.filter { $0.role == .vcpu })
-        reading.devices = totals(threads.filter { $0.role != .vcpu })
+        reading.vcpus = totals(threads.filter { $0.role == .vcpu }.map(\.tid))
+        reading.devices = totals(
+            threads.filter { $0.role != .vcpu }.map(\.tid) + helpers.map(\.tid))
         return reading
+    }
+
+    /// Threads of this process that do a file's requests and are no path's: the pool's of the AIO
+    /// model `threads`, the kernel's own for io_uring.
+    private var helpers: [TaskList.Task] {
+        guard hasHelpers else { return [] }
+        var list = TaskList(pid: Process.id)
+        guard (try? list.update()) != nil else { return [] }
+        return list.tasks.filter { $0.name == "worker" || $0.name.hasPrefix("iou-wrk") }
     }
 
     /// Why measures are missing from readings of a run of `setup`.
@@ -104,10 +118,10 @@ public struct BenchEngine {
         return missing
     }
 
-    private func totals(_ threads: [Engine.ThreadInfo]) -> ThreadTotals {
+    private func totals(_ threads: [Int]) -> ThreadTotals {
         var totals = ThreadTotals()
         totals.threads = threads.count
-        let accounts = threads.map { ThreadAccount(pid: Process.id, tid: $0.tid) }
+        let accounts = threads.map { ThreadAccount(pid: Process.id, tid: $0) }
         totals.cpu = sum(accounts.map(\.cpu))
         totals.voluntarySwitches = sum(accounts.map(\.voluntarySwitches))
         totals.involuntarySwitches = sum(accounts.map(\.involuntarySwitches))

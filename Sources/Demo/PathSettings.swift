@@ -32,7 +32,8 @@ public struct PathSettings: Sendable {
         if path == .multiQueue {
             // A queue for each CPU, as a guest's block layer has them.
             lun.queues =
-                queues ?? max(1, min(vcpus, LUNConfiguration.mostQueues, lun.job.depth * lun.job.jobs))
+                queues
+                ?? max(1, min(vcpus, LUNConfiguration.mostQueues, lun.job.depth * lun.job.jobs))
         }
         lun.driver = path.hasBlockQueue ? driver : .bio
         lun.coalescing = path.coalescesInterrupts ? coalescing : .none

@@ -23,18 +23,18 @@ struct FioPeer {
         func arguments(_ access: FileAccess) -> [String] {
             let reads = setup.readPercent
             let kind = reads == 100 ? "randread" : reads == 0 ? "randwrite" : "randrw"
+            // psync keeps one request under way: as many jobs as the engine has workers at most.
+            let depth =
+                access.model == .threads
+                ? "--numjobs=\(min(setup.queueDepth, WorkerPool.usualWorkers))"
+                : "--iodepth=\(setup.queueDepth)"
             var words = [
                 "--ioengine=\(access.model.fioEngine)", "--direct=\(access.cache.isDirect ? 1 : 0)",
-                "--rw=\(kind)", "--bs=\(setup.blockSize)", "--norandommap=1", "--time_based=1",
-                "--runtime=\(milliseconds(seconds))ms", "--ramp_time=\(milliseconds(warmUp))ms",
-                "--thread=1", "--allow_file_create=0", "--group_reporting=1",
-                "--output-format=json",
+                "--rw=\(kind)", "--bs=\(setup.blockSize)", depth, "--norandommap=1",
+                "--time_based=1", "--runtime=\(milliseconds(seconds))ms",
+                "--ramp_time=\(milliseconds(warmUp))ms", "--thread=1", "--allow_file_create=0",
+                "--group_reporting=1", "--output-format=json",
             ]
-            // psync keeps one request under way: as many jobs as the engine has workers at most.
-            words +=
-                access.model == .threads
-                ? ["--numjobs=\(min(setup.queueDepth, WorkerPool.usualWorkers))"]
-                : ["--iodepth=\(setup.queueDepth)"]
             // What the engine has stable when it completes, and keeps in the page cache.
             if access.cache.hasStableWrites { words.append("--sync=dsync") }
             if !access.cache.isDirect { words.append("--invalidate=0") }

@@ -165,6 +165,31 @@ import Testing
         #expect(luns[1].modelled == nil, "it never leaves the guest")
     }
 
+    /// What is set is named at the LUNs whose path has it, and only there.
+    @Test func settingsAreSaid() throws {
+        var source = try DemoSource(
+            demo([.dataPlane, .bigLock, .virtioSCSI, .passThrough]) {
+                $0.settings.driver = .request
+                $0.settings.coalescing = .frames(8, nanoseconds: 100_000)
+                $0.settings.batchesKicks = false
+                $0.settings.hasPVEOI = false
+                $0.settings.storageModel = .nvme
+            }, ownThreads: [])
+        defer { source.stop() }
+        let snapshot = sample(&source, until: allMove)
+        #expect(
+            snapshot.luns.map(\.device) == [
+                "virtio-blk (embedded), request-based driver, interrupts coalesced: 8 frames or "
+                    + "100 us, a kick for each request, no PV-EOI",
+                "virtio-blk (embedded), request-based driver, no PV-EOI",
+                "virtio-scsi (embedded), a kick for each request, no PV-EOI",
+                "pass-through (embedded)",
+            ])
+        let delay = "delay nvme: read 80 us, write 18 us, 64 at a time"
+        #expect(snapshot.luns.map(\.modelled) == Array(repeating: delay, count: 4))
+        #expect(snapshot.luns.map { $0.rates.merges == nil } == [false, false, true, true])
+    }
+
     @Test func oneIOThreadForAll() throws {
         var source = try DemoSource(
             small(.sharedIOThread).with { $0.luns = 6 }, ownThreads: [])
@@ -206,6 +231,26 @@ import Testing
             ({ ($0.scenario, $0.settings.ioThreads) = (.bigLock, 2) }, "--io-threads is about"),
             ({ $0.paths = Array(repeating: .vhost, count: 5) }, "--path is given 5 times"),
             ({ ($0.paths, $0.settings.queues) = ([.multiQueue], 9) }, "9 queues are not 1…8"),
+            (
+                { ($0.paths, $0.settings.driver) = ([.ide], .request) },
+                "--driver is about the paths"
+            ),
+            (
+                { ($0.paths, $0.settings.coalescing) = ([.bigLock, .passThrough], .inFlight) },
+                "--coalesce is about the paths data-plane, multi-queue, vhost"
+            ),
+            (
+                { ($0.scenario, $0.settings.batchesKicks) = (.bigLock, false) },
+                "--no-kick-batching is about the paths data-plane, multi-queue, vhost, virtio-scsi"
+            ),
+            (
+                { ($0.paths, $0.settings.hasPVEOI) = ([.passThrough], false) },
+                "--no-pv-eoi is about"
+            ),
+            (
+                { ($0.paths, $0.settings.costs.interruptInjection) = ([.passThrough], 1) },
+                "--injection-ns is about"
+            ),
             ({ $0.settings.ioThreads = 0 }, "0 IOThreads are not 1…1024"),
             ({ $0.settings.costs.vmExit = 1_000_001 }, "more than a millisecond"),
         ]
