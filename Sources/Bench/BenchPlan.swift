@@ -7,17 +7,16 @@ public struct BenchPlan: Sendable {
     public let repeats: Int
     public let order: RunOrder
 
-    /// All of `paths` with all of `blockSizes` and `luns`, the rest as in `template`, each
-    /// `repeats` times in an order drawn from `seed`.
+    /// All of `paths` with all of `blockSizes` and `luns`, each `repeats` times in an order drawn
+    /// from `seed`.
     public init(
-        paths: [String], blockSizes: [Int], luns: [Int], template: BenchSetup, repeats: Int,
-        seed: UInt64
+        paths: [BenchSetup], blockSizes: [Int], luns: [Int], repeats: Int, seed: UInt64
     ) {
         setups = blockSizes.flatMap { blockSize in
             luns.flatMap { luns in
                 paths.map { path in
-                    var setup = template
-                    (setup.path, setup.blockSize, setup.luns) = (path, blockSize, luns)
+                    var setup = path
+                    (setup.blockSize, setup.luns) = (blockSize, luns)
                     return setup
                 }
             }

@@ -39,6 +39,9 @@ public struct BenchReading: Sendable {
             vcpus.involuntarySwitches, devices.involuntarySwitches)
         totals[.kicks] = luns.reduce(0) { $0 &+ $1.kicks }
         totals[.interrupts] = luns.reduce(0) { $0 &+ $1.interrupts }
+        // Of LUNs with a request queue; nil if none has one.
+        let merges = luns.compactMap(\.merges)
+        totals[.merges] = merges.isEmpty ? nil : merges.reduce(0, &+)
         totals[.turns] = luns.reduce(0) { $0 &+ $1.turns }
         return totals
     }

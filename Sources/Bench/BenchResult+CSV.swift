@@ -8,7 +8,8 @@ extension BenchResult {
         let heading =
             [
                 "path", "backend", "block_size_bytes", "luns", "queue_depth", "read_percent",
-                "device_wait", "guest_wait", "modelled", "run", "run_s", "requests", "iops",
+                "device_wait", "guest_wait", "queues", "io_threads", "driver", "coalescing",
+                "kick_batching", "pv_eoi", "modelled", "run", "run_s", "requests", "iops",
                 "latency_us_mean", "latency_us_p50", "latency_us_p99", "latency_us_p99_9",
                 "latency_us_max",
             ] + costs.map(\.key)
@@ -27,8 +28,10 @@ extension BenchResult {
         [
             setup.path, setup.backend, String(setup.blockSize), String(setup.luns),
             String(setup.queueDepth), String(setup.readPercent), setup.deviceWait,
-            setup.guestWait,
-            setup.modelled.map { "\($0.name) \($0.nanoseconds) ns" }.joined(separator: "; "),
+            setup.guestWait, setup.queues.map(String.init) ?? "",
+            setup.ioThreads.map(String.init) ?? "", setup.driver ?? "", setup.coalescing ?? "",
+            setup.batchesKicks.map(String.init) ?? "", setup.hasPVEOI.map(String.init) ?? "",
+            setup.modelled.map(\.words).joined(separator: "; "),
         ]
     }
 

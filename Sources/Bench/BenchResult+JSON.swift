@@ -69,6 +69,12 @@ extension BenchSetup: Encodable {
         try object.value("read_percent", readPercent)
         try object.value("device_wait", deviceWait)
         try object.value("guest_wait", guestWait)
+        try object.value("queues", queues)
+        try object.value("io_threads", ioThreads)
+        try object.value("driver", driver)
+        try object.value("coalescing", coalescing)
+        try object.value("kick_batching", batchesKicks)
+        try object.value("pv_eoi", hasPVEOI)
         try object.value("modelled", modelled)
     }
 }

@@ -26,16 +26,20 @@ public struct BenchMachine: Sendable, Equatable {
 /// A cost that was added by waiting instead of being incurred. Whatever figure depends on one says
 /// so.
 public struct ModelledCost: Sendable, Hashable {
-    /// What costs it: `exit`, `interrupt`, `service time`.
+    /// What costs it: `exit`, `injection`, `delay ssd: …`.
     public var name: String
-    /// Nanoseconds each time, more than 0.
-    public var nanoseconds: UInt64
+    /// Nanoseconds each time, more than 0; nil for what is no single number, as the times of a
+    /// class of storage.
+    public var nanoseconds: UInt64?
 
     /// The cost of one `name`.
-    public init(name: String, nanoseconds: UInt64) {
+    public init(name: String, nanoseconds: UInt64?) {
         self.name = name
         self.nanoseconds = nanoseconds
     }
+
+    /// In words: `exit 1500 ns`.
+    var words: String { nanoseconds.map { "\(name) \($0) ns" } ?? name }
 }
 
 /// Everything that makes two runs the same experiment.
@@ -54,6 +58,19 @@ public struct BenchSetup: Sendable, Hashable {
     /// How the device threads and the vCPU threads wait: `block`, `yield`, `pause`, `spin`.
     public var deviceWait: String
     public var guestWait: String
+    /// Virtqueues of each LUN; nil on a path without.
+    public var queues: Int?
+    /// IOThreads that all queues share; nil where each has its own, or the path has none.
+    public var ioThreads: Int?
+    /// The guest's driver, `bio` or `request`; nil where the path leaves no choice, as in the
+    /// following.
+    public var driver: String?
+    /// How interrupts are held back: `none`, `in-flight`, `FRAMES:MICROSECONDS`.
+    public var coalescing: String?
+    /// Whether there is one kick for all requests that are placed together.
+    public var batchesKicks: Bool?
+    /// Whether the end of an interrupt needs no exit (PV-EOI).
+    public var hasPVEOI: Bool?
     /// Costs that were modelled, not incurred; usually none.
     public var modelled: [ModelledCost] = []
 
@@ -68,6 +85,22 @@ public struct BenchSetup: Sendable, Hashable {
         deviceWait = "block"
         guestWait = "block"
     }
+
+    /// What of it is set otherwise than usual, in words.
+    var settings: [String] {
+        var settings: [String] = []
+        if let queues, queues > 1 { settings.append("\(path) with \(queues) virtqueues a LUN") }
+        if let ioThreads {
+            settings.append("\(ioThreads) \(ioThreads == 1 ? "IOThread" : "IOThreads") for all")
+        }
+        if let driver, driver != "bio" { settings.append("\(driver)-based driver") }
+        if let coalescing, coalescing != "none" {
+            settings.append("interrupts coalesced \(coalescing)")
+        }
+        if batchesKicks == false { settings.append("a kick for each request") }
+        if hasPVEOI == false { settings.append("no PV-EOI") }
+        return settings
+    }
 }
 
 /// What is counted while a run lasts, and told per request.
@@ -78,7 +111,8 @@ public enum BenchMeasure: String, Sendable, CaseIterable {
     /// Notifications the guest sent, and interrupts it got.
     case kicks
     case interrupts
-    /// Exits of vCPUs, incurred as calls into the device model.
+    /// Times a real guest would have been left: for kicks, interrupts and their ends without
+    /// PV-EOI, accesses to emulated registers.
     case exits
     /// Context switches by a thread's own wish and against it (/proc/…/status).
     case voluntarySwitches = "voluntary_switches"
@@ -87,6 +121,9 @@ public enum BenchMeasure: String, Sendable, CaseIterable {
     /// Acquisitions that had to wait, and the time they waited, nanoseconds.
     case lockWaits = "lock_waits"
     case lockWaitTime = "lock_wait_ns"
+    /// Times the guest took the lock of its request queue, and requests merged into others there.
+    case requestLocks = "request_queue_locks"
+    case merges
     /// Calls that hand requests to the storage (io_submit and its like).
     case submissions
     /// Turns of the device threads that moved requests: requests over turns is the batch.

@@ -7,6 +7,7 @@ extension BenchView {
     var why: ChartTable {
         let manySizes = blockSizes.count > 1
         let manyLUNs = lunCounts.count > 1
+        let hasQueue = result.points.contains { $0.perIO(.requestLocks) != nil }
         let rows = result.points.map { point in
             let setup = point.setup
             let name =
@@ -22,6 +23,7 @@ extension BenchView {
                     point.switchesPerIO, point.perIO(.lockAcquisitions), point.perIO(.lockWaits),
                     point.perIO(.lockWaitTime), point.perIO(.submissions), point.batch,
                 ].map(Numbers.short)
+                + (hasQueue ? Self.queueMeasures.map { Numbers.short(point.perIO($0)) } : [])
         }
         return ChartTable(
             title: "Why: latency, and what one request costs",
@@ -29,27 +31,45 @@ extension BenchView {
                 "path", "IOPS", "range", "p50 us", "p99 us", "p99.9 us", "CPU ns", "vCPU ns",
                 "device ns", "kicks", "irqs", "exits", "switches", "locks", "lock waits",
                 "lock ns", "submits", "batch",
-            ],
-            rows: rows, notes: notes)
+            ] + (hasQueue ? ["queue locks", "merges"] : []),
+            rows: rows, notes: notes(hasQueue: hasQueue))
     }
 
+    /// What a guest's request queue costs and spares, which only a request-based driver has.
+    private static let queueMeasures: [BenchMeasure] = [.requestLocks, .merges]
+
     /// Why cells are blank, and which figures depend on a model.
-    private var notes: [String] {
+    private func notes(hasQueue: Bool) -> [String] {
         var notes: [String] = []
-        for point in result.points {
-            var lines: [String] = []
-            let modelled = Self.modelled(point.setup)
-            if !modelled.isEmpty { lines.append("* \(point.setup.path): \(modelled)") }
-            if let failure = point.failure { lines.append("\(point.setup.path): \(failure)") }
-            let reasons = point.runs.isEmpty ? [] : Set(point.missing.values).sorted()
-            for reason in reasons {
-                let measures = BenchMeasure.allCases.filter { point.missing[$0] == reason }
-                let names = measures.map { $0.rawValue }.joined(separator: ", ")
-                lines.append("- \(point.setup.path): \(names): \(reason)")
-            }
-            notes += lines.filter { !notes.contains($0) }
+        notes += said { [Self.modelled($0.setup)].filter { !$0.isEmpty } }.map { "* " + $0 }
+        notes += said { [$0.failure].compactMap(\.self) }
+        let shown = BenchMeasure.allCases.filter {
+            hasQueue || !Self.queueMeasures.contains($0)
         }
+        notes += said { point in
+            guard !point.runs.isEmpty else { return [] }
+            return Set(point.missing.values).sorted().compactMap { reason in
+                let names = shown.filter { point.missing[$0] == reason }.map(\.rawValue)
+                return names.isEmpty ? nil : "\(names.joined(separator: ", ")): \(reason)"
+            }
+        }.map { "- " + $0 }
         return notes
+    }
+
+    /// What `words` say of the points, each once behind all paths that it is said of.
+    private func said(_ words: (BenchPoint) -> [String]) -> [String] {
+        var said: [(words: String, paths: [String])] = []
+        for point in result.points {
+            let path = point.setup.path
+            for words in words(point) {
+                guard let index = said.firstIndex(where: { $0.words == words }) else {
+                    said.append((words, [path]))
+                    continue
+                }
+                if !said[index].paths.contains(path) { said[index].paths.append(path) }
+            }
+        }
+        return said.map { "\($0.paths.joined(separator: ", ")): \($0.words)" }
     }
 
     /// The scaling law of each path; nil where the bench is not about it.

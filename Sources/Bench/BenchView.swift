@@ -81,9 +81,16 @@ struct BenchView {
         var lines = [
             machine, "Backend \(setup.backend); \(job.joined(separator: ", ")); waiting: \(wait)",
         ]
+        if !settings.isEmpty { lines.append("Set: " + settings.joined(separator: ", ")) }
         if !result.isComplete { lines.append("INCOMPLETE: ended before all runs were done") }
         if let disturbance { lines.append(disturbance) }
         return lines
+    }
+
+    /// What is set otherwise than usual on some path.
+    private var settings: [String] {
+        var seen: Set<String> = []
+        return result.points.flatMap(\.setup.settings).filter { seen.insert($0).inserted }
     }
 
     static func luns(_ count: Int) -> String { count == 1 ? "1 LUN" : "\(count) LUNs" }
@@ -93,7 +100,7 @@ struct BenchView {
         setup.modelled.isEmpty
             ? ""
             : "modelled: "
-                + setup.modelled.map { "\($0.name) \($0.nanoseconds) ns" }.joined(separator: ", ")
+                + setup.modelled.map(\.words).joined(separator: ", ")
     }
 
     // MARK: Which points

@@ -15,12 +15,4 @@ public struct ModelledCosts: Sendable, Equatable {
 
     /// Whether there is any.
     public var isNone: Bool { vmExit == 0 && interruptInjection == 0 }
-
-    /// In words, for example `exits of 1500 ns`; `nil` if there are none.
-    public var description: String? {
-        var parts: [String] = []
-        if vmExit > 0 { parts.append("exits of \(vmExit) ns") }
-        if interruptInjection > 0 { parts.append("injections of \(interruptInjection) ns") }
-        return parts.isEmpty ? nil : parts.joined(separator: ", ")
-    }
 }

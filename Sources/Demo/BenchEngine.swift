@@ -17,10 +17,15 @@ public struct BenchEngine {
 
     private let engine: Engine
     private let luns: Int
+    private let takesBigLock: Bool
+    private let hasRequestQueue: Bool
+    private let hasHelpers: Bool
 
-    /// Starts the guest of `setup` on `storage`. Throws what keeps it from running, with the way
-    /// out.
-    public init(_ setup: BenchSetup, _ storage: BenchStorage) throws {
+    /// Starts the guest of `setup` on `storage`, with what `settings` say of its path. Throws what
+    /// keeps it from running, with the way out.
+    public init(
+        _ setup: BenchSetup, _ storage: BenchStorage, _ settings: PathSettings = PathSettings()
+    ) throws {
         guard let path = IOPath(rawValue: setup.path), Self.paths.contains(path) else {
             throw Refusal(description: "the engine has no path \(setup.path)")
         }
@@ -28,19 +33,25 @@ public struct BenchEngine {
             let guest = WaitMode(rawValue: setup.guestWait)
         else { throw Refusal(description: "a way to wait that the engine has not") }
         luns = setup.luns
+        takesBigLock = path.takesBigLock
         var configuration = EngineConfiguration(
             luns: storage.backends.prefix(luns).enumerated().map { index, backend in
-                Self.lun(index, backend, path, setup)
+                Self.lun(index, backend, path, setup, settings)
             })
         configuration.vcpus = processorCount()
+        configuration.ioThreads = settings.ioThreads
+        configuration.costs = settings.costs
         (configuration.deviceWait, configuration.guestWait) = (device, guest)
         configuration.trace = .off
+        hasHelpers = storage.access.map { $0.model != .aio } ?? false
+        hasRequestQueue = configuration.luns.contains { $0.driver == .request }
         engine = try Engine(configuration)
         try engine.start()
     }
 
     private static func lun(
-        _ index: Int, _ backend: BackendChoice, _ path: IOPath, _ setup: BenchSetup
+        _ index: Int, _ backend: BackendChoice, _ path: IOPath, _ setup: BenchSetup,
+        _ settings: PathSettings
     ) -> LUNConfiguration {
         var job = JobConfiguration()
         job.blockSize = setup.blockSize
@@ -49,10 +60,7 @@ public struct BenchEngine {
         job.seed = UInt64(index) + 1
         var lun = LUNConfiguration(id: "vd\(index)", backend: backend, job: job)
         lun.path = path
-        // A queue for each CPU, as a guest's block layer has them.
-        if path == .multiQueue {
-            lun.queues = max(1, min(processorCount(), job.depth, LUNConfiguration.mostQueues))
-        }
+        settings.apply(to: &lun, vcpus: processorCount())
         while lun.queueSize < min(1024, job.depth) { lun.queueSize *= 2 }
         return lun
     }
@@ -66,30 +74,54 @@ public struct BenchEngine {
         let effort = indices.map { engine.effort(ofLUN: $0) }
         reading.counts[.submissions] = effort.reduce(0) { $0 + $1.submissions }
         reading.counts[.exits] = effort.reduce(0) { $0 + $1.exits }
+        if hasRequestQueue {
+            reading.counts[.requestLocks] = effort.reduce(0) { $0 + $1.requestLocks }
+        }
         let threads = engine.threadInfos
-        // Threads that have not begun yet have not taken it either.
-        if engine.lockWaitBuckets != nil {
+        if takesBigLock {
             let locks = threads.compactMap(\.lock)
             reading.counts[.lockAcquisitions] = locks.reduce(0) { $0 + $1.acquisitions }
             reading.counts[.lockWaits] = locks.reduce(0) { $0 + $1.waits }
             reading.counts[.lockWaitTime] = locks.reduce(0) { $0 + $1.waitTime }
         }
-        reading.vcpus = totals(threads.filter { $0.role == .vcpu })
-        reading.devices = totals(threads.filter { $0.role != .vcpu })
+        reading.vcpus = totals(threads.filter { $0.role == .vcpu }.map(\.tid))
+        reading.devices = totals(
+            threads.filter { $0.role != .vcpu }.map(\.tid) + helpers.map(\.tid))
         return reading
     }
 
-    /// Why a measure is missing from readings of a run on `path`.
-    public static func missing(on path: String) -> [BenchMeasure: String] {
-        guard IOPath(rawValue: path)?.takesBigLock != true else { return [:] }
-        let locks = "the path takes no lock"
-        return [.lockAcquisitions: locks, .lockWaits: locks, .lockWaitTime: locks]
+    /// Threads of this process that do a file's requests and are no path's: the pool's of the AIO
+    /// model `threads`, the kernel's own for io_uring.
+    private var helpers: [TaskList.Task] {
+        guard hasHelpers else { return [] }
+        var list = TaskList(pid: Process.id)
+        guard (try? list.update()) != nil else { return [] }
+        return list.tasks.filter { $0.name == "worker" || $0.name.hasPrefix("iou-wrk") }
     }
 
-    private func totals(_ threads: [Engine.ThreadInfo]) -> ThreadTotals {
+    /// Why measures are missing from readings of a run of `setup`.
+    public static func missing(in setup: BenchSetup) -> [BenchMeasure: String] {
+        var missing: [BenchMeasure: String] = [:]
+        if IOPath(rawValue: setup.path)?.takesBigLock != true {
+            let reason = "the path takes no lock"
+            for measure in [BenchMeasure.lockAcquisitions, .lockWaits, .lockWaitTime] {
+                missing[measure] = reason
+            }
+        }
+        if setup.driver != GuestDriver.request.rawValue {
+            let reason =
+                setup.driver == nil
+                ? "only a driver of virtio-blk has the choice of a request queue"
+                : "a bio-based driver has no request queue (--driver request has)"
+            (missing[.requestLocks], missing[.merges]) = (reason, reason)
+        }
+        return missing
+    }
+
+    private func totals(_ threads: [Int]) -> ThreadTotals {
         var totals = ThreadTotals()
         totals.threads = threads.count
-        let accounts = threads.map { ThreadAccount(pid: Process.id, tid: $0.tid) }
+        let accounts = threads.map { ThreadAccount(pid: Process.id, tid: $0) }
         totals.cpu = sum(accounts.map(\.cpu))
         totals.voluntarySwitches = sum(accounts.map(\.voluntarySwitches))
         totals.involuntarySwitches = sum(accounts.map(\.involuntarySwitches))

@@ -41,17 +41,8 @@ public struct DemoConfiguration: Sendable {
 
     /// Dealt out to the LUNs in turn; none: the scenario's, which mostly is the data plane.
     public var paths: [IOPath] = []
-    /// Virtqueues of each LUN on `IOPath.multiQueue`, 1…8; nil is one for each vCPU.
-    public var queues: Int?
-    /// IOThreads that all queues share, 1…1024; nil gives each queue its own, where the scenario is
-    /// not about sharing.
-    public var ioThreads: Int?
-    /// Whether the guest kicks once for all requests that it places together.
-    public var batchesKicks = true
-    /// Whether the guest ends an interrupt by a write to memory, without an exit.
-    public var hasPVEOI = true
-    /// What a real guest would pay and this one does not, added where it would arise.
-    public var costs = ModelledCosts()
+    /// What guest and host do on their way.
+    public var settings = PathSettings()
 
     // The job of every LUN, where it is not to be the scenario's own.
 
@@ -82,17 +73,6 @@ public struct DemoConfiguration: Sendable {
             return "--path is given \(paths.count) times, and there are \(count) LUNs to deal them "
                 + "out to"
         }
-        if queues != nil, !pathsInUse.contains(.multiQueue) {
-            return
-                "--queues is about --path multi-queue; on the other paths a LUN has one virtqueue"
-        }
-        if ioThreads != nil, !pathsInUse.contains(where: { Self.pathsWithIOThreads.contains($0) }) {
-            return
-                "--io-threads is about --path data-plane and multi-queue, whose queues IOThreads "
-                + "can share"
-        }
-        return nil
+        return settings.fault(on: pathsInUse)
     }
-
-    private static let pathsWithIOThreads: Set<IOPath> = [.dataPlane, .multiQueue]
 }

@@ -48,13 +48,7 @@ extension DemoConfiguration {
         if let rate { lun.job.rate = rate }
         if let readPercent { lun.job.readPercent = readPercent }
         lun.job.verifies = verifies
-        lun.batchesKicks = batchesKicks
-        lun.hasPVEOI = hasPVEOI
-        if lun.path == .multiQueue {
-            lun.queues =
-                queues
-                ?? max(1, min(vcpuCount, LUNConfiguration.mostQueues, lun.job.depth * lun.job.jobs))
-        }
+        settings.apply(to: &lun, vcpus: vcpuCount)
         if lun.backend.isReadOnly { lun.job.readPercent = 100 }
         // Room in the ring for all the jobs ask for, where the scenario is not about its lack.
         while lun.queueSize < 1024, lun.features.contains(.indirect),
@@ -73,8 +67,8 @@ extension DemoConfiguration {
         engine.deviceWait = wait
         engine.guestWait = wait
         engine.vcpus = vcpuCount
-        engine.ioThreads = ioThreads ?? scenario.ioThreads
-        engine.costs = costs
+        engine.ioThreads = settings.ioThreads ?? scenario.ioThreads
+        engine.costs = settings.costs
         engine.trace = trace
         engine.sharesMemory = sharesMemory
         return engine

@@ -10,7 +10,8 @@ extension LUN {
         servedBy servers: [(name: String, role: ThreadActivity.Role)], costs: ModelledCosts
     ) {
         let path = configuration.path
-        self.init(id: configuration.id, device: path.device + " (embedded)")
+        let settings = configuration.settings.map { ", " + $0 }.joined()
+        self.init(id: configuration.id, device: path.device + " (embedded)" + settings)
         self.path = path.rawValue
         if path.hasVirtqueues {
             queues = configuration.queues
@@ -29,24 +30,8 @@ extension LUN {
             cache = access.cache.rawValue
             aio = access.model.nameInQEMU
         }
-        modelled = Self.modelled(configuration, costs)
-    }
-
-    private static func modelled(
-        _ configuration: LUNConfiguration, _ costs: ModelledCosts
-    ) -> String? {
-        var parts: [String] = []
-        if let service = configuration.serviceTime {
-            let stall =
-                service.stallFor > 0 ? ", stalls of \(service.stallFor / 1_000_000) ms" : ""
-            parts.append("service time \(service.mean / 1000) us added" + stall)
-        }
-        if let model = configuration.storageModel { parts.append(model.description) }
-        // A guest that has the device itself leaves for nothing.
-        if configuration.path != .passThrough, let costs = costs.description {
-            parts.append(costs)
-        }
-        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+        let parts = configuration.modelled(costs).map(\.words)
+        modelled = parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
     /// What rules ask about it besides, in QEMU's terms.
@@ -63,6 +48,52 @@ extension LUN {
     }
 }
 
+/// Something that is modelled and not incurred.
+struct Modelled {
+    /// What it is, and what it costs each time, nanoseconds; nil for what is no single number.
+    var name: String
+    var nanoseconds: UInt64?
+    /// In a sentence about a LUN.
+    var words: String
+}
+
+extension LUNConfiguration {
+    /// What of the LUN is modelled, with `costs` besides.
+    func modelled(_ costs: ModelledCosts) -> [Modelled] {
+        var parts: [Modelled] = []
+        if let service = serviceTime {
+            let stall =
+                service.stallFor > 0 ? ", stalls of \(service.stallFor / 1_000_000) ms" : ""
+            parts.append(
+                Modelled(
+                    name: "service time", nanoseconds: service.mean,
+                    words: "service time \(service.mean / 1000) us added" + stall))
+        }
+        if let model = storageModel {
+            let name = "delay " + model.description
+            parts.append(Modelled(name: name, nanoseconds: nil, words: name))
+        }
+        // A guest that has the device itself leaves for nothing.
+        guard path.hasExits else { return parts }
+        for (name, cost) in [("exit", costs.vmExit), ("injection", costs.interruptInjection)]
+        where cost > 0 {
+            parts.append(
+                Modelled(name: name, nanoseconds: cost, words: "\(name)s of \(cost) ns"))
+        }
+        return parts
+    }
+
+    /// What is set otherwise than usual, in words.
+    var settings: [String] {
+        var settings: [String] = []
+        if driver == .request { settings.append("request-based driver") }
+        if let coalescing = coalescing.description { settings.append(coalescing) }
+        if !batchesKicks { settings.append("a kick for each request") }
+        if !hasPVEOI { settings.append("no PV-EOI") }
+        return settings
+    }
+}
+
 extension IOPath {
     /// The kind of device that the guest has.
     fileprivate var device: String {
@@ -73,7 +104,4 @@ extension IOPath {
         case .ide: "ide"
         }
     }
-
-    /// Whether requests go through virtqueues, of whichever device.
-    fileprivate var hasVirtqueues: Bool { hasBlockQueue || self == .virtioSCSI }
 }

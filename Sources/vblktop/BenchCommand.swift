@@ -1,7 +1,8 @@
-public import ArgumentParser
+import ArgumentParser
 import Bench
-public import DataPlane
+import DataPlane
 import Demo
+import Glibc
 import Kernel
 import Telemetry
 import Terminal
@@ -18,16 +19,46 @@ struct BenchCommand: ParsableCommand {
             """)
 
     @OptionGroup(title: "What is measured") var job: BenchJobOptions
+    @OptionGroup(title: "Paths") var settings: PathOptions
+    @OptionGroup(title: "Storage") var storage: StorageOptions
     @OptionGroup(title: "How") var method: BenchMethodOptions
     @OptionGroup(title: "Output") var output: BenchOutputOptions
 
     func validate() throws {
-        if method.against != nil, job.backend != .aio {
-            throw ValidationError("fio needs a file: --against fio goes with --backend aio")
+        func require(_ condition: Bool, _ what: String) throws {
+            if !condition { throw ValidationError(what) }
         }
-        if method.scaling, job.luns != nil {
-            throw ValidationError("--scaling chooses the numbers of LUNs: leave --luns out")
+        try storage.validate(backend: backend, hasFiles: false)
+        try require(job.file.isEmpty || backend == .aio, "--file goes with --backend aio")
+        for size in job.blockSizes.elements {
+            try require(
+                size.bytes <= storage.lunSize.bytes || !job.file.isEmpty,
+                "--lun-size is less than a block")
         }
+        if method.against != nil {
+            try require(
+                backend == .aio, "fio needs a file: --against fio goes with --backend aio")
+            try require(
+                storage.format == .raw,
+                "fio knows no images: --against fio goes with --format raw")
+        }
+        try require(
+            !method.scaling || job.luns == nil,
+            "--scaling chooses the numbers of LUNs: leave --luns out")
+        if let fault = pathSettings.fault(on: job.measuredPaths) { throw ValidationError(fault) }
+    }
+
+    private var backend: DemoConfiguration.Backend { storage.backend ?? .null }
+
+    private var pathSettings: PathSettings { settings.settings(storageModel: storage.delay) }
+
+    private var demo: DemoConfiguration {
+        var demo = DemoConfiguration()
+        demo.backend = backend
+        storage.apply(to: &demo)
+        demo.lunFiles = job.file
+        demo.overwritesLUNFiles = job.overwrite
+        return demo
     }
 
     func run() throws {
@@ -37,7 +68,10 @@ struct BenchCommand: ParsableCommand {
             let signals = try SignalDescriptor(ScreenLoop.endingSignals)
             try output.check()
             if method.against != nil { try FioPeer.check(signals) }
-            var session = try session()
+            guard let data = try measuredStorage(signals) else {
+                throw ExitCode(128 + (signals.next() ?? SIGINT))
+            }
+            var session = try session(on: data)
             let signal = session.run(signals)
             try output.write(session.result)
             if let signal { throw ExitCode(128 + signal) }
@@ -51,16 +85,24 @@ struct BenchCommand: ParsableCommand {
         }
     }
 
-    private func session() throws -> BenchSession {
-        let luns = method.scaling ? BenchPlan.scalingLUNs : job.lunCounts
-        let storage = try BenchStorage(job.demo, luns: luns.max() ?? 1)
-        var template = BenchSetup(path: "", backend: storage.name, luns: 1)
-        template.queueDepth = job.queueDepth
-        template.readPercent = storage.isReadOnly ? 100 : job.readPercent
-        (template.deviceWait, template.guestWait) = (job.wait.rawValue, job.wait.rawValue)
+    private var lunCounts: [Int] { method.scaling ? BenchPlan.scalingLUNs : job.lunCounts }
+
+    /// The data of all LUNs, ready to be measured; nil if a signal came meanwhile, which is left to
+    /// be read.
+    private func measuredStorage(_ signals: borrowing SignalDescriptor) throws -> BenchStorage? {
+        var storage = try BenchStorage(demo, luns: lunCounts.max() ?? 1)
+        let descriptor = signals.rawDescriptor
+        let isFilled = try storage.fill {
+            try !waitForInput([descriptor], timeout: .milliseconds(10))[0].isReadable
+        }
+        return isFilled ? storage : nil
+    }
+
+    private func session(on storage: BenchStorage) throws -> BenchSession {
         let plan = BenchPlan(
-            paths: job.pathNames, blockSizes: job.blockSizes.elements.map { Int($0.bytes) },
-            luns: luns, template: template, repeats: method.repeats, seed: method.seed)
+            paths: job.measuredPaths.map { setup(of: $0, on: storage) },
+            blockSizes: job.blockSizes.elements.map { Int($0.bytes) }, luns: lunCounts,
+            repeats: method.repeats, seed: method.seed)
         let peers = method.against == nil ? 1 : 2
         let seconds =
             method.seconds ?? BenchPlan.seconds(runs: plan.order.indices.count * peers)
@@ -69,9 +111,17 @@ struct BenchCommand: ParsableCommand {
             seconds: seconds, warmUp: method.warmUp ?? seconds / 5, repeats: method.repeats,
             seed: method.seed)
         result.isScaling = method.scaling
+        let peer = method.against == nil ? nil : storage.access.map { FioPeer($0) }
         return BenchSession(
-            plan: plan, storage: storage, peer: method.against == nil ? nil : FioPeer(),
-            result: result)
+            plan: plan, storage: storage, settings: pathSettings, peer: peer, result: result)
+    }
+
+    private func setup(of path: IOPath, on storage: BenchStorage) -> BenchSetup {
+        var setup = BenchSetup(path: path.rawValue, backend: storage.name, luns: 1)
+        setup.queueDepth = job.queueDepth
+        setup.readPercent = storage.isReadOnly ? 100 : job.readPercent
+        (setup.deviceWait, setup.guestWait) = (job.wait.rawValue, job.wait.rawValue)
+        return pathSettings.describe(setup)
     }
 }
 
@@ -92,20 +142,11 @@ struct BenchJobOptions: ParsableArguments {
     @Option(help: "Share of reads, 0…100; files that are only read have 100.")
     var readPercent = 50
 
-    @Option(help: "Where the data are: null (nowhere), memory, aio (files, O_DIRECT).")
-    var backend = DemoConfiguration.Backend.null
-
-    @Option(help: "Directory of the backing files. (default: a tmpfs with room, else /var/tmp)")
-    var backingDir: String?
-
     @Option(help: "Use this file or block device as a LUN, read-only. May be repeated.")
     var file: [String] = []
 
     @Flag(help: "Let the load write to the --file files: THEIR CONTENTS ARE LOST.")
     var overwrite = false
-
-    @Option(help: "Size of each LUN: bytes, or with K, M, G.")
-    var lunSize = ByteSize(bytes: 8 << 20)
 
     @Option(help: "How both sides wait: block, yield, pause, spin.")
     var wait = WaitMode.block
@@ -122,32 +163,14 @@ struct BenchJobOptions: ParsableArguments {
             try require(
                 size.bytes >= 512 && size.bytes % 512 == 0 && size.bytes <= 4 << 20,
                 "--block-sizes are multiples of 512 up to 4M")
-            try require(size.bytes <= lunSize.bytes, "--lun-size is less than a block")
         }
-        try require((4096...1 << 50).contains(lunSize.bytes), "--lun-size must be 4K…1024T")
-        try require(file.isEmpty || backend == .aio, "--file goes with --backend aio")
         try require(!overwrite || !file.isEmpty, "--overwrite is about --file")
         try require(file.count <= 1024, "at most 1024 --file")
-        let wanted = paths?.elements ?? []
-        for path in wanted where !BenchEngine.paths.contains(path) {
-            let known = BenchEngine.paths.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("the engine has no path \(path.rawValue); it has \(known)")
-        }
     }
 
-    var pathNames: [String] { (paths?.elements ?? BenchEngine.paths).map(\.rawValue) }
+    var measuredPaths: [IOPath] { paths?.elements ?? BenchEngine.paths }
 
     var lunCounts: [Int] { luns?.elements ?? [file.isEmpty ? 8 : file.count] }
-
-    var demo: DemoConfiguration {
-        var demo = DemoConfiguration()
-        demo.backend = backend
-        demo.backingDirectory = backingDir
-        demo.lunBytes = lunSize.bytes / 4096 * 4096
-        demo.lunFiles = file
-        demo.overwritesLUNFiles = overwrite
-        return demo
-    }
 }
 
 /// How it is measured.
@@ -185,8 +208,6 @@ struct BenchMethodOptions: ParsableArguments {
         }
     }
 }
-
-extension IOPath: ExpressibleByArgument {}
 
 /// Values with commas between them, at least one.
 struct CommaList<Element: ExpressibleByArgument>: ExpressibleByArgument {

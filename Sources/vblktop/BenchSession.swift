@@ -12,6 +12,7 @@ struct BenchSession {
 
     let plan: BenchPlan
     let storage: BenchStorage
+    let settings: PathSettings
     /// What each run is held against in turn; nil for nothing.
     let peer: FioPeer?
     private(set) var result: BenchResult
@@ -23,9 +24,13 @@ struct BenchSession {
     private let showsProgress = Process.errorIsTerminal
 
     /// A bench of `plan`, with `result` as far as it is known beforehand.
-    init(plan: BenchPlan, storage: BenchStorage, peer: FioPeer?, result: BenchResult) {
+    init(
+        plan: BenchPlan, storage: BenchStorage, settings: PathSettings, peer: FioPeer?,
+        result: BenchResult
+    ) {
         self.plan = plan
         self.storage = storage
+        self.settings = settings
         self.peer = peer
         self.result = result
         runsAtATime = peer == nil ? 1 : 2
@@ -34,7 +39,7 @@ struct BenchSession {
             plannedSeconds: result.seconds + result.warmUp)
         self.result.points = plan.setups.map { setup in
             var point = BenchPoint(setup)
-            point.missing = BenchEngine.missing(on: setup.path)
+            point.missing = BenchEngine.missing(in: setup)
             return point
         }
         if let peer {
@@ -95,7 +100,7 @@ struct BenchSession {
     private mutating func measure(
         _ setup: BenchSetup, _ signals: borrowing SignalDescriptor
     ) throws -> BenchRun {
-        let engine = try BenchEngine(setup, storage)
+        let engine = try BenchEngine(setup, storage, settings)
         defer { engine.stop() }
         show(setup, path: setup.path)
         try rest(result.warmUp, setup, signals)

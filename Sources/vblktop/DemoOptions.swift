@@ -19,49 +19,8 @@ struct DemoOptions: ParsableArguments {
             discussion: Self.paths))
     var path: [IOPath] = []
 
-    @Option(help: "Virtqueues of a LUN on the path multi-queue, 1…8. (default: one for each vCPU)")
-    var queues: Int?
-
-    @Option(help: "IOThreads that all LUNs share, 1…1024. (default: one for each virtqueue)")
-    var ioThreads: Int?
-
-    @Flag(help: "Kick for every request and not once for all that are placed together.")
-    var noKickBatching = false
-
-    @Flag(help: "Leave the guest for the end of each interrupt, as without PV-EOI.")
-    var noPvEoi = false
-
-    @Option(help: "Modelled cost of leaving the guest, nanoseconds up to a million.")
-    var vmExitNs = 0
-
-    @Option(help: "Modelled cost of an interrupt for the guest, nanoseconds up to a million.")
-    var injectionNs = 0
-
-    @Option(help: "Where the data are: null (nowhere), memory, aio (files; see --aio, --cache).")
-    var backend = DemoConfiguration.Backend.aio
-
-    @Option(
-        help: """
-            How files are read and written: aio, threads, io_uring. (default: aio; threads where \
-            the page cache takes part)
-            """)
-    var aio: IOModel?
-
-    @Option(help: "Cache mode of files: none, writethrough, writeback, directsync, unsafe.")
-    var cache = CacheMode.none
-
-    @Option(
-        help: """
-            Format of files: raw, qcow2. It is never guessed: a guest could write anything to a \
-            raw disk.
-            """)
-    var format = FormatChoice.raw
-
-    @Option(help: "Directory of the backing files. (default: a tmpfs with room, else /var/tmp)")
-    var backingDir: String?
-
-    @Option(help: "Size of each LUN: bytes, or with K, M, G.")
-    var lunSize = ByteSize(bytes: 8 << 20)
+    @OptionGroup var settings: PathOptions
+    @OptionGroup var storage: StorageOptions
 
     @Option(help: "Use this file or block device as a LUN, read-only. May be repeated.")
     var lunFile: [String] = []
@@ -119,35 +78,16 @@ struct DemoOptions: ParsableArguments {
         try require((jobs ?? 1) >= 1, "--jobs must be at least 1")
         try require((0...100).contains(readPercent ?? 0), "--read-percent must be 0…100")
         try require((rate ?? 1) > 0, "--rate must be more than 0")
-        try require(lunSize.bytes >= 4096, "--lun-size must be at least 4K")
-        try require(lunSize.bytes <= 1 << 50, "--lun-size must be at most 1024T")
         let block = blockSize?.bytes ?? 4096
         try require(
             block >= 512 && block % 512 == 0 && block <= 4 << 20,
             "--block-size must be a multiple of 512 up to 4M")
-        if let fault = access.fault { throw ValidationError(fault) }
-        try require(
-            format == .raw || backend == .aio || !lunFile.isEmpty, "--format is about files")
+        try storage.validate(backend: backend, hasFiles: !lunFile.isEmpty)
         try require(!overwrite || !lunFile.isEmpty, "--overwrite is about --lun-file")
-        try validatePath()
-    }
-
-    private func validatePath() throws {
-        func require(_ condition: Bool, _ what: String) throws {
-            if !condition { throw ValidationError(what) }
-        }
-        let most = LUNConfiguration.mostQueues
-        try require((1...most).contains(queues ?? 1), "--queues must be 1…\(most)")
-        try require((1...1024).contains(ioThreads ?? 1), "--io-threads must be 1…1024")
-        let costs = 0...1_000_000
-        try require(costs.contains(vmExitNs), "--vm-exit-ns must be 0…1000000")
-        try require(costs.contains(injectionNs), "--injection-ns must be 0…1000000")
         if let fault = configuration.fault { throw ValidationError(fault) }
     }
 
-    private var access: FileAccess {
-        FileAccess(model: aio ?? .usual(with: cache), cache: cache)
-    }
+    private var backend: DemoConfiguration.Backend { storage.backend ?? .aio }
 
     var configuration: DemoConfiguration {
         var demo = DemoConfiguration()
@@ -155,22 +95,14 @@ struct DemoOptions: ParsableArguments {
         demo.runsAtFullSpeed = fullSpeed
         demo.scenario = scenario
         demo.backend = backend
-        demo.access = access
-        demo.isQcow2 = format == .qcow2
-        demo.backingDirectory = backingDir
-        demo.lunBytes = lunSize.bytes / 4096 * 4096
+        storage.apply(to: &demo)
         demo.lunFiles = lunFile
         demo.overwritesLUNFiles = overwrite
         demo.wait = wait
         demo.vcpus = vcpus
         demo.trace = trace.mode
         demo.paths = path
-        demo.queues = queues
-        demo.ioThreads = ioThreads
-        demo.batchesKicks = !noKickBatching
-        demo.hasPVEOI = !noPvEoi
-        demo.costs.vmExit = UInt64(max(0, vmExitNs))
-        demo.costs.interruptInjection = UInt64(max(0, injectionNs))
+        demo.settings = settings.settings(storageModel: storage.delay)
         demo.blockSize = blockSize.map { Int($0.bytes) }
         demo.queueDepth = queueDepth
         demo.jobs = jobs
@@ -183,10 +115,7 @@ struct DemoOptions: ParsableArguments {
 }
 
 extension Scenario: ExpressibleByArgument {}
-extension DemoConfiguration.Backend: ExpressibleByArgument {}
 extension WaitMode: ExpressibleByArgument {}
-extension IOModel: ExpressibleByArgument {}
-extension CacheMode: ExpressibleByArgument {}
 
 /// The words for `TraceMode`.
 enum TraceChoice: String, ExpressibleByArgument, CaseIterable {
@@ -200,37 +129,9 @@ enum TraceChoice: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// The words for the format of a LUN's file.
-enum FormatChoice: String, ExpressibleByArgument, CaseIterable { case raw, qcow2 }
-
 /// The words for the order of blocks.
 enum PatternChoice: String, ExpressibleByArgument, CaseIterable {
     case random, sequential
 
     var pattern: JobConfiguration.Pattern { self == .random ? .random : .sequential }
-}
-
-/// A size in bytes as people write it: `4096`, `4K`, `16M`, `2G`, in powers of 1024.
-struct ByteSize: ExpressibleByArgument, Equatable {
-    var bytes: Int64
-
-    init(bytes: Int64) { self.bytes = bytes }
-
-    init?(argument: String) {
-        var digits = argument[...]
-        var shift: Int64 = 0
-        if let unit = argument.last, let index = "KMGT".firstIndex(of: Character(unit.uppercased()))
-        {
-            shift = Int64("KMGT".distance(from: "KMGT".startIndex, to: index) + 1) * 10
-            digits = digits.dropLast()
-        }
-        guard let number = Int64(digits), number >= 0, number <= Int64.max >> shift else {
-            return nil
-        }
-        bytes = number << shift
-    }
-
-    var defaultValueDescription: String {
-        bytes % (1 << 20) == 0 ? "\(bytes >> 20)M" : "\(bytes)"
-    }
 }

@@ -1,4 +1,5 @@
 import Bench
+import DataPlane
 import FoundationEssentials
 import Kernel
 import SystemPackage
@@ -17,17 +18,26 @@ struct FioPeer {
         var seconds: Double
         var warmUp: Double
 
-        /// fio's command line: a job for each LUN, and everything as the engine's guest has it.
-        var arguments: [String] {
+        /// fio's command line: a job for each LUN, or several that share its depth, and everything
+        /// as the engine's guest has it.
+        func arguments(_ access: FileAccess) -> [String] {
             let reads = setup.readPercent
             let kind = reads == 100 ? "randread" : reads == 0 ? "randwrite" : "randrw"
+            // psync keeps one request under way: as many jobs as the engine has workers at most.
+            let depth =
+                access.model == .threads
+                ? "--numjobs=\(min(setup.queueDepth, WorkerPool.usualWorkers))"
+                : "--iodepth=\(setup.queueDepth)"
             var words = [
-                "--ioengine=libaio", "--direct=1", "--rw=\(kind)", "--bs=\(setup.blockSize)",
-                "--iodepth=\(setup.queueDepth)", "--norandommap=1", "--time_based=1",
-                "--runtime=\(milliseconds(seconds))ms", "--ramp_time=\(milliseconds(warmUp))ms",
-                "--thread=1", "--allow_file_create=0", "--group_reporting=1",
-                "--output-format=json",
+                "--ioengine=\(access.model.fioEngine)", "--direct=\(access.cache.isDirect ? 1 : 0)",
+                "--rw=\(kind)", "--bs=\(setup.blockSize)", depth, "--norandommap=1",
+                "--time_based=1", "--runtime=\(milliseconds(seconds))ms",
+                "--ramp_time=\(milliseconds(warmUp))ms", "--thread=1", "--allow_file_create=0",
+                "--group_reporting=1", "--output-format=json",
             ]
+            // What the engine has stable when it completes, and keeps in the page cache.
+            if access.cache.hasStableWrites { words.append("--sync=dsync") }
+            if !access.cache.isDirect { words.append("--invalidate=0") }
             if kind == "randrw" { words.append("--rwmixread=\(reads)") }
             for (index, file) in files.enumerated() {
                 // A colon would part two names.
@@ -41,7 +51,12 @@ struct FioPeer {
         private func milliseconds(_ seconds: Double) -> Int { Int((seconds * 1000).rounded()) }
     }
 
-    let name = "fio libaio"
+    /// How its files are read and written: as the engine's are.
+    let access: FileAccess
+    var name: String { "fio " + access.model.fioEngine }
+
+    /// fio, which reads and writes files as `access` says.
+    init(_ access: FileAccess) { self.access = access }
 
     /// Throws if fio cannot be run, with what to do.
     static func check(_ signals: borrowing SignalDescriptor) throws {
@@ -58,7 +73,7 @@ struct FioPeer {
     /// Requests per second of all LUNs together; nil if a signal came, which is left to be read.
     /// Throws `Failure` if fio did not do it.
     func iops(of job: Job, _ signals: borrowing SignalDescriptor) throws -> Double? {
-        var fio = try ChildProcess("fio", job.arguments)
+        var fio = try ChildProcess("fio", job.arguments(access))
         guard let output = try Self.read(&fio, signals) else { return nil }
         let status = fio.wait()
         guard status == 0 else { throw Failure(description: "fio ended with status \(status)") }
@@ -98,6 +113,18 @@ struct FioPeer {
                 throw Failure(description: "fio prints more than 16 MiB")
             }
             output += bytes
+        }
+    }
+}
+
+extension IOModel {
+    /// The engine of fio that goes the same way. A pool of threads does what as many jobs of psync
+    /// do: each waits in preadv and pwritev.
+    fileprivate var fioEngine: String {
+        switch self {
+        case .aio: "libaio"
+        case .threads: "psync"
+        case .ioUring: "io_uring"
         }
     }
 }

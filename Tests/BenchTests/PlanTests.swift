@@ -5,8 +5,8 @@ import Testing
 @Suite struct PlanTests {
     @Test func everyCombinationIsThereOnce() {
         let plan = BenchPlan(
-            paths: ["a", "b"], blockSizes: [512, 4096], luns: [1, 8],
-            template: BenchSetup(path: "", backend: "null", luns: 1), repeats: 3, seed: 1)
+            paths: ["a", "b"].map { BenchSetup(path: $0, backend: "null", luns: 1) },
+            blockSizes: [512, 4096], luns: [1, 8], repeats: 3, seed: 1)
         #expect(plan.setups.count == 8)
         #expect(Set(plan.setups).count == 8)
         #expect(plan.order.indices.count == 24)

@@ -205,8 +205,9 @@ extension DataPlaneTests {
         }
 
         /// A modelled disk with one arm serves one after the other.
-        @Test func aModelledDiskTakesItsTime() throws {
-            var configuration = Self.engine(.dataPlane, .null(byteCount: 1 << 40), job(depth: 4))
+        @Test(arguments: IOPath.allCases)
+        func aModelledDiskTakesItsTime(_ path: IOPath) throws {
+            var configuration = Self.engine(path, .null(byteCount: 1 << 40), job(depth: 4))
             configuration.luns[0].storageModel = .hdd
             let engine = try run(configuration) { $0.requests() >= 5 }
             let counters = engine.counters(ofLUN: 0)

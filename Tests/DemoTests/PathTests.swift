@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func eachQueueHasItsOwnRatesAndThread() throws {
-        var source = try DemoSource(demo([.multiQueue]) { $0.queues = 2 }, ownThreads: [])
+        var source = try DemoSource(demo([.multiQueue]) { $0.settings.queues = 2 }, ownThreads: [])
         defer { source.stop() }
         let snapshot = sample(&source) { snapshot in
             snapshot.luns.allSatisfy { $0.virtqueues.allSatisfy { $0.batch ?? 0 > 0 } }
@@ -76,7 +76,7 @@ import Testing
         #expect(configuration.lunConfigurations(on: backends).map(\.queues) == [8, 1, 8, 1])
         configuration.queueDepth = 3
         #expect(configuration.lunConfigurations(on: backends).map(\.queues) == [3, 1, 3, 1])
-        configuration.queues = 2
+        configuration.settings.queues = 2
         #expect(configuration.lunConfigurations(on: backends).map(\.queues) == [2, 1, 2, 1])
     }
 
@@ -122,8 +122,8 @@ import Testing
     @Test func exitsAreToldByTheirReasons() throws {
         var source = try DemoSource(
             demo([.bigLock, .dataPlane]) {
-                $0.hasPVEOI = false
-                $0.batchesKicks = false
+                $0.settings.hasPVEOI = false
+                $0.settings.batchesKicks = false
             }, ownThreads: [])
         defer { source.stop() }
         let snapshot = sample(&source) { snapshot in
@@ -156,13 +156,38 @@ import Testing
         var source = try DemoSource(
             demo([.dataPlane, .passThrough]) {
                 $0.backend = .aio
-                $0.costs.vmExit = 1500
-                $0.costs.interruptInjection = 700
+                $0.settings.costs.vmExit = 1500
+                $0.settings.costs.interruptInjection = 700
             }, ownThreads: [])
         defer { source.stop() }
         let luns = source.sample().luns
-        #expect(luns[0].modelled == "exits of 1500 ns, injections of 700 ns")
+        #expect(luns[0].modelled == "exits of 1500 ns; injections of 700 ns")
         #expect(luns[1].modelled == nil, "it never leaves the guest")
+    }
+
+    /// What is set is named at the LUNs whose path has it, and only there.
+    @Test func settingsAreSaid() throws {
+        var source = try DemoSource(
+            demo([.dataPlane, .bigLock, .virtioSCSI, .passThrough]) {
+                $0.settings.driver = .request
+                $0.settings.coalescing = .frames(8, nanoseconds: 100_000)
+                $0.settings.batchesKicks = false
+                $0.settings.hasPVEOI = false
+                $0.settings.storageModel = .nvme
+            }, ownThreads: [])
+        defer { source.stop() }
+        let snapshot = sample(&source, until: allMove)
+        #expect(
+            snapshot.luns.map(\.device) == [
+                "virtio-blk (embedded), request-based driver, interrupts coalesced: 8 frames or "
+                    + "100 us, a kick for each request, no PV-EOI",
+                "virtio-blk (embedded), request-based driver, no PV-EOI",
+                "virtio-scsi (embedded), a kick for each request, no PV-EOI",
+                "pass-through (embedded)",
+            ])
+        let delay = "delay nvme: read 80 us, write 18 us, 64 at a time"
+        #expect(snapshot.luns.map(\.modelled) == Array(repeating: delay, count: 4))
+        #expect(snapshot.luns.map { $0.rates.merges == nil } == [false, false, true, true])
     }
 
     @Test func oneIOThreadForAll() throws {
@@ -198,16 +223,36 @@ import Testing
 
     private static let senseless: [(change: @Sendable (inout DemoConfiguration) -> Void, String)] =
         [
-            ({ $0.queues = 2 }, "--queues is about --path multi-queue"),
+            ({ $0.settings.queues = 2 }, "--queues is about the path multi-queue"),
             (
-                { ($0.paths, $0.ioThreads) = ([.vhost], 2) },
-                "--io-threads is about --path data-plane"
+                { ($0.paths, $0.settings.ioThreads) = ([.vhost], 2) },
+                "--io-threads is about the paths data-plane, multi-queue"
             ),
-            ({ ($0.scenario, $0.ioThreads) = (.bigLock, 2) }, "--io-threads is about"),
+            ({ ($0.scenario, $0.settings.ioThreads) = (.bigLock, 2) }, "--io-threads is about"),
             ({ $0.paths = Array(repeating: .vhost, count: 5) }, "--path is given 5 times"),
-            ({ ($0.paths, $0.queues) = ([.multiQueue], 9) }, "9 queues are not 1…8"),
-            ({ $0.ioThreads = 0 }, "0 IOThreads are not 1…1024"),
-            ({ $0.costs.vmExit = 1_000_001 }, "more than a millisecond"),
+            ({ ($0.paths, $0.settings.queues) = ([.multiQueue], 9) }, "9 queues are not 1…8"),
+            (
+                { ($0.paths, $0.settings.driver) = ([.ide], .request) },
+                "--driver is about the paths"
+            ),
+            (
+                { ($0.paths, $0.settings.coalescing) = ([.bigLock, .passThrough], .inFlight) },
+                "--coalesce is about the paths data-plane, multi-queue, vhost"
+            ),
+            (
+                { ($0.scenario, $0.settings.batchesKicks) = (.bigLock, false) },
+                "--no-kick-batching is about the paths data-plane, multi-queue, vhost, virtio-scsi"
+            ),
+            (
+                { ($0.paths, $0.settings.hasPVEOI) = ([.passThrough], false) },
+                "--no-pv-eoi is about"
+            ),
+            (
+                { ($0.paths, $0.settings.costs.interruptInjection) = ([.passThrough], 1) },
+                "--injection-ns is about"
+            ),
+            ({ $0.settings.ioThreads = 0 }, "0 IOThreads are not 1…1024"),
+            ({ $0.settings.costs.vmExit = 1_000_001 }, "more than a millisecond"),
         ]
 
     @Test func whatMakesNoSenseIsRefused() throws {
@@ -226,9 +271,9 @@ import Testing
         #expect(small().fault == nil)
         #expect(
             small().with {
-                $0.paths = [.vhost, .multiQueue]; $0.queues = 2
+                $0.paths = [.vhost, .multiQueue]; $0.settings.queues = 2
             }.fault == nil)
-        #expect(small().with { $0.ioThreads = 2 }.fault == nil)
+        #expect(small().with { $0.settings.ioThreads = 2 }.fault == nil)
         #expect(
             small().with {
                 $0.luns = 2; $0.paths = [.vhost, .bigLock]
