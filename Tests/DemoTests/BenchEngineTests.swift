@@ -73,7 +73,7 @@ import Testing
         #expect(many.modelled == [delay, ModelledCost(name: "exit", nanoseconds: 1500)])
         let old = described(.bigLock)
         #expect(old.queues == 1 && old.ioThreads == nil && old.driver == "request")
-        #expect(old.coalescing == nil && old.batchesKicks == nil && old.hasPVEOI == false)
+        #expect(old.coalescing == "4:50" && old.batchesKicks == nil && old.hasPVEOI == false)
         let given = described(.passThrough)
         #expect(given.queues == nil && given.driver == nil && given.hasPVEOI == nil)
         #expect(given.modelled == [delay])
