@@ -41,9 +41,8 @@ import Testing
         let run = run(engine)
         #expect(run.vcpuThreads >= 1)
         #expect(run.latencies.count > 0)
-        // Neither an emulated disk nor a device given to the guest has a virtqueue.
-        let hasVirtqueues = path != .ide && path != .passThrough
-        #expect((run.perIO(.kicks) ?? 0 > 0) == hasVirtqueues)
+        let hasRing = path.hasBlockQueue || path == .virtioSCSI
+        #expect((run.perIO(.kicks) ?? 0 > 0) == hasRing)
         #expect((run.perIO(.turns) ?? 0 > 0) == (path != .passThrough))
         #expect(engine.fault == nil)
         let missing = BenchEngine.missing(in: setup)
