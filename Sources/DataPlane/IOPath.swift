@@ -44,10 +44,7 @@ public enum IOPath: String, Sendable, CaseIterable {
 
     /// Whether the guest may kick once for several requests: the old path's never does, and
     /// elsewhere there is no kick or a single request at a time.
-    public var batchesKicks: Bool { self == .virtioSCSI || coalescesInterrupts }
-
-    /// Whether its device can hold interrupts back (`InterruptCoalescing`).
-    public var coalescesInterrupts: Bool { hasBlockQueue && !takesBigLock }
+    public var batchesKicks: Bool { self == .virtioSCSI || hasBlockQueue && self != .bigLock }
 
     /// Whether its exits and its storage's completions take the Big QEMU Lock.
     public var takesBigLock: Bool { self == .bigLock || self == .ide }

@@ -17,7 +17,6 @@ public struct BenchEngine {
 
     private let engine: Engine
     private let luns: Int
-    private let takesBigLock: Bool
     private let hasRequestQueue: Bool
     private let hasHelpers: Bool
 
@@ -33,7 +32,6 @@ public struct BenchEngine {
             let guest = WaitMode(rawValue: setup.guestWait)
         else { throw Refusal(description: "a way to wait that the engine has not") }
         luns = setup.luns
-        takesBigLock = path.takesBigLock
         var configuration = EngineConfiguration(
             luns: storage.backends.prefix(luns).enumerated().map { index, backend in
                 Self.lun(index, backend, path, setup, settings)
@@ -78,7 +76,8 @@ public struct BenchEngine {
             reading.counts[.requestLocks] = effort.reduce(0) { $0 + $1.requestLocks }
         }
         let threads = engine.threadInfos
-        if takesBigLock {
+        // Threads that have not begun yet have not taken it either.
+        if engine.lockWaitBuckets != nil {
             let locks = threads.compactMap(\.lock)
             reading.counts[.lockAcquisitions] = locks.reduce(0) { $0 + $1.acquisitions }
             reading.counts[.lockWaits] = locks.reduce(0) { $0 + $1.waits }

@@ -36,7 +36,7 @@ public struct PathSettings: Sendable {
                 ?? max(1, min(vcpus, LUNConfiguration.mostQueues, lun.job.depth * lun.job.jobs))
         }
         lun.driver = path.hasBlockQueue ? driver : .bio
-        lun.coalescing = path.coalescesInterrupts ? coalescing : .none
+        lun.coalescing = path.hasBlockQueue ? coalescing : .none
         lun.batchesKicks = batchesKicks || !path.batchesKicks
         lun.hasPVEOI = hasPVEOI || !path.hasExits
         if let storageModel { lun.storageModel = storageModel }
@@ -50,7 +50,7 @@ public struct PathSettings: Sendable {
             ("--queues", queues != nil, { $0 == .multiQueue }),
             ("--io-threads", ioThreads != nil, { $0.hasIOThreads }),
             ("--driver", driver != usual.driver, { $0.hasBlockQueue }),
-            ("--coalesce", coalescing != usual.coalescing, { $0.coalescesInterrupts }),
+            ("--coalesce", coalescing != usual.coalescing, { $0.hasBlockQueue }),
             ("--no-kick-batching", !batchesKicks, { $0.batchesKicks }),
             ("--no-pv-eoi", !hasPVEOI, { $0.hasExits }),
             ("--vm-exit-ns", costs.vmExit > 0, { $0.hasExits }),
@@ -76,7 +76,7 @@ public struct PathSettings: Sendable {
         setup.queues = path.hasVirtqueues ? lun.queues : nil
         setup.ioThreads = path.hasIOThreads ? ioThreads : nil
         setup.driver = path.hasBlockQueue ? driver.rawValue : nil
-        setup.coalescing = path.coalescesInterrupts ? coalescing.word : nil
+        setup.coalescing = path.hasBlockQueue ? coalescing.word : nil
         setup.batchesKicks = path.batchesKicks ? batchesKicks : nil
         setup.hasPVEOI = path.hasExits ? hasPVEOI : nil
         setup.modelled = lun.modelled(costs).map {

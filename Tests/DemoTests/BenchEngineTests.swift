@@ -41,9 +41,8 @@ import Testing
         let run = run(engine)
         #expect(run.vcpuThreads >= 1)
         #expect(run.latencies.count > 0)
-        // Neither an emulated disk nor a device given to the guest has a virtqueue.
-        let hasVirtqueues = path != .ide && path != .passThrough
-        #expect((run.perIO(.kicks) ?? 0 > 0) == hasVirtqueues)
+        let hasRing = path.hasBlockQueue || path == .virtioSCSI
+        #expect((run.perIO(.kicks) ?? 0 > 0) == hasRing)
         #expect((run.perIO(.turns) ?? 0 > 0) == (path != .passThrough))
         #expect(engine.fault == nil)
         let missing = BenchEngine.missing(in: setup)
@@ -73,7 +72,7 @@ import Testing
         #expect(many.modelled == [delay, ModelledCost(name: "exit", nanoseconds: 1500)])
         let old = described(.bigLock)
         #expect(old.queues == 1 && old.ioThreads == nil && old.driver == "request")
-        #expect(old.coalescing == nil && old.batchesKicks == nil && old.hasPVEOI == false)
+        #expect(old.coalescing == "4:50" && old.batchesKicks == nil && old.hasPVEOI == false)
         let given = described(.passThrough)
         #expect(given.queues == nil && given.driver == nil && given.hasPVEOI == nil)
         #expect(given.modelled == [delay])

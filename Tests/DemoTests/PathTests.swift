@@ -181,7 +181,8 @@ import Testing
             snapshot.luns.map(\.device) == [
                 "virtio-blk (embedded), request-based driver, interrupts coalesced: 8 frames or "
                     + "100 us, a kick for each request, no PV-EOI",
-                "virtio-blk (embedded), request-based driver, no PV-EOI",
+                "virtio-blk (embedded), request-based driver, interrupts coalesced: 8 frames or "
+                    + "100 us, no PV-EOI",
                 "virtio-scsi (embedded), a kick for each request, no PV-EOI",
                 "pass-through (embedded)",
             ])
@@ -236,8 +237,8 @@ import Testing
                 "--driver is about the paths"
             ),
             (
-                { ($0.paths, $0.settings.coalescing) = ([.bigLock, .passThrough], .inFlight) },
-                "--coalesce is about the paths data-plane, multi-queue, vhost"
+                { ($0.paths, $0.settings.coalescing) = ([.ide, .passThrough], .inFlight) },
+                "--coalesce is about the paths data-plane, multi-queue, big-lock, vhost"
             ),
             (
                 { ($0.scenario, $0.settings.batchesKicks) = (.bigLock, false) },

@@ -59,7 +59,7 @@ import Testing
         ("$V --demo --block-size 1000", 64), ("$V --demo --scenario nonsense", 64),
         ("$V --demo --driver telepathy", 64), ("$V --demo --path ide --driver request", 64),
         ("$V --demo --coalesce 8", 64), ("$V --demo --coalesce 8:100001", 64),
-        ("$V --demo --path big-lock --coalesce in-flight", 64), ("$V --demo --delay tape", 64),
+        ("$V --demo --path virtio-scsi --coalesce in-flight", 64), ("$V --demo --delay tape", 64),
         ("$V --demo --backend null --aio threads", 64), ("$V --demo --queues 2", 64),
         ("$V doctor --demo --injection-ns -1", 64), ("$V --demo --path vhost --io-threads 1", 64),
         ("$V --demo --json --lun-size 1000T -n 1", 1),

@@ -71,7 +71,7 @@ final class IDEController: LockedDevice, @unchecked Sendable {
         case .completed(let result): end(result < 0 ? .failed : .done)
         case .inFlight:
             if backend.submit() > 0 { shared.counters.add(1, to: .submissions) }
-            // What nothing signals is due at a time that the main loop, asleep, does not know yet.
+            // The main loop may be asleep and would not know how long.
             if backend.nextDue != nil { shared.doorbell.signal() }
         }
     }
