@@ -11,7 +11,8 @@ enum CuttableAction: Sendable {
     case clear, flush
 }
 
-/// A way from a guest to a `FragileDisk`, without threads: each step happens when the test takes it.
+/// A way from a guest to a `FragileDisk`, without threads: each step happens when the test takes
+/// it.
 ///
 /// A request has a slot, with a place for its data, until it has come back.
 protocol CuttableDisk: AnyObject {

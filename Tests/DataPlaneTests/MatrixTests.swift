@@ -31,8 +31,8 @@ extension DataPlaneTests {
 
         static let blocks = 64
 
-        /// What was last written is read. An image has all paths one after the other, as guests that
-        /// are started again, and is what QEMU takes for one.
+        /// What was last written is read. An image has all paths one after the other, as guests
+        /// that are started again, and is what QEMU takes for one.
         @Test(arguments: storages)
         func readsGiveWhatWasWritten(_ storage: Storage) throws {
             let byteCount = Int64(Self.blocks * 4096)

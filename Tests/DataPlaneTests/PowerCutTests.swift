@@ -170,7 +170,7 @@ extension DataPlaneTests {
     @Suite struct PowerCuts {
         private static let directory = Place.tmpfs.directory ?? Place.disk.directory
 
-        /// The ways to a disk that differ in how they write and flush, and the first seeds for each.
+        /// The ways to a disk that differ in how they write and flush.
         enum Way: String, Sendable, CaseIterable {
             case block, scsi, ide
 

@@ -30,8 +30,8 @@ extension DataPlaneTests {
             expectSettled(engine)
         }
 
-        /// A guest with a device of its own that is to stop wakes for each of these, and not when its
-        /// patience is over, which here is endless.
+        /// A guest with a device of its own that is to stop wakes for each of these, and not when
+        /// its patience is over, which here is endless.
         @Test func aStoppingGuestTakesWhatIsHeld() throws {
             let doorbell = try EventDescriptor()
             let orders = try Orders()
