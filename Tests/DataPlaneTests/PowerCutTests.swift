@@ -170,7 +170,8 @@ extension DataPlaneTests {
     @Suite struct PowerCuts {
         private static let directory = Place.tmpfs.directory ?? Place.disk.directory
 
-        /// The ways to a disk that differ in how they write and flush.
+        /// The ways to a disk that differ in how they write and flush, and the first seeds for
+        /// each.
         enum Way: String, Sendable, CaseIterable {
             case block, scsi, ide
 
