@@ -29,8 +29,9 @@ extension BackingFile {
     }
 
     /// Keeps others from writing to the image in this file until `unlockImage`, or until it is not
-    /// open any more: QEMU's programs too, which use the same locks. Throws if somebody reads or writes it already; where
-    /// the file system has no locks there is nothing to throw.
+    /// open any more: QEMU's programs too, which use the same locks. Throws if somebody has it open
+    /// already, to write or so that nobody may; where the file system has no locks there is nothing
+    /// to throw.
     public func lockImage() throws(KernelError) {
         let errno = Errno(rawValue: -ck_lock_image(descriptor, 1))
         guard errno == .resourceTemporarilyUnavailable || errno == .permissionDenied else { return }
