@@ -36,11 +36,11 @@ int ck_open_backing(const char *path, int writable, int direct) {
     return open(path, (writable ? O_RDWR : O_RDONLY) | (direct ? O_DIRECT : 0) | O_CLOEXEC);
 }
 
-int ck_lock_image(int descriptor) {
+int ck_lock_image(int descriptor, int locked) {
     static const off_t starts[] = {101, 201};
     for (int index = 0; index < 2; index++) {
-        struct flock lock = {
-            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = starts[index], .l_len = 3};
+        struct flock lock = {.l_type = locked ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET,
+                             .l_start = starts[index], .l_len = 3};
         if (fcntl(descriptor, F_OFD_SETLK, &lock) != 0) return -errno;
     }
     return 0;

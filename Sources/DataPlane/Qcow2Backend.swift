@@ -303,5 +303,6 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     mutating func close() {
         guard inFlight == 0 else { return }
         try? image.close()
+        file.unlockImage()
     }
 }

@@ -28,17 +28,21 @@ extension BackingFile {
         return filled
     }
 
-    /// Keeps others from writing to the image in this file as long as it is open, QEMU's programs
-    /// among them, which use the same locks. Throws if somebody reads or writes it already; where
-    /// the file system has no locks there is nothing to throw.
+    /// Keeps others from writing to the image in this file until `unlockImage`, or until it is not
+    /// open any more: QEMU's programs too, which use the same locks. Throws if somebody has it open
+    /// already, to write or so that nobody may; where the file system has no locks there is nothing
+    /// to throw.
     public func lockImage() throws(KernelError) {
-        let errno = Errno(rawValue: -ck_lock_image(descriptor))
+        let errno = Errno(rawValue: -ck_lock_image(descriptor, 1))
         guard errno == .resourceTemporarilyUnavailable || errno == .permissionDenied else { return }
         throw KernelError(
             "lock", name, errno,
             remedy: "a VM or another program uses the image: end it first, or give each LUN an "
                 + "image of its own")
     }
+
+    /// Lets others write to the image again.
+    public func unlockImage() { _ = ck_lock_image(descriptor, 0) }
 
     /// Cuts the file off at `byteCount`, or extends it by a hole. Returns nil, or the error.
     public func resize(to byteCount: Int64) -> Errno? {

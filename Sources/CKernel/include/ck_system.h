@@ -12,10 +12,10 @@ void ck_name_this_thread(const char *name);
 
 int ck_open_backing(const char *path, int writable, int direct);
 
-// Locks the bytes by which programs of QEMU say that they write to an image or change its size, and
-// that nobody else may (block/file-posix.c: 100 and 200 on, a byte for each permission): 0, or
-// negative errno. The lock goes with the open file.
-int ck_lock_image(int descriptor);
+// Locks, or unlocks, the bytes by which programs of QEMU say that they write to an image or change
+// its size, and that nobody else may (block/file-posix.c: 100 and 200 on, a byte for each
+// permission): 0, or negative errno. The lock goes with the open file at the latest.
+int ck_lock_image(int descriptor, int locked);
 
 // A file in `directory` that never has a name: it is gone with its last descriptor, whatever ends
 // us.
