@@ -85,8 +85,8 @@ struct StorageOptions: ParsableArguments {
 
     @Option(
         help: """
-            Format of files: raw, qcow2. It is never guessed: a guest could write anything to a raw \
-            disk.
+            Format of files: raw, qcow2. It is never guessed: a guest could write anything to a \
+            raw disk.
             """)
     var format = FormatChoice.raw
 
