@@ -5,14 +5,22 @@ typealias ColumnKind = (form: NumberForm, isInteger: Bool)
 
 /// Writes the columns of one table.
 struct ColumnEncoder {
-    private var coder = RangeEncoder()
-    private var models = ColumnModels()
+    private(set) var coder: RangeEncoder
+    private(set) var models: ColumnModels
     private var state: TableState
     /// Rows whose last difference was 0.
     private var wasZero: [Bool]
+    private var activity: [RowActivity]
 
-    init(_ state: TableState) {
+    /// Goes on with `coder`, and with what `models` learnt of other columns.
+    init(
+        _ state: TableState, coder: RangeEncoder = RangeEncoder(),
+        models: ColumnModels = ColumnModels()
+    ) {
         self.state = state
+        self.coder = coder
+        self.models = models
+        activity = Array(repeating: .unknown, count: state.table.rowCount)
         wasZero = Array(repeating: false, count: state.table.rowCount)
     }
 
@@ -20,19 +28,33 @@ struct ColumnEncoder {
     mutating func encode(
         _ kinds: [ColumnKind], order: [Int], guesser: some ColumnGuesser
     ) -> [UInt8] {
-        for column in order {
-            let (hasNumbers, isBase) = survey(column)
-            coder.put(hasNumbers, &models.isEmpty)
-            guard hasNumbers else { continue }
-            coder.put(isBase, &models.isBase)
-            if isBase { continue }
-            let guess = guesser.guess(column, done: state) ?? ColumnGuess()
-            encode(column, kinds[column], guess)
-        }
+        put(kinds, order: order, guesser: guesser)
         var writer = ByteWriter()
         writer.number(order.count)
         writer.append(coder.finish())
         return writer.bytes
+    }
+
+    /// The numbers of all columns in `order`.
+    mutating func put(_ kinds: [ColumnKind], order: [Int], guesser: some ColumnGuesser) {
+        var wasBase = true
+        activity = guesser.activity(after: nil, done: state) ?? activity
+        for column in order {
+            defer { activity = guesser.activity(after: column, done: state) ?? activity }
+            let (hasNumbers, isBase) = survey(column)
+            coder.put(hasNumbers, &models.isEmpty[state.presence(column)])
+            guard hasNumbers else { continue }
+            let guess = guesser.guess(column, done: state) ?? ColumnGuess()
+            if guess.foretellsAll(state.table.rowCount) {
+                let isForetold = guess.isExact(state.table, column)
+                coder.put(isForetold, &models.isForetold)
+                if isForetold { continue }
+            }
+            models.withBase(wasBase) { coder.put(isBase, &$0) }
+            wasBase = isBase
+            if isBase { continue }
+            encode(column, kinds[column], guess)
+        }
     }
 
     private mutating func encode(_ column: Int, _ kind: ColumnKind, _ guess: ColumnGuess) {
@@ -56,7 +78,8 @@ struct ColumnEncoder {
                 wasExact = isExact
                 if isExact { continue }
             }
-            let context = state.presence(row, column, wasThere)
+            let active = Int(activity[row].rawValue) << 2
+            let context = active | state.presence(row, column, wasThere)
             coder.put(word == nil, &models.isMissing[context])
             wasThere = word != nil
             guard let word else { continue }
@@ -68,9 +91,20 @@ struct ColumnEncoder {
             }
             let residual = residuals[next]
             next &+= 1
+            if plan.startsAnew, next == 1 {
+                models.starts.put(residual, 0, about: ColumnPlan.startBits, to: &coder)
+                continue
+            }
+            if let trials = guess.few(row),
+                models.few.put(plan.numbers[next &- 1], of: trials, to: &coder)
+            {
+                continue
+            }
             models.residuals.put(
-                residual, (wasZero[row] ? 2 : 0) | (isAfterZero ? 1 : 0), &scale, bits: bits,
-                to: &coder)
+                residual,
+                guess.certainty(row, activity[row]) | (wasZero[row] ? 2 : 0)
+                    | (isAfterZero ? 1 : 0), &scale,
+                spread: guess.spread(row), bits: bits, to: &coder)
             isAfterZero = residual == 0
             wasZero[row] = isAfterZero
         }
@@ -93,10 +127,11 @@ struct ColumnEncoder {
 
 /// Reads the columns that a `ColumnEncoder` wrote.
 struct ColumnDecoder {
-    private var coder: RangeDecoder
-    private var models = ColumnModels()
+    private(set) var coder: RangeDecoder
+    private(set) var models = ColumnModels()
     private(set) var state: TableState
     private var wasZero: [Bool]
+    private var activity: [RowActivity]
     /// Columns that were written.
     private let columnCount: Int
 
@@ -106,6 +141,17 @@ struct ColumnDecoder {
         columnCount = Int(clamping: reader.number())
         coder = RangeDecoder(reader.take(reader.left))
         self.state = state
+        activity = Array(repeating: .unknown, count: state.table.rowCount)
+        wasZero = Array(repeating: false, count: state.table.rowCount)
+    }
+
+    /// Goes on with `coder`, and with what `models` learnt of other columns.
+    init(_ coder: RangeDecoder, _ models: ColumnModels, _ state: TableState) {
+        columnCount = .max
+        self.coder = coder
+        self.models = models
+        self.state = state
+        activity = Array(repeating: .unknown, count: state.table.rowCount)
         wasZero = Array(repeating: false, count: state.table.rowCount)
     }
 
@@ -114,15 +160,23 @@ struct ColumnDecoder {
     mutating func decode(
         _ kinds: [ColumnKind], order: [Int], guesser: some ColumnGuesser
     ) -> NumberTable {
+        var wasBase = true
+        activity = guesser.activity(after: nil, done: state) ?? activity
         for column in order.prefix(columnCount) {
-            guard coder.bit(&models.isEmpty) else { continue }
-            if coder.bit(&models.isBase) {
+            defer { activity = guesser.activity(after: column, done: state) ?? activity }
+            guard coder.bit(&models.isEmpty[state.presence(column)]) else { continue }
+            let guess = guesser.guess(column, done: state) ?? ColumnGuess()
+            if guess.foretellsAll(state.table.rowCount), coder.bit(&models.isForetold) {
+                guess.fill(&state.table, column)
+                continue
+            }
+            wasBase = models.withBase(wasBase) { coder.bit(&$0) }
+            if wasBase {
                 for row in 0..<state.table.rowCount {
                     state.table.set(state.baseWord(row, column), row, column)
                 }
                 continue
             }
-            let guess = guesser.guess(column, done: state) ?? ColumnGuess()
             decode(column, kinds[column], guess)
         }
         return state.table
@@ -144,20 +198,36 @@ struct ColumnDecoder {
                 wasExact = isExact
                 if isExact { continue }
             }
-            let isMissing = coder.bit(&models.isMissing[state.presence(row, column, wasThere)])
+            let active = Int(activity[row].rawValue) << 2
+            let isMissing = coder.bit(
+                &models.isMissing[active | state.presence(row, column, wasThere)])
             wasThere = !isMissing
             if isMissing { continue }
             if coder.bit(&models.isRaw) {
                 state.table.set(coder.bits(count: 64), row, column)
                 continue
             }
-            let residual = models.residuals.take(
-                (wasZero[row] ? 2 : 0) | (isAfterZero ? 1 : 0), &scale, from: &coder)
-            isAfterZero = residual == 0
-            wasZero[row] = isAfterZero
             let compact = CompactNumber(
                 form: form, isInteger: kind.isInteger, span: state.span(row),
                 other: guess.other(row))
+            if predictor.isAtStart {
+                let residual = models.starts.take(0, about: ColumnPlan.startBits, from: &coder)
+                let number = predictor.number(row, residual, state, compact, guess)
+                state.table.set(compact.expand(number), row, column)
+                continue
+            }
+            if let trials = guess.few(row),
+                let number = models.few.take(of: trials, from: &coder)
+            {
+                state.table.set(compact.expand(number), row, column)
+                continue
+            }
+            let residual = models.residuals.take(
+                guess.certainty(row, activity[row]) | (wasZero[row] ? 2 : 0)
+                    | (isAfterZero ? 1 : 0), &scale,
+                spread: guess.spread(row), from: &coder)
+            isAfterZero = residual == 0
+            wasZero[row] = isAfterZero
             let number = predictor.number(row, residual, state, compact, guess)
             state.table.set(compact.expand(number), row, column)
         }

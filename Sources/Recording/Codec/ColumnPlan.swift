@@ -8,6 +8,7 @@ struct ColumnPredictor {
     /// Durations are those of the rows before: all were read at about the same times.
     private let follows: Bool
     private var before: Int64?
+    private var weight: Int64 = 0
 
     init(_ column: Int, takesOther: Bool, unit: Int, _ state: TableState) {
         self.column = column
@@ -15,6 +16,9 @@ struct ColumnPredictor {
         self.unit = unit
         follows = column == state.spanColumn
     }
+
+    /// Whether the next number is the first, and those after it are expected to be about the same.
+    var isAtStart: Bool { follows && before == nil }
 
     /// What is expected: what the rows before say, else the guess, else the key's number, else 0.
     @inline(__always)
@@ -31,7 +35,8 @@ struct ColumnPredictor {
     @inline(__always)
     mutating func learn(_ number: Int64) {
         guard follows else { return }
-        before = before.map { $0 &+ (number &- $0) >> 1 } ?? number
+        weight = min(weight &+ 1, 16)
+        before = before.map { $0 &+ (number &- $0) / weight } ?? number
     }
 
     /// What `number` is more than `expected`, in units.
@@ -63,6 +68,10 @@ struct ColumnPredictor {
 /// How a column is written: in which form, compared with what, in which unit.
 struct ColumnPlan {
     let form: NumberForm
+    /// Whether all but the first are expected to be about the same as those before.
+    let startsAnew: Bool
+    /// About how many bits the first difference has below its highest then.
+    static let startBits = 14
     /// Rows whose numbers need all their bits.
     private var raw: [Bool]
     private(set) var rawCount = 0
@@ -71,6 +80,10 @@ struct ColumnPlan {
     private(set) var unit = 0
     /// What the numbers are more than expected; of the rows that have one to be written.
     private(set) var residuals: [Int64] = []
+    /// The numbers themselves.
+    private(set) var numbers: [Int64] = []
+    /// How many bits a difference has below its highest, less its row's spread: sum and count.
+    private var scale = (sum: 0, count: 0)
 
     /// The largest unit, and the smallest that is worth it.
     private static let units = (least: 3, most: 15)
@@ -80,6 +93,7 @@ struct ColumnPlan {
         _ guess: ColumnGuess
     ) {
         self.form = form
+        startsAnew = column == state.spanColumn
         let count = state.table.rowCount
         raw = Array(repeating: false, count: count)
         var (numbers, expected, others): ([Int64], [Int64], [Int64]) = ([], [], [])
@@ -88,6 +102,7 @@ struct ColumnPlan {
         var predictor = ColumnPredictor(column, takesOther: false, unit: 0, state)
         let other = ColumnPredictor(column, takesOther: true, unit: 0, state)
         let hasOther = !guess.otherAbout.isEmpty
+        var rows: [Int] = []
         var ends: Int64 = 0
         for row in 0..<count {
             guard let word = state.table.word(row, column), guess.isExact(word, row) != true
@@ -102,6 +117,7 @@ struct ColumnPlan {
             }
             ends |= number
             numbers.append(number)
+            rows.append(row)
             expected.append(predictor.expected(row, state, compact, guess))
             if hasOther { others.append(other.expected(row, state, compact, guess)) }
             predictor.learn(number)
@@ -114,6 +130,13 @@ struct ColumnPlan {
         unit = zeros < Self.units.least ? 0 : zeros
         let units = ColumnPredictor(column, takesOther: takesOther, unit: unit, state)
         residuals = zip(numbers, expected).map { units.residual($0, $1) }
+        self.numbers = numbers
+        for (index, row) in rows.enumerated().dropFirst(startsAnew ? 1 : 0)
+        where residuals[index] != 0 {
+            let bits = 63 - residuals[index].magnitude.leadingZeroBitCount
+            scale.sum += bits << 4 - guess.spread(row)
+            scale.count += 1
+        }
     }
 
     /// This, or the plan with the form in which the fewest numbers need all their bits.
@@ -132,12 +155,8 @@ struct ColumnPlan {
 
     /// About how many bits a difference has below its highest.
     var bits: Int {
-        var (sum, count) = (0, 0)
-        for residual in residuals where residual != 0 {
-            sum += 63 - residual.magnitude.leadingZeroBitCount
-            count += 1
-        }
-        return count > 0 ? (sum + count / 2) / count : 0
+        guard scale.count > 0 else { return 0 }
+        return (scale.sum + scale.count * 8) / (scale.count << 4)
     }
 
     private static func size(_ numbers: [Int64], _ expected: [Int64]) -> Int {

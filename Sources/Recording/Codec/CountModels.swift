@@ -34,18 +34,27 @@ enum CountModels {
     /// Counts that are written one by one.
     static let steps = 16
     /// Decisions that the first guess counts as.
-    private static let confidence: UInt16 = 14
+    private static let confidence: UInt16 = 30
 
     static let count = CountExpectation.smallClasses * steps
 
     /// As if requests came independently of each other (Poisson); where they come in bunches is
     /// learnt.
-    static let atFirst: [BitModel] = (0..<CountExpectation.smallClasses).flatMap { index in
-        // The middle of the class.
-        let octave = Double(1 << (index / 4)) / 256
-        return hazards(octave * (1 + (Double(index % 4) + 0.5) / 4)).map {
-            BitModel(ofOne: $0, confidence: confidence)
+    static let atFirst = poisson(confidence: confidence)
+
+    static func poisson(confidence: UInt16) -> [BitModel] {
+        (0..<CountExpectation.smallClasses).flatMap { index in
+            // The middle of the class.
+            let octave = Double(1 << (index / 4)) / 256
+            return hazards(octave * (1 + (Double(index % 4) + 0.5) / 4)).map {
+                BitModel(ofOne: $0, confidence: confidence)
+            }
         }
+    }
+
+    /// Whether a histogram of which the key counts 0, 1 … 7 requests counts one more.
+    static let fewTotals: [BitModel] = (0..<8).flatMap { requests in
+        hazards(Double(requests) + 0.35).map { BitModel(ofOne: $0, confidence: 3) }
     }
 
     /// The chance of one more after 0, 1, 2 … where `expected` come on average.

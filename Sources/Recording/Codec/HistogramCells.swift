@@ -50,8 +50,8 @@ struct HistogramPool {
 struct HistogramCells: Sendable {
     /// The widest cell, in powers of two.
     static let widest = 6
-    /// The most requests expected in a cell of more than one bucket.
-    private static let fewest = 1.0 / 4
+    /// The most requests expected in a cell of more than one bucket; in form 2 twice as many.
+    private static let fewest = 1.0 / 8
 
     /// Requests that the key counts.
     let requests: UInt64
@@ -62,10 +62,16 @@ struct HistogramCells: Sendable {
     /// What each cell weighs of itself and those behind it.
     private(set) var shares: [Double] = []
 
-    init(_ base: LatencyHistogram, _ pool: HistogramPool) {
-        requests = base.count
-        totalBits = max(0, requests.halfLogarithm - 4) >> 4
+    /// `other` is the histogram of the LUN's other requests, if they lie alike.
+    init(
+        _ own: LatencyHistogram, _ pool: HistogramPool, like other: LatencyHistogram? = nil,
+        isOld: Bool = false
+    ) {
+        requests = own.count
+        totalBits = max(0, requests.halfLogarithm - (isOld ? 4 : 7)) >> 4
         var weights = pool.weights
+        var base = own
+        if let other { base.add(other) }
         if let lowest = base.buckets.first, let highest = base.buckets.last {
             let margin = 2 * HistogramPool.reach
             let first = max(0, Int(lowest.index) - margin)
@@ -75,13 +81,13 @@ struct HistogramCells: Sendable {
             let own = HistogramPool.smoothed(HistogramPool.smoothed(counts))
             for place in own.indices { weights[first + place] += own[place] }
         }
-        join(weights)
+        join(weights, fewest: isOld ? 2 * Self.fewest : Self.fewest)
     }
 
     /// Makes cells, each as wide as few enough requests are expected in it.
-    private mutating func join(_ buckets: [Double]) {
+    private mutating func join(_ buckets: [Double], fewest: Double) {
         let all = buckets.reduce(0, +)
-        let limit = all * Self.fewest / Double(max(requests, 2))
+        let limit = all * fewest / Double(max(requests, 2))
         var start = 0
         while start < buckets.count {
             var (width, sum) = (1, buckets[start])
@@ -108,11 +114,37 @@ struct HistogramBase: Sendable {
     /// `nil` where the key has none.
     var cells: HistogramCells?
 
-    init(_ histogram: LatencyHistogram?, _ pool: HistogramPool) {
-        cells = histogram.map { HistogramCells($0, pool) }
+    init(
+        _ histogram: LatencyHistogram?, _ pool: HistogramPool, like other: LatencyHistogram? = nil,
+        isOld: Bool = false
+    ) {
+        cells = histogram.map { HistogramCells($0, pool, like: other, isOld: isOld) }
     }
 
     private init() {}
 
     static let none = HistogramBase()
+}
+
+extension LatencyHistogram {
+    /// Whether the requests of both are likely to lie alike: in blocks of half a power of two their
+    /// counts differ no more than chance makes them (chi-squared).
+    func isLike(_ other: LatencyHistogram) -> Bool {
+        let (mine, theirs) = (blocks, other.blocks)
+        let all = (Double(count), Double(other.count))
+        guard all.0 >= 16, all.1 >= 16 else { return all.0 < 4 || all.1 < 4 }
+        var (sum, degrees) = (0.0, -1.0)
+        for block in mine.indices where mine[block] + theirs[block] > 0 {
+            let difference = mine[block] * all.1 - theirs[block] * all.0
+            sum += difference * difference / ((mine[block] + theirs[block]) * all.0 * all.1)
+            degrees += 1
+        }
+        return sum <= 3 * (degrees + 1)
+    }
+
+    private var blocks: [Double] {
+        var blocks = [Double](repeating: 0, count: LatencyBuckets.count / 16)
+        for bucket in buckets { blocks[Int(bucket.index) / 16] += Double(bucket.count) }
+        return blocks
+    }
 }

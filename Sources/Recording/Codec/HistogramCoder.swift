@@ -7,8 +7,13 @@ internal import Telemetry
 /// expectations go by what similar ones turned out to be, so that an empty cell costs next to
 /// nothing.
 struct HistogramModels {
-    private var isThere = NumberModels()
+    /// By whether the key has one.
+    private var isThere = [
+        BitModel(ofOne: 0.25, confidence: 4), BitModel(ofOne: 0.99, confidence: 12),
+    ]
     private var totals = ResidualModels()
+    /// Of histograms that count few in the key.
+    private var fewTotals = CountModels.fewTotals
     private var sums = ResidualModels()
     private var gap = NumberModels()
     private var count = NumberModels()
@@ -34,13 +39,11 @@ struct HistogramModels {
     mutating func put(
         _ histogram: LatencyHistogram?, base: HistogramBase, to coder: inout RangeEncoder
     ) {
-        isThere.put(histogram == nil ? 0 : 1, context: base.cells == nil ? 0 : 1, to: &coder)
+        coder.put(histogram != nil, &isThere[base.cells == nil ? 0 : 1])
         guard let histogram else { return }
         let requests = histogram.count
         if let cells = base.cells {
-            totals.put(
-                Int64(bitPattern: requests &- cells.requests), Self.context(cells.requests),
-                about: cells.totalBits, to: &coder)
+            putTotal(requests, cells, to: &coder)
             if requests > 0 { put(histogram.buckets.span, requests, cells, to: &coder) }
         } else {
             putSparse(histogram.buckets, to: &coder)
@@ -49,6 +52,39 @@ struct HistogramModels {
         sums.put(
             Int64(bitPattern: histogram.sum) &- middle, Self.context(requests), about: bits,
             to: &coder)
+    }
+
+    private mutating func putTotal(
+        _ requests: UInt64, _ cells: HistogramCells, to coder: inout RangeEncoder
+    ) {
+        guard cells.requests < Self.few else {
+            totals.put(
+                Int64(bitPattern: requests &- cells.requests), 0, about: cells.totalBits,
+                to: &coder)
+            return
+        }
+        var place = Int(cells.requests) * CountModels.steps
+        for step in 0..<CountModels.steps {
+            coder.put(requests > step, &fewTotals[place])
+            if requests <= step { return }
+            place += 1
+        }
+        beyond.putPositive(requests &- UInt64(CountModels.steps) &+ 1, to: &coder)
+    }
+
+    private mutating func takeTotal(
+        _ cells: HistogramCells, from coder: inout RangeDecoder
+    ) -> UInt64 {
+        guard cells.requests < Self.few else {
+            let difference = totals.take(0, about: cells.totalBits, from: &coder)
+            return cells.requests &+ UInt64(bitPattern: difference)
+        }
+        var place = Int(cells.requests) * CountModels.steps
+        for step in 0..<CountModels.steps {
+            guard coder.bit(&fewTotals[place]) else { return UInt64(step) }
+            place += 1
+        }
+        return UInt64(CountModels.steps) &+ beyond.takePositive(from: &coder) &- 1
     }
 
     private static func context(_ requests: UInt64) -> Int {
@@ -147,13 +183,10 @@ struct HistogramModels {
     mutating func take(
         base: HistogramBase, room: inout Int, from coder: inout RangeDecoder
     ) throws(RecordingError) -> LatencyHistogram? {
-        let context = base.cells == nil ? 0 : 1
-        guard isThere.take(context: context, from: &coder) != 0 else { return nil }
+        guard coder.bit(&isThere[base.cells == nil ? 0 : 1]) else { return nil }
         var buckets: [LatencyHistogram.Bucket] = []
         if let cells = base.cells {
-            let difference = totals.take(
-                Self.context(cells.requests), about: cells.totalBits, from: &coder)
-            let requests = cells.requests &+ UInt64(bitPattern: difference)
+            let requests = takeTotal(cells, from: &coder)
             // A histogram counts fewer: 1056 buckets of 32 bits.
             guard requests < 1 << 43 else { throw malformed("a histogram counts too much") }
             if requests > 0 { buckets = try take(requests, cells, from: &coder) }
@@ -267,7 +300,7 @@ struct HistogramModels {
             sum = sum &+ (range.lowerBound &+ below / 2) &* UInt64(bucket.count)
             spread = spread &+ below &* below &* UInt64(bucket.count)
         }
-        return (Int64(bitPattern: sum), max(0, spread.halfLogarithm &- 52) >> 4)
+        return (Int64(bitPattern: sum), max(0, spread.halfLogarithm &- 44) >> 4)
     }
 }
 

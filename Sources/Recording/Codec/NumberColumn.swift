@@ -105,6 +105,10 @@ struct ColumnGuess {
     enum Exact {
         case unknown, missing
         case word(UInt64)
+
+        var isKnown: Bool {
+            if case .unknown = self { false } else { true }
+        }
     }
     /// Empty where nothing is known.
     var exact: [Exact] = []
@@ -115,7 +119,51 @@ struct ColumnGuess {
     /// The other count of a share or quotient.
     var others: [Int64?] = []
 
+    /// By how much more a number is likely to be off than another row's: sixteenths of the binary
+    /// logarithm.
+    var spreads: [Int] = []
+    /// Of how many the number is likely to count some.
+    var trials: [Int64] = []
+
+    /// Rows of which the guess is nearly always exact.
+    var sure: [Bool] = []
+
     func other(_ row: Int) -> Int64 { row < others.count ? others[row] ?? 0 : 0 }
+
+    @inline(__always)
+    func spread(_ row: Int) -> Int { row < spreads.count ? spreads[row] : 0 }
+
+    /// `activity`, or that the guess is sure.
+    @inline(__always)
+    func certainty(_ row: Int, _ activity: RowActivity) -> Int {
+        Int((row < sure.count && sure[row] ? .sure : activity).rawValue) << 2
+    }
+
+    /// The trials of a row where they are few.
+    @inline(__always)
+    func few(_ row: Int) -> Int64? {
+        guard row < trials.count, trials[row] >= 1, trials[row] <= FewModels.most else {
+            return nil
+        }
+        return trials[row]
+    }
+
+    /// Whether each of `count` rows is foretold.
+    func foretellsAll(_ count: Int) -> Bool {
+        count > 0 && exact.count == count && exact.allSatisfy { $0.isKnown }
+    }
+
+    /// Whether every number in `column` is just what was foretold.
+    func isExact(_ table: NumberTable, _ column: Int) -> Bool {
+        (0..<table.rowCount).allSatisfy { isExact(table.word($0, column), $0) == true }
+    }
+
+    /// Puts what was foretold into `column`.
+    func fill(_ table: inout NumberTable, _ column: Int) {
+        for row in exact.indices {
+            if case .word(let word) = exact[row] { table.set(word, row, column) }
+        }
+    }
 
     /// Whether `word` is exactly what was foretold; `nil` where nothing was.
     @inline(__always)
@@ -133,6 +181,25 @@ struct ColumnGuess {
 protocol ColumnGuesser {
     /// Called before `column` is written or read; `done` holds the columns before it in order.
     func guess(_ column: Int, done: TableState) -> ColumnGuess?
+    /// How busy the rows are, once `column` is known; `nil` where that says nothing new. Asked
+    /// before the first column too.
+    func activity(after column: Int?, done: TableState) -> [RowActivity]?
+}
+
+extension ColumnGuesser {
+    func activity(after column: Int?, done: TableState) -> [RowActivity]? { nil }
+}
+
+/// Whether a row had anything to do: of one that had not, means are missing and counts are 0.
+enum RowActivity: UInt8, CaseIterable {
+    case unknown, idle, busy
+    /// What is expected is nearly always exact.
+    case sure
+
+    /// Of a row with this rate.
+    init(_ rate: UInt64?) {
+        self = rate.map { $0 == 0 ? .idle : .busy } ?? .unknown
+    }
 }
 
 /// No guesses but the key's numbers.
@@ -160,6 +227,16 @@ struct TableState {
     @inline(__always)
     func baseSpan(_ key: Int) -> Nanoseconds {
         key < baseSpans.count ? baseSpans[key] : base.span(key, spanColumn)
+    }
+
+    /// What the key has in `column`: no rows, none of the numbers, some.
+    func presence(_ column: Int) -> Int {
+        var hasRows = false
+        for row in baseRows.indices where baseRows[row] != nil {
+            if baseWord(row, column) != nil { return 2 }
+            hasRows = true
+        }
+        return hasRows ? 1 : 0
     }
 
     @inline(__always)

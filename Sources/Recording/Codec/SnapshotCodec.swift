@@ -3,12 +3,17 @@ public import Telemetry
 
 /// Names the sample that others are compared with.
 public struct SnapshotKey: Sendable, Hashable {
-    /// Its time, `CLOCK_MONOTONIC` nanoseconds: the time of its chunk.
+    /// When it was at the earliest, `CLOCK_MONOTONIC` nanoseconds, by the time of its chunk.
     public var monotonic: Nanoseconds
-    /// Its number in the source's count.
+    /// Its number in the source's count; 0 in samples of form 3, which do not tell.
     public var sequence: UInt64
     /// CRC-32C of its content, so that another sample of the same name is never taken for it.
     public var checksum: UInt32
+    /// By how much later it may have been.
+    public var slack: Nanoseconds = 0
+
+    /// The time of its chunk is in this range.
+    public var times: ClosedRange<Nanoseconds> { monotonic...(monotonic | slack) }
 }
 
 /// What a chunk of kind `snapshots` is to a reader.
@@ -25,7 +30,7 @@ extension Chunk {
     /// What this chunk of kind `snapshots` is; throws `malformed` if it is none.
     public func snapshotRole() throws(RecordingError) -> SnapshotRole {
         var reader = ByteReader(payload[...])
-        return try SnapshotHead.read(&reader)
+        return try SnapshotHead.read(&reader, time: first)
     }
 }
 
@@ -37,7 +42,7 @@ extension Chunk {
         }
         // The two differ in the first byte alone, which is never compressed.
         var head = ByteWriter()
-        SnapshotHead.write(.copy(name), to: &head)
+        SnapshotHead.write(.copy(name), time: first, to: &head)
         var copy = self
         copy.payload.replaceSubrange(0..<1, with: head.bytes.prefix(1))
         copy.count = 0
@@ -48,29 +53,47 @@ extension Chunk {
 
 /// The beginning of a snapshot's payload, which is never compressed.
 enum SnapshotHead {
-    private static let (key, difference, copy): (UInt8, UInt8, UInt8) = (1, 2, 3)
+    private static let (key, difference, copy): (UInt8, UInt8, UInt8) = (4, 5, 6)
+    /// What earlier versions wrote is so much less.
+    private static let old: UInt8 = 3
+    /// Times are told in 2²⁵ ns, some 34 ms: few keys are so near to each other.
+    private static let tick: Nanoseconds = 1 << 25
 
-    static func write(_ role: SnapshotRole, to writer: inout ByteWriter) {
+    /// The name of a key taken at `time`.
+    static func name(_ time: Nanoseconds, _ checksum: UInt32) -> SnapshotKey {
+        SnapshotKey(
+            monotonic: time & ~(tick - 1), sequence: 0, checksum: checksum, slack: tick - 1)
+    }
+
+    /// `time` is the sample's own.
+    static func write(_ role: SnapshotRole, time: Nanoseconds, to writer: inout ByteWriter) {
         let name: SnapshotKey
         switch role {
         case .key(let key): (name, _) = (key, writer.byte(Self.key))
         case .copy(let key): (name, _) = (key, writer.byte(copy))
         case .difference(let key): (name, _) = (key, writer.byte(difference))
         }
-        writer.number(name.monotonic)
-        writer.number(name.sequence)
+        writer.number(time / tick &- name.monotonic / tick)
         writer.word32(name.checksum)
     }
 
-    static func read(_ reader: inout ByteReader) throws(RecordingError) -> SnapshotRole {
+    static func read(
+        _ reader: inout ByteReader, time: Nanoseconds
+    ) throws(RecordingError) -> SnapshotRole {
         let kind = reader.byte()
-        let key = SnapshotKey(
-            monotonic: reader.number(), sequence: reader.number(), checksum: reader.word32())
+        let key: SnapshotKey
+        if kind <= old {
+            key = SnapshotKey(
+                monotonic: reader.number(), sequence: reader.number(), checksum: reader.word32())
+        } else {
+            let ticks = time / tick &- reader.number()
+            key = name(ticks &* tick, reader.word32())
+        }
         guard !reader.isBroken else { throw malformed("a sample's head is cut short") }
         switch kind {
-        case Self.key: return .key(key)
-        case difference: return .difference(key)
-        case copy: return .copy(key)
+        case Self.key, Self.key - old: return .key(key)
+        case difference, difference - old: return .difference(key)
+        case copy, copy - old: return .copy(key)
         default: throw malformed("a sample is of kind \(kind), which this version does not know")
         }
     }

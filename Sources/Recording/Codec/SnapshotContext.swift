@@ -24,16 +24,25 @@ struct SnapshotContext: Sendable {
     /// The same for samples of form 1.
     private(set) var oldHistograms: [(reads: OldHistogramBase, writes: OldHistogramBase)] = []
 
-    /// Prepares to be what others are compared with.
-    mutating func becomeKey() {
+    /// Prepares to be what others are compared with; of form 2 where it `isSecond`.
+    mutating func becomeKey(isSecond: Bool = false) {
         let pool = HistogramPool(snapshot.luns)
         // Of a LUN that was idle only the pool is known: the same for all of them.
-        let idle = HistogramBase(LatencyHistogram(), pool)
-        func base(_ histogram: LatencyHistogram?) -> HistogramBase {
-            histogram?.buckets.isEmpty == true ? idle : HistogramBase(histogram, pool)
+        let idle = HistogramBase(LatencyHistogram(), pool, isOld: isSecond)
+        func base(
+            _ histogram: LatencyHistogram?, like other: LatencyHistogram? = nil
+        ) -> HistogramBase {
+            guard let histogram else { return .none }
+            let isIdle = histogram.buckets.isEmpty && other?.buckets.isEmpty != false
+            return isIdle ? idle : HistogramBase(histogram, pool, like: other, isOld: isSecond)
         }
         histograms = snapshot.luns.indices.map {
-            (base(snapshot.luns[$0].readLatencies), base(snapshot.luns[$0].writeLatencies))
+            let reads = snapshot.luns[$0].readLatencies
+            let writes = snapshot.luns[$0].writeLatencies
+            guard !isSecond, let reads, let writes, reads.isLike(writes) else {
+                return (base(reads), base(writes))
+            }
+            return (base(reads, like: writes), base(writes, like: reads))
         }
     }
 
@@ -92,6 +101,7 @@ struct FrameNumbers: Sendable {
 
     /// Where `total` begins.
     static let totalColumn = 9
+    static let order = Array(0..<46)
 
     init(_ snapshot: Snapshot) {
         sequence = snapshot.sequence

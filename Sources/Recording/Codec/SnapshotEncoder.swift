@@ -5,13 +5,13 @@ public import Telemetry
 /// from it. One damaged chunk costs one sample at most, and reading any takes two chunks.
 public struct SnapshotEncoder: ~Copyable {
     /// Samples from one key to the next.
-    public static let keyInterval = 240
+    public static let keyInterval = 360
     /// Zstd is tried where lists of rows take at least so many bytes.
     private static let worthCompressing = 128
 
     private var zstd: ZstdCompressor
     private var key: SnapshotContext?
-    private var name = SnapshotKey(monotonic: 0, sequence: 0, checksum: 0)
+    private var name = SnapshotHead.name(0, 0)
     private var keyByteCount = 0
     /// Bytes that lists of rows took since the key.
     private var rowByteCount = 0
@@ -51,9 +51,7 @@ public struct SnapshotEncoder: ~Copyable {
             context, key: nil, facts: FactList.encode(snapshot.facts, key: FactSheet()))
         try parts.write()
         let before = flush()
-        name = SnapshotKey(
-            monotonic: snapshot.monotonic, sequence: snapshot.sequence,
-            checksum: crc32c(parts.writer.bytes))
+        name = SnapshotHead.name(snapshot.monotonic, crc32c(parts.writer.bytes))
         key = context
         key?.becomeKey()
         keyByteCount = parts.writer.bytes.count
@@ -91,7 +89,7 @@ public struct SnapshotEncoder: ~Copyable {
         _ role: SnapshotRole, _ body: [UInt8], _ snapshot: Snapshot, isCompressed: Bool
     ) throws(RecordingError) -> Chunk {
         var writer = ByteWriter()
-        SnapshotHead.write(role, to: &writer)
+        SnapshotHead.write(role, time: snapshot.monotonic, to: &writer)
         let plainByteCount = writer.bytes.count + body.count
         guard plainByteCount <= PackedBody.limit else {
             throw RecordingError(.malformed, reason: "a sample takes \(plainByteCount) bytes")
@@ -110,7 +108,7 @@ public struct SnapshotEncoder: ~Copyable {
         var chunk = Chunk(
             kind: .snapshots, codec: codec, first: snapshot.monotonic, last: snapshot.monotonic,
             count: 1, plainByteCount: UInt32(clamping: plainByteCount), payload: writer.bytes)
-        chunk.minReader = 2
+        chunk.minReader = 3
         return chunk
     }
 }
@@ -166,7 +164,7 @@ public struct SnapshotDecoder: ~Copyable {
     private func role(of chunk: Chunk) throws(RecordingError) -> (SnapshotRole, Int) {
         guard chunk.kind == .snapshots else { throw malformed("a chunk holds no sample") }
         var reader = ByteReader(chunk.payload[...])
-        let role = try SnapshotHead.read(&reader)
+        let role = try SnapshotHead.read(&reader, time: chunk.first)
         return (role, chunk.payload.count - reader.left)
     }
 
@@ -193,7 +191,7 @@ public struct SnapshotDecoder: ~Copyable {
         snapshot.facts = FactSheet(facts.compactMap { $0 })
         var context = SnapshotContext(snapshot)
         context.facts = facts
-        if parts.isOld { context.becomeOldKey() } else { context.becomeKey() }
+        parts.prepare(&context)
         known = (name, context)
         return context
     }

@@ -4,8 +4,10 @@ internal import Telemetry
 /// The parts of a sample in a payload. Numbers of a kind of row are at its id and `numbers`, those
 /// of the tails at its id and `tails`.
 enum SnapshotPart {
+    /// The LUNs' histograms and numbers, and those of the sample.
     static let frame: UInt64 = 1
     static let source: UInt64 = 2
+    /// In forms 1 and 2 a part of their own, as the numbers of LUNs and their queues.
     static let histograms: UInt64 = 3
     static let vms: UInt64 = 10
     static let luns: UInt64 = 11
@@ -27,14 +29,20 @@ enum SnapshotPart {
     static let numbers: UInt64 = 20
     static let tails: UInt64 = 40
 
-    /// The form of what has no other, and of what earlier versions wrote.
+    /// The form of what has no other, and of numbers that the first versions wrote.
     static let oldForm: UInt8 = 1
+    /// Numbers as later versions wrote them.
+    static let secondForm: UInt8 = 2
+    private static let numberForm: UInt8 = 3
 
     /// The form in which part `id` is written.
-    static func form(of id: UInt64) -> UInt8 {
-        let isNumbers = (vms + numbers...clearedFindings + numbers).contains(id)
-        let isTails = (vms + tails...clearedFindings + tails).contains(id)
-        return id == frame || id == histograms || isNumbers || isTails ? 2 : oldForm
+    static func form(of id: UInt64) -> UInt8 { holdsNumbers(id) ? numberForm : oldForm }
+
+    /// Whether earlier versions wrote part `id` in other forms.
+    static func holdsNumbers(_ id: UInt64) -> Bool {
+        id == frame || id == histograms
+            || (vms + numbers...clearedFindings + numbers).contains(id)
+            || (vms + tails...clearedFindings + tails).contains(id)
     }
 }
 
@@ -64,10 +72,7 @@ struct SnapshotPartWriter {
             put(SnapshotPart.source, walker.writer.bytes)
         }
         let luns = try rows(SnapshotPart.luns, sample.luns, key?.luns)
-        histograms(luns)
-        numbers(
-            SnapshotPart.luns, sample.luns, key?.luns, luns, guesser: LUNGuesser(sample.luns.rows))
-        queues(luns)
+        frame(luns)
         try table(SnapshotPart.vms, sample.vms, key?.vms)
         try table(SnapshotPart.threads, sample.threads, key?.threads)
         try table(SnapshotPart.locks, sample.locks, key?.locks)
@@ -89,7 +94,6 @@ struct SnapshotPartWriter {
             RequestList.encode(snapshot.inFlight, base: snapshot.monotonic))
         list(
             SnapshotPart.slowest, RequestList.encode(snapshot.slowest, base: snapshot.monotonic))
-        frame()
     }
 
     private mutating func list(_ id: UInt64, _ bytes: [UInt8]?) {
@@ -143,54 +147,47 @@ struct SnapshotPartWriter {
             encoder.encode(kinds, order: Array(kinds.indices), guesser: PlainGuesser()))
     }
 
-    private mutating func histograms(_ places: [Int?]) {
+    /// All that is known of the LUNs in numbers, and the sample's own: one stream.
+    private mutating func frame(_ places: [Int?]) {
+        var coder = RangeEncoder()
+        histograms(places, to: &coder)
+        let table = sample.luns
+        let layout = RowLayout<LUN>()
+        let numbers = layout.state(table.numbers, key?.luns, places)
+        var encoder = ColumnEncoder(numbers, coder: coder)
+        encoder.put(layout.kinds, order: layout.order, guesser: LUNGuesser(table.rows))
+        let tails = layout.tailState(
+            table.tails, table.tailStarts, numbers: table.numbers, key?.luns, places)
+        encoder = ColumnEncoder(tails, coder: encoder.coder, models: encoder.models)
+        encoder.put(
+            layout.tailKinds, order: QueueColumn.order,
+            guesser: QueueGuesser(
+                luns: numbers, owners: QueueGuesser.owners(table.tailStarts), elapsed: elapsed))
+        let frame = TableState(
+            table: sample.frame, base: key?.frame ?? NumberTable(rowCount: 0, columnCount: 0),
+            baseRows: [key == nil ? nil : 0], spanColumn: nil)
+        encoder = ColumnEncoder(frame, coder: encoder.coder, models: encoder.models)
+        encoder.put(
+            FrameNumbers.kinds, order: FrameNumbers.order,
+            guesser: FrameGuesser(sample.luns.rows, time: sample.snapshot.monotonic))
+        coder = encoder.coder
+        put(SnapshotPart.frame, coder.finish())
+    }
+
+    private func histograms(_ places: [Int?], to coder: inout RangeEncoder) {
         let luns = sample.luns.rows
+        var models = HistogramModels()
         // By index: a LUN is large, and to copy it takes longer than its histograms.
-        let hasAny = luns.indices.contains {
-            luns[$0].readLatencies != nil || luns[$0].writeLatencies != nil
-        }
-        guard hasAny else { return }
-        var (coder, models) = (RangeEncoder(), HistogramModels())
         for index in luns.indices {
             let base = places[index].flatMap { key?.base($0) } ?? (.none, .none)
             models.put(luns[index].readLatencies, base: base.reads, to: &coder)
             models.put(luns[index].writeLatencies, base: base.writes, to: &coder)
         }
-        put(SnapshotPart.histograms, coder.finish())
     }
 
     /// Nanoseconds since the key.
     private var elapsed: Int64? {
         key.map { Int64(bitPattern: sample.snapshot.monotonic &- $0.snapshot.monotonic) }
-    }
-
-    private mutating func queues(_ places: [Int?]) {
-        let table = sample.luns
-        guard table.tails.rowCount > 0 else { return }
-        let layout = RowLayout<LUN>()
-        var encoder = ColumnEncoder(
-            layout.tailState(
-                table.tails, table.tailStarts, numbers: table.numbers, key?.luns, places))
-        put(
-            SnapshotPart.luns + SnapshotPart.tails,
-            encoder.encode(
-                layout.tailKinds, order: QueueColumn.order,
-                guesser: QueueGuesser(
-                    luns: layout.state(table.numbers, key?.luns, places),
-                    owners: QueueGuesser.owners(table.tailStarts), elapsed: elapsed)))
-    }
-
-    private mutating func frame() {
-        let state = TableState(
-            table: sample.frame, base: key?.frame ?? NumberTable(rowCount: 0, columnCount: 0),
-            baseRows: [key == nil ? nil : 0], spanColumn: nil)
-        var encoder = ColumnEncoder(state)
-        let kinds = FrameNumbers.kinds
-        put(
-            SnapshotPart.frame,
-            encoder.encode(
-                kinds, order: Array(kinds.indices),
-                guesser: FrameGuesser(sample.luns.rows, time: sample.snapshot.monotonic)))
     }
 }
 

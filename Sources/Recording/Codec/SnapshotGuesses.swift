@@ -13,6 +13,7 @@ enum LUNColumn {
     static let depthNow = 10
     static let readLatency = 14..<19
     static let writeLatency = 19..<24
+    static let hasStages = 24
     static let storage = 27
     static let otherStages = [25, 26, 28, 29]
     static let kicks = 30
@@ -64,19 +65,23 @@ struct LUNGuesser: ColumnGuesser {
     func guess(_ column: Int, done: TableState) -> ColumnGuess? {
         switch column {
         case LUNColumn.reads:
-            ColumnGuess(about: luns.indices.map { counted(luns[$0].readLatencies) })
+            rate(luns.indices.map { counted(luns[$0].readLatencies) }, done)
         case LUNColumn.writes:
-            ColumnGuess(about: luns.indices.map { counted(luns[$0].writeLatencies) })
+            rate(luns.indices.map { counted(luns[$0].writeLatencies) }, done)
         case LUNColumn.storage: ColumnGuess(about: rows(done) { storage($0, done) })
         case LUNColumn.iops:
-            ColumnGuess(
-                about: rows(done) { row in
+            rate(
+                rows(done) { row in
                     LUNColumn.types.reduce(0) { $0 &+ (done.count(row, $1) ?? 0) }
-                })
+                }, done)
         case LUNColumn.readBytes: scaled(column, by: LUNColumn.reads, done)
         case LUNColumn.writeBytes: scaled(column, by: LUNColumn.writes, done)
-        case LUNColumn.kicks, LUNColumn.interrupts, LUNColumn.exits:
-            scaled(column, by: LUNColumn.iops, done)
+        case LUNColumn.kicks, LUNColumn.interrupts:
+            scaled(column, by: LUNColumn.iops, done, isShare: true)
+        case LUNColumn.exits: scaled(column, by: LUNColumn.iops, done)
+        case LUNColumn.hasStages:
+            ColumnGuess(about: Array(repeating: 1, count: done.table.rowCount))
+        case _ where LUNColumn.otherStages.contains(column): stage(column, done)
         case LUNColumn.depthMean: ColumnGuess(about: rows(done) { depth($0, done) })
         case LUNColumn.readLatency:
             summary(readWords, column - LUNColumn.readLatency.lowerBound)
@@ -86,21 +91,93 @@ struct LUNGuesser: ColumnGuesser {
         }
     }
 
+    func activity(after column: Int?, done: TableState) -> [RowActivity]? {
+        guard column == LUNColumn.iops else { return nil }
+        return (0..<done.table.rowCount).map {
+            RowActivity(done.table.word($0, LUNColumn.iops))
+        }
+    }
+
     private func rows(_ done: TableState, _ body: (Int) -> Int64?) -> [Int64?] {
         (0..<done.table.rowCount).map(body)
     }
 
-    /// As many for each of `other` as in the key.
-    private func scaled(_ column: Int, by other: Int, _ done: TableState) -> ColumnGuess {
+    /// Exactly these counts over the rows' durations.
+    private func rate(_ counts: [Int64?], _ done: TableState) -> ColumnGuess {
         ColumnGuess(
-            about: rows(done) { row in
-                guard let mine = done.baseCount(row, column), mine != 0,
-                    let theirs = done.baseCount(row, other), theirs > 0,
-                    let count = done.count(row, other)
-                else { return nil }
-                let value = Double(mine) * Double(count) / Double(theirs)
-                return Int64(exactly: value.rounded())
+            exact: counts.indices.map { row in
+                let span = done.span(row)
+                guard let count = counts[row], span > 0 else { return .unknown }
+                return .word(
+                    CompactNumber(form: .rate, isInteger: false, span: span).expand(count))
+            }, about: counts)
+    }
+
+    /// As many for each of `other` as in the key; of a LUN that was idle then, as of all others.
+    private func scaled(
+        _ column: Int, by other: Int, _ done: TableState, isShare: Bool = false
+    ) -> ColumnGuess {
+        var (mine, theirs): ([Int64], [Int64]) = ([], [])
+        for row in 0..<done.table.rowCount {
+            mine.append(done.baseCount(row, column) ?? 0)
+            theirs.append(done.baseCount(row, other) ?? 0)
+        }
+        let pool = (mine.reduce(0.0) { $0 + Double($1) }, theirs.reduce(0.0) { $0 + Double($1) })
+        let counts = (0..<done.table.rowCount).map { done.count($0, other) }
+        var guess = ColumnGuess(
+            about: counts.indices.map { row in
+                let (one, all) =
+                    theirs[row] > 0 ? (Double(mine[row]), Double(theirs[row])) : pool
+                guard let count = counts[row], all > 0 else { return nil }
+                return Int64(exactly: (one * Double(count) / all).rounded())
             })
+        guess.spreads = counts.map { UInt64(clamping: $0 ?? 0).halfLogarithm }
+        if isShare {
+            guess.trials = counts.map { $0 ?? 0 }
+            // Or as of all LUNs.
+            guess.otherAbout = counts.map { count in
+                count.flatMap { count in
+                    pool.1 > 0
+                        ? Int64(exactly: (pool.0 * Double(count) / pool.1).rounded()) : nil
+                }
+            }
+        } else {
+            // Requests of one size.
+            guess.sure = theirs.indices.map {
+                theirs[$0] >= 4 && mine[$0].isMultiple(of: theirs[$0])
+            }
+        }
+        return guess
+    }
+
+    /// The key's mean, and as of two requests more that of all LUNs.
+    private func stage(_ column: Int, _ done: TableState) -> ColumnGuess {
+        let before = (0..<done.table.rowCount).map { row in
+            done.baseWord(row, column).map {
+                (
+                    mean: Double(bitPattern: $0),
+                    count: Double(done.baseCount(row, LUNColumn.iops) ?? 0)
+                )
+            }
+        }
+        var pool = (sum: 0.0, count: 0.0)
+        for case let (mean, count)? in before {
+            pool.sum += mean * count
+            pool.count += count
+        }
+        guard pool.count > 0 else { return ColumnGuess() }
+        let mean = pool.sum / pool.count
+        var guess = ColumnGuess()
+        for row in before.indices {
+            let own = before[row] ?? (mean, 0)
+            let expected = (own.mean * own.count + mean * 2) / (own.count + 2)
+            guess.about.append(Int64(exactly: (expected * 1000).rounded()))
+            guess.otherAbout.append(Int64(exactly: (mean * 1000).rounded()))
+            let (then, now) = (own.count + 2, Double(done.count(row, LUNColumn.iops) ?? 0))
+            let parts = UInt64(exactly: (4096 * (then + now) / (then * max(now, 1))).rounded())
+            guess.spreads.append((parts ?? 0).halfLogarithm - 96)
+        }
+        return guess
     }
 
     private func counted(_ histogram: LatencyHistogram?) -> Int64? {
@@ -151,7 +228,12 @@ struct QueueGuesser: ColumnGuesser {
 
     func guess(_ column: Int, done: TableState) -> ColumnGuess? {
         switch column {
-        case QueueColumn.available: ColumnGuess(about: owners.indices.map { available($0, done) })
+        case QueueColumn.available:
+            ColumnGuess(
+                about: owners.indices.map { available($0, done) },
+                spreads: owners.indices.map {
+                    UInt64(clamping: requests($0) ?? 0).halfLogarithm
+                })
         case QueueColumn.inFlight:
             ColumnGuess(
                 about: owners.map { owner in
@@ -172,6 +254,19 @@ struct QueueGuesser: ColumnGuesser {
         case QueueColumn.kicks: sameAsLUN(LUNColumn.kicks)
         case QueueColumn.interrupts: sameAsLUN(LUNColumn.interrupts)
         default: nil
+        }
+    }
+
+    func activity(after column: Int?, done: TableState) -> [RowActivity]? {
+        let count: Int
+        switch column {
+        case nil: count = LUNColumn.iops
+        // Without a kick there is no batch.
+        case QueueColumn.batch - 1: count = LUNColumn.kicks
+        default: return nil
+        }
+        return owners.map { owner in
+            RowActivity(owner.flatMap { luns.table.word($0, count) })
         }
     }
 
@@ -199,7 +294,8 @@ struct QueueGuesser: ColumnGuesser {
         // Or each request came with a signal or without.
         let rest = owners.indices.map { row -> Int64? in
             guard let all = requests(row), let other = others[row] else { return nil }
-            return all &- other
+            // All without one are 100 %, however many.
+            return other == 0 ? min(all, 1) : all &- other
         }
         return ColumnGuess(about: about, otherAbout: rest, others: others)
     }
@@ -239,9 +335,12 @@ struct FrameGuesser: ColumnGuesser {
 
     /// The sample's time; `nil` where form 1 is read.
     private let time: Nanoseconds?
+    /// The durations that the LUNs' rates are over.
+    private let spans: [Nanoseconds]
 
     init(_ luns: [LUN], time: Nanoseconds?) {
         self.time = time
+        spans = luns.indices.compactMap { luns[$0].span }
         var walker = NumberWalker(.takeWords, room: BlockRates.numberCount)
         var rates = BlockRates(summing: luns)
         rates.walk(&walker)
@@ -250,6 +349,11 @@ struct FrameGuesser: ColumnGuesser {
     }
 
     func guess(_ column: Int, done: TableState) -> ColumnGuess? {
+        if column == 0, let time { return sequence(at: time, done) }
+        if column == 3, !spans.isEmpty {
+            let sum = spans.reduce(0) { $0 &+ $1 }
+            return ColumnGuess(about: [Int64(clamping: sum / UInt64(spans.count))])
+        }
         if column == 1, let time {
             return ColumnGuess(exact: [.word(time)])
         }
@@ -264,5 +368,15 @@ struct FrameGuesser: ColumnGuesser {
         let index = column - FrameNumbers.totalColumn
         guard total.indices.contains(index) else { return nil }
         return ColumnGuess(exact: [isThere[index] ? .word(total[index]) : .missing])
+    }
+
+    /// One more for each of the key's intervals since.
+    private func sequence(at time: Nanoseconds, _ done: TableState) -> ColumnGuess? {
+        guard let before = done.baseWord(0, 0), let then = done.baseWord(0, 1),
+            let interval = done.baseWord(0, 3)
+        else { return nil }
+        let seconds = Double(Int64(bitPattern: time &- then)) / 1e9
+        let count = Int64(exactly: (seconds / Double(bitPattern: interval)).rounded())
+        return ColumnGuess(about: [count.map { Int64(bitPattern: before) &+ $0 }])
     }
 }

@@ -2,12 +2,13 @@ internal import Telemetry
 
 /// Reads the parts of one sample, compared with `key`.
 struct SnapshotPartReader {
-    private var parts: [UInt64: ArraySlice<UInt8>] = [:]
-    /// Numbers and histograms of form 1, as earlier versions wrote them.
-    private var oldParts: [UInt64: ArraySlice<UInt8>] = [:]
-    private let key: SnapshotContext?
+    private(set) var parts: [UInt64: ArraySlice<UInt8>] = [:]
+    /// Numbers and histograms of form 2 and of form 1, as earlier versions wrote them.
+    private(set) var secondParts: [UInt64: ArraySlice<UInt8>] = [:]
+    private(set) var oldParts: [UInt64: ArraySlice<UInt8>] = [:]
+    let key: SnapshotContext?
     /// The sample's time, as its chunk's header has it.
-    private let time: Nanoseconds
+    let time: Nanoseconds
 
     init(
         _ bytes: ArraySlice<UInt8>, time: Nanoseconds, key: SnapshotContext?
@@ -18,14 +19,25 @@ struct SnapshotPartReader {
         for section in try Section.all(&reader) {
             if section.form == SnapshotPart.form(of: section.id) {
                 parts[section.id] = section.bytes
+            } else if section.form == SnapshotPart.secondForm,
+                SnapshotPart.holdsNumbers(section.id)
+            {
+                secondParts[section.id] = section.bytes
             } else if section.form == SnapshotPart.oldForm {
                 oldParts[section.id] = section.bytes
             }
         }
     }
 
-    /// Whether earlier versions wrote it.
+    /// Whether its numbers are of form 1.
     var isOld: Bool { oldParts[SnapshotPart.frame] != nil }
+    /// Whether its numbers are of form 2.
+    var isSecond: Bool { secondParts[SnapshotPart.frame] != nil }
+
+    /// What its numbers are compared with, made of it where it is a key.
+    func prepare(_ context: inout SnapshotContext) {
+        if isOld { context.becomeOldKey() } else { context.becomeKey(isSecond: isSecond) }
+    }
 
     /// The sample's facts as they stand in the file; `nil` where they are the key's.
     func facts() throws(RecordingError) -> [Fact?]? {
@@ -41,7 +53,11 @@ struct SnapshotPartReader {
             guard !walker.isBroken else { throw malformed("the source's name is cut short") }
         }
         var snapshot = Snapshot(source: source, sequence: 0, monotonic: 0, wallClock: 0)
-        snapshot.luns = try luns()
+        if isOld || isSecond {
+            try readOldNumbers(into: &snapshot)
+        } else {
+            try readNumbers(into: &snapshot)
+        }
         snapshot.vms = try rows(SnapshotPart.vms, key?.vms)
         snapshot.threads = try rows(SnapshotPart.threads, key?.threads)
         snapshot.locks = try rows(SnapshotPart.locks, key?.locks)
@@ -54,7 +70,6 @@ struct SnapshotPartReader {
         snapshot.notices = try rows(SnapshotPart.notices, key?.notices)
         snapshot.sources = try rows(SnapshotPart.sources, key?.sources)
         snapshot.unavailable = try rows(SnapshotPart.unavailable, key?.unavailable)
-        try readFrame(into: &snapshot)
         snapshot.inFlight = try RequestList.inFlight(
             parts[SnapshotPart.inFlight], base: snapshot.monotonic)
         snapshot.slowest = try RequestList.slowest(
@@ -82,7 +97,7 @@ struct SnapshotPartReader {
         return rows
     }
 
-    private func numbers<Row>(
+    func numbers<Row>(
         _ id: UInt64, _ count: Int, _ key: RowTable<Row>?, _ places: [Int?],
         _ layout: RowLayout<Row>, guesser: some ColumnGuesser
     ) -> NumberTable {
@@ -94,12 +109,16 @@ struct SnapshotPartReader {
     }
 
     /// The numbers in part `id`.
-    private func columns(
+    func columns(
         _ id: UInt64, _ state: TableState, _ kinds: [ColumnKind], _ order: [Int],
         _ guesser: some ColumnGuesser
     ) -> NumberTable {
         if let bytes = parts[id] {
             var decoder = ColumnDecoder(bytes, state)
+            return decoder.decode(kinds, order: order, guesser: guesser)
+        }
+        if let bytes = secondParts[id] {
+            var decoder = SecondColumnDecoder(bytes, state)
             return decoder.decode(kinds, order: order, guesser: guesser)
         }
         if let bytes = oldParts[id] {
@@ -110,7 +129,7 @@ struct SnapshotPartReader {
     }
 
     /// Where the tail of each row begins. What rows name more than once is counted each time.
-    private func tailStarts<Row: RecordedRow>(of rows: [Row]) throws(RecordingError) -> [Int] {
+    func tailStarts<Row: RecordedRow>(of rows: [Row]) throws(RecordingError) -> [Int] {
         var starts = [0]
         starts.reserveCapacity(rows.count + 1)
         for row in rows {
@@ -123,7 +142,7 @@ struct SnapshotPartReader {
         return starts
     }
 
-    private func tails<Row>(
+    func tails<Row>(
         _ id: UInt64, _ starts: [Int], _ numbers: NumberTable, _ key: RowTable<Row>?,
         _ places: [Int?], _ layout: RowLayout<Row>, order: [Int], guesser: some ColumnGuesser
     ) -> NumberTable {
@@ -134,34 +153,71 @@ struct SnapshotPartReader {
             layout.tailState(empty, starts, numbers: numbers, key, places), kinds, order, guesser)
     }
 
-    private func luns() throws(RecordingError) -> [LUN] {
-        var (luns, places) = try RowList.decode(parts[SnapshotPart.luns], key: key?.luns.rows ?? [])
+    /// The LUNs, and the sample's own numbers: one stream.
+    private func readNumbers(into snapshot: inout Snapshot) throws(RecordingError) {
+        guard let bytes = parts[SnapshotPart.frame] else {
+            throw malformed("a sample has no time")
+        }
+        var (luns, places) = try RowList.decode(
+            parts[SnapshotPart.luns], key: key?.luns.rows ?? [])
         let starts = try tailStarts(of: luns)
-        try readHistograms(into: &luns, places)
+        var coder = RangeDecoder(bytes)
+        try readHistograms(into: &luns, places, from: &coder)
         let layout = RowLayout<LUN>()
-        let table = numbers(
-            SnapshotPart.luns, luns.count, key?.luns, places, layout, guesser: LUNGuesser(luns))
+        let empty = NumberTable(rowCount: luns.count, columnCount: layout.kinds.count)
+        var decoder = ColumnDecoder(
+            coder, ColumnModels(), layout.state(empty, key?.luns, places))
+        let table = decoder.decode(layout.kinds, order: layout.order, guesser: LUNGuesser(luns))
         var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
         for index in luns.indices { luns[index].walk(&walker) }
-        let guesser = QueueGuesser(
-            luns: layout.state(table, key?.luns, places), owners: QueueGuesser.owners(starts),
-            elapsed: isOld ? nil : key.map { Int64(bitPattern: time &- $0.snapshot.monotonic) })
-        let tails = tails(
-            SnapshotPart.luns, starts, table, key?.luns, places, layout, order: QueueColumn.order,
-            guesser: guesser)
-        var tailWalker = NumberWalker(restoring: tails.words, isThere: tails.isThere)
+        let queues = readQueues(&decoder, layout, table, starts, places)
+        var tailWalker = NumberWalker(restoring: queues.words, isThere: queues.isThere)
         for index in luns.indices { luns[index].walkTail(&tailWalker) }
-        return luns
+        snapshot.luns = luns
+        readFrame(&decoder, into: &snapshot)
+    }
+
+    /// The numbers of the virtqueues of LUNs with the numbers in `table`.
+    private func readQueues(
+        _ decoder: inout ColumnDecoder, _ layout: RowLayout<LUN>, _ table: NumberTable,
+        _ starts: [Int], _ places: [Int?]
+    ) -> NumberTable {
+        let empty = NumberTable(rowCount: starts.last ?? 0, columnCount: layout.tailKinds.count)
+        decoder = ColumnDecoder(
+            decoder.coder, decoder.models,
+            layout.tailState(empty, starts, numbers: table, key?.luns, places))
+        return decoder.decode(
+            layout.tailKinds, order: QueueColumn.order,
+            guesser: QueueGuesser(
+                luns: layout.state(table, key?.luns, places), owners: QueueGuesser.owners(starts),
+                elapsed: key.map { Int64(bitPattern: time &- $0.snapshot.monotonic) }))
+    }
+
+    private func readFrame(_ decoder: inout ColumnDecoder, into snapshot: inout Snapshot) {
+        let kinds = FrameNumbers.kinds
+        decoder = ColumnDecoder(
+            decoder.coder, decoder.models,
+            TableState(
+                table: NumberTable(rowCount: 1, columnCount: kinds.count),
+                base: key?.frame ?? NumberTable(rowCount: 0, columnCount: 0),
+                baseRows: [key == nil ? nil : 0], spanColumn: nil))
+        let table = decoder.decode(
+            kinds, order: FrameNumbers.order, guesser: FrameGuesser(snapshot.luns, time: time))
+        restoreFrame(table, into: &snapshot)
+    }
+
+    /// Puts the numbers in `table` that belong to no row into `snapshot`.
+    func restoreFrame(_ table: NumberTable, into snapshot: inout Snapshot) {
+        var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
+        var numbers = FrameNumbers(snapshot)
+        numbers.walk(&walker)
+        numbers.restore(&snapshot)
     }
 
     private func readHistograms(
-        into luns: inout [LUN], _ places: [Int?]
+        into luns: inout [LUN], _ places: [Int?], from coder: inout RangeDecoder
     ) throws(RecordingError) {
-        guard let bytes = parts[SnapshotPart.histograms] else {
-            try readOldHistograms(into: &luns, places)
-            return
-        }
-        var (coder, models) = (RangeDecoder(bytes), HistogramModels())
+        var models = HistogramModels()
         var room = HistogramModels.bucketLimit
         for index in luns.indices {
             let base = places[index].flatMap { key?.base($0) } ?? (.none, .none)
@@ -170,44 +226,5 @@ struct SnapshotPartReader {
             luns[index].writeLatencies = try models.take(
                 base: base.writes, room: &room, from: &coder)
         }
-    }
-
-    private func readOldHistograms(
-        into luns: inout [LUN], _ places: [Int?]
-    ) throws(RecordingError) {
-        guard let bytes = oldParts[SnapshotPart.histograms] else {
-            for index in luns.indices {
-                luns[index].readLatencies = nil
-                luns[index].writeLatencies = nil
-            }
-            return
-        }
-        var (coder, models) = (RangeDecoder(bytes), OldHistogramModels())
-        var room = HistogramModels.bucketLimit
-        for index in luns.indices {
-            let base = places[index].flatMap { key?.oldBase($0) } ?? (.none, .none)
-            luns[index].readLatencies = try models.take(
-                base: base.reads, room: &room, from: &coder)
-            luns[index].writeLatencies = try models.take(
-                base: base.writes, room: &room, from: &coder)
-        }
-    }
-
-    private func readFrame(into snapshot: inout Snapshot) throws(RecordingError) {
-        guard parts[SnapshotPart.frame] != nil || oldParts[SnapshotPart.frame] != nil else {
-            throw malformed("a sample has no time")
-        }
-        let kinds = FrameNumbers.kinds
-        let state = TableState(
-            table: NumberTable(rowCount: 1, columnCount: kinds.count),
-            base: key?.frame ?? NumberTable(rowCount: 0, columnCount: 0),
-            baseRows: [key == nil ? nil : 0], spanColumn: nil)
-        let table = columns(
-            SnapshotPart.frame, state, kinds, Array(kinds.indices),
-            FrameGuesser(snapshot.luns, time: isOld ? nil : time))
-        var walker = NumberWalker(restoring: table.words, isThere: table.isThere)
-        var numbers = FrameNumbers(snapshot)
-        numbers.walk(&walker)
-        numbers.restore(&snapshot)
     }
 }

@@ -7,6 +7,8 @@ struct IndexWalk {
     /// How far from the end of a file that was not closed its last index is looked for: more than
     /// is written between two of them unless chunks are huge.
     static let searchedByteCount: UInt64 = 8 << 20
+    /// Where it nearly always is. To look through it all takes longer than all else at opening.
+    private static let nearByteCount: UInt64 = 256 << 10
     /// How many chunks that look like the last index are tried.
     static let triedCount = 16
 
@@ -17,8 +19,10 @@ struct IndexWalk {
         if let closing = try closingIndex(end), let found = try listed(from: closing) {
             return found
         }
-        for candidate in try lastIndexes(end) {
-            if let found = try listed(from: candidate) { return found }
+        for nearness in [Self.nearByteCount, Self.searchedByteCount] {
+            for candidate in try lastIndexes(end, within: nearness) {
+                if let found = try listed(from: candidate) { return found }
+            }
         }
         return nil
     }
@@ -34,10 +38,11 @@ struct IndexWalk {
         return end - length - trailer.indexDistance
     }
 
-    /// Places near the end of the file with the header of an index, the last first.
-    private mutating func lastIndexes(_ end: UInt64) throws(RecordingError) -> [UInt64] {
-        let nearness = min(end, Self.searchedByteCount)
-        var offset = (end - nearness) / ChunkHeader.alignment * ChunkHeader.alignment
+    /// Places in the last `nearness` bytes of the file with the header of an index, the last first.
+    private mutating func lastIndexes(
+        _ end: UInt64, within nearness: UInt64
+    ) throws(RecordingError) -> [UInt64] {
+        var offset = (end - min(end, nearness)) / ChunkHeader.alignment * ChunkHeader.alignment
         var places: [UInt64] = []
         while let place = try window.nextHeader(from: offset, to: end) {
             offset = place + ChunkHeader.alignment

@@ -160,7 +160,7 @@ public final class RecordedSession {
     private func key(named name: SnapshotKey, file: Int) -> Chunk? {
         let places = snapshotPlaces[file]
         let start = places.partitionPoint { $0.first >= name.monotonic }
-        for place in places[start...].prefix(while: { $0.first == name.monotonic }) {
+        for place in places[start...].prefix(while: { name.times.contains($0.first) }) {
             guard let chunk = try? library.readers[file].chunk(at: place),
                 let role = try? chunk.snapshotRole()
             else { continue }

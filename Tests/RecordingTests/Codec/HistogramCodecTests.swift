@@ -105,14 +105,29 @@ struct HistogramCodecTests {
         let lone = (0..<200).map { _ in
             let bucket = LatencyHistogram.Bucket(
                 index: UInt16(380 + random.below(40)), count: 1)
-            return LatencyHistogram(buckets: [bucket], sum: 0)
+            let range = LatencyBuckets.range(of: Int(bucket.index))
+            return LatencyHistogram(
+                buckets: [bucket], sum: (range.lowerBound + range.upperBound) / 2)
         }
-        // Each by itself, so that none is placed by those before it.
+        // A few at a time: that streams are whole bytes hardly matters, nor what models learn.
         func bytes(_ pool: HistogramPool) -> Int {
-            let base = HistogramBase(LatencyHistogram(), pool)
-            return lone.reduce(0) { $0 + Self.bytes([$1], [base]).count }
+            let bases = Array(repeating: HistogramBase(LatencyHistogram(), pool), count: 4)
+            return stride(from: 0, to: lone.count, by: 4).reduce(0) {
+                $0 + Self.bytes(Array(lone[$1..<$1 + 4]), bases).count
+            }
         }
         #expect(bytes(others) + 60 < bytes(none))
+    }
+
+    @Test("reads and writes that lie alike teach each other, others do not")
+    func alike() {
+        var random = SeededGenerator(seed: 11)
+        let reads = Self.histogram(200, around: 400, width: 32, &random)
+        let writes = Self.histogram(80, around: 400, width: 32, &random)
+        let slow = Self.histogram(80, around: 520, width: 32, &random)
+        #expect(reads.isLike(writes) && writes.isLike(reads))
+        #expect(!reads.isLike(slow) && !slow.isLike(reads))
+        #expect(reads.isLike(LatencyHistogram()) && LatencyHistogram().isLike(reads))
     }
 
     @Test("a sum that fits its buckets takes the bits that it is off by, and hardly more")

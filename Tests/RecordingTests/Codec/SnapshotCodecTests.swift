@@ -182,10 +182,25 @@ struct SnapshotCodecTests {
         #expect(read == samples[2])
     }
 
+    @Test("a difference names its key by the time of the key's chunk")
+    func keyName() throws {
+        var samples = Steady(lunCount: 2).samples(4)
+        // Of any distance, backwards too.
+        samples[3].monotonic = 5
+        let chunks = try Recorded(samples).chunks
+        let key = try #require(
+            chunks.last { if case .key = try? $0.snapshotRole() { true } else { false } })
+        for chunk in chunks {
+            guard case .difference(let name) = try chunk.snapshotRole() else { continue }
+            #expect(name.times.contains(key.first))
+            #expect(Recorded.key(name, in: chunks) == key)
+        }
+    }
+
     @Test("earlier versions step over a sample, which they would misread")
     func minReader() throws {
         let chunks = try Recorded(Steady(lunCount: 4).samples(3)).chunks
-        #expect(chunks.allSatisfy { $0.minReader == 2 })
+        #expect(chunks.allSatisfy { $0.minReader == 3 })
     }
 
     @Test("a column that this version does not know is skipped, and a missing one is empty")

@@ -70,7 +70,7 @@ import Testing
 
     @Test func whatIsUnknownIsSkippedByItsLength() throws {
         var newer = header(5, [1, 2, 3], sequence: 2)
-        newer.minReader = 3
+        newer.minReader = ChunkHeader.version + 1
         var packed = header(5, [4], sequence: 3)
         packed.codec = 99
         let bytes =

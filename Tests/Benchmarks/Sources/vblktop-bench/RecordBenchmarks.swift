@@ -26,8 +26,8 @@ enum RecordSize {
     private static let bar = 8.0
 
     static func run(_ options: Options, _ report: inout Report) throws {
-        // The first two samples are keys; then comes one in 240.
-        let length = 242
+        // The first two samples are keys; then they come at a steady interval.
+        let length = SnapshotEncoder.keyInterval + 2
         let mix = (0..<56).map { $0 < 28 ? 150.0 : $0 < 42 ? 1.5 : 0 }
         try measure(
             "28 busy, 14 trickling, 14 idle LUNs", SimulatedLoad(rates: mix).samples(length),
