@@ -9,6 +9,27 @@ enum Storage: Equatable {
     case null, memory
     /// One file, for one LUN.
     case file(String)
+    /// The same through io_uring.
+    case uring(String)
+    /// A qcow2 image in one file, for one LUN.
+    case qcow2(String)
+
+    /// A backend on it.
+    func backend() throws -> BackendChoice {
+        switch self {
+        case .null: return .null(byteCount: 1 << 30)
+        case .memory: return .memory(byteCount: 16 << 20)
+        case .file(let path): return .file(try BackingFile(opening: path, readOnly: false))
+        case .uring(let path):
+            return .file(
+                try BackingFile(opening: path, readOnly: false), FileAccess(model: .ioUring))
+        case .qcow2(let path):
+            let file = try BackingFile(opening: path, readOnly: false)
+            var access = FileAccess()
+            access.format = try .qcow2(in: file)
+            return .file(file, access)
+        }
+    }
 }
 
 /// A running engine with the deck's job on every LUN: 50/50 random, 4 KiB, 32 in flight.
@@ -23,16 +44,11 @@ struct EngineRun {
     ) throws {
         lunCount = luns
         let configurations = try (0..<luns).map { index in
-            let backend: BackendChoice =
-                switch storage {
-                case .null: .null(byteCount: 1 << 30)
-                case .memory: .memory(byteCount: 16 << 20)
-                case .file(let path): .file(try BackingFile(opening: path, readOnly: false))
-                }
             var job = JobConfiguration()
             job.seed = UInt64(index + 1)
             job.rate = rate
-            var lun = LUNConfiguration(id: "lun\(index)", backend: backend, job: job)
+            var lun = LUNConfiguration(
+                id: "lun\(index)", backend: try storage.backend(), job: job)
             lun.path = path
             return lun
         }

@@ -1,7 +1,7 @@
 import DataPlane
 import Foundation
 
-/// The engine against fio with libaio on the same file: the same job, in turn.
+/// The engine against fio with the same way to do I/O, on the same file: the same job, in turn.
 enum FioBenchmark {
     /// fio as it comes, and fio that submits and reaps in batches as the engine does.
     private static let variants: [(name: String, options: [String])] = [
@@ -23,7 +23,24 @@ enum FioBenchmark {
         for (name, path, bar) in [
             ("disk", try files.disk(), 0.95), ("tmpfs", try files.tmpfs(), 0.85),
         ] {
-            try compare("engine on a file, \(name)", .dataPlane, path, bar, fio, options, &report)
+            try compare(
+                "engine on a file, \(name)", .dataPlane, .file(path), path, bar, fio, options,
+                &report)
+        }
+    }
+
+    /// The data plane through io_uring, against fio's io_uring.
+    static func uring(
+        _ options: Options, _ files: BackingFiles, _ report: inout Report
+    ) throws {
+        guard let fio = findProgram(options.fio) else {
+            report.add(.skipped("io_uring against fio", "fio is not installed"))
+            return
+        }
+        for (name, path) in [("disk", try files.disk()), ("tmpfs", try files.tmpfs())] {
+            try compare(
+                "io_uring on a file, \(name)", .dataPlane, .uring(path), path, 0.95, fio, options,
+                &report)
         }
     }
 
@@ -37,21 +54,24 @@ enum FioBenchmark {
         }
         for (name, path) in [("disk", try files.disk()), ("tmpfs", try files.tmpfs())] {
             try compare(
-                "pass-through on a file, \(name)", .passThrough, path, 0.98, fio, options, &report)
+                "pass-through on a file, \(name)", .passThrough, .file(path), path, 0.98, fio,
+                options, &report)
         }
     }
 
     private static func compare(
-        _ name: String, _ ioPath: IOPath, _ path: String, _ bar: Double, _ fio: String,
-        _ options: Options, _ report: inout Report
+        _ name: String, _ ioPath: IOPath, _ storage: Storage, _ path: String, _ bar: Double,
+        _ fio: String, _ options: Options, _ report: inout Report
     ) throws {
+        let engineName = storage == .uring(path) ? "io_uring" : "libaio"
         let rounds = options.isQuick ? 3 : 7
         var iops = variants.map { _ in Pairs() }
         var cpu = variants.map { _ in Pairs() }
         for _ in 0..<rounds {
-            let ours = try engine(ioPath, path, options)
+            let ours = try engine(ioPath, storage, options)
             for (index, variant) in variants.enumerated() {
-                let theirs = try job(fio, variant.options, path, options)
+                let theirs = try job(
+                    fio, ["--ioengine=\(engineName)"] + variant.options, path, options)
                 iops[index].add(ours: ours.iops, theirs: theirs.iops)
                 cpu[index].add(ours: ours.cpuPerIO, theirs: theirs.cpuPerIO)
             }
@@ -76,12 +96,12 @@ enum FioBenchmark {
     }
 
     private static func engine(
-        _ ioPath: IOPath, _ path: String, _ options: Options
+        _ ioPath: IOPath, _ storage: Storage, _ options: Options
     ) throws -> EngineRun.Window {
         // fio sleeps until something is complete, and so does a vCPU that has no device thread to
         // meet.
         let run = try EngineRun(
-            storage: .file(path), path: ioPath, wait: ioPath == .passThrough ? .block : .yield)
+            storage: storage, path: ioPath, wait: ioPath == .passThrough ? .block : .yield)
         defer { run.engine.stop() }
         return run.window(seconds: seconds(options))
     }
@@ -111,7 +131,7 @@ enum FioBenchmark {
         process.executableURL = URL(fileURLWithPath: fio)
         process.arguments =
             [
-                "--name=peer", "--filename=\(path)", "--ioengine=libaio", "--direct=1",
+                "--name=peer", "--filename=\(path)", "--direct=1",
                 "--rw=randrw", "--rwmixread=50", "--bs=4k", "--iodepth=32", "--norandommap=1",
                 "--time_based=1", "--runtime=\(Int(seconds(options)))", "--thread=1",
                 "--allow_file_create=0", "--output-format=json",

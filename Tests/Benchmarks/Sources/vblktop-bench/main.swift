@@ -23,6 +23,8 @@ func runBenchmarks() throws -> Int32 {
         ("paths-twin", { try PathBenchmarks.twin(options, &$0) }),
         ("paths-idle", { try PathBenchmarks.idle(options, &$0) }),
         ("paths-fio", { try FioBenchmark.passThrough(options, files, &$0) }),
+        ("paths-uring", { try FioBenchmark.uring(options, files, &$0) }),
+        ("paths-qcow2", { try ImageBenchmark.run(options, files, &$0) }),
         ("notifications", { try NotificationBenchmark.run(options, files, &$0) }),
         ("scaling", { try ScalingBenchmark.run(options, &$0) }),
         ("tracing", { try TracingBenchmark.run(options, files, &$0) }),
