@@ -12,7 +12,7 @@ DESTDIR ?=
 # More options of vblktop for `make demo`, for example ARGS='--full-speed --scenario hot-lun'.
 ARGS ?=
 # Seconds each fuzz target runs.
-SECONDS_EACH ?= 60
+SECONDS_EACH ?= 45
 
 SWIFT ?= swift
 # The clang of the Swift toolchain compiles BPF too.
@@ -97,7 +97,7 @@ bench: deps-test build ## measure the engine against its peers
 	$(SWIFT) run -c release --package-path Tests/Benchmarks --scratch-path .build/bench \
 	    vblktop-bench $(ARGS)
 
-fuzz: ## fuzz every target for SECONDS_EACH=60
+fuzz: ## fuzz every target for SECONDS_EACH=45
 	Tests/Fuzz/run.sh $$(($(SECONDS_EACH) * $(words $(wildcard Tests/Fuzz/*/))))
 
 lint: ## check the format
