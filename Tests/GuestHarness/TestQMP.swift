@@ -58,6 +58,8 @@ public struct BlockStatistics: Sendable, Equatable {
     public var flushes: Int
     public var readBytes: Int
     public var writtenBytes: Int
+    /// Reads that QEMU put together with others before it asked the host for them.
+    public var mergedReads: Int
 }
 
 extension TestQMP {
@@ -75,7 +77,7 @@ extension TestQMP {
             statistics[Self.deviceID(path)] = BlockStatistics(
                 reads: try counter("rd_operations"), writes: try counter("wr_operations"),
                 flushes: try counter("flush_operations"), readBytes: try counter("rd_bytes"),
-                writtenBytes: try counter("wr_bytes"))
+                writtenBytes: try counter("wr_bytes"), mergedReads: try counter("rd_merged"))
         }
         return statistics
     }
