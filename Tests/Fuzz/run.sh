@@ -38,7 +38,7 @@ compile="swiftc -O -wmo -parse-as-library -sanitize=fuzzer -enable-testing $stri
     -Xcc -fmodule-map-file=$out/build/release/CKernel.build/module.modulemap
     -Xcc -fmodule-map-file=$out/build/release/CLibraries.build/module.modulemap
     -Xcc -fmodule-map-file=$out/build/checkouts/swift-system/Sources/CSystem/include/module.modulemap"
-libraries="-lzstd -lz -lsqlite3 -lexpat -lbpf -laio"
+libraries="-lzstd -lz -lsqlite3 -lexpat -lbpf -laio -luring"
 
 # What SwiftPM calls the package, so that a room compiled here sees what is declared `package`.
 package=$(basename "$PWD" | tr '[:upper:]' '[:lower:]' | tr -c 'a-z0-9\n' _)
