@@ -16,7 +16,6 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     /// A request in flight and how far it has come.
     struct Transfer: BitwiseCopyable {
         var isWrite = false
-        var isSync = false
         /// It got a new place, which is safe only once the tables are written.
         var isAllocating = false
         /// Where on the guest's disk the rest of it begins.
@@ -27,26 +26,18 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         var rest: UInt64 = 0
         /// Bytes of the piece under way.
         var piece: UInt64 = 0
-        /// The rest's data in the head's row of `vectors`.
+        /// The rest's data in the head's row of the desk's `vectors`.
         var segmentCount = 0
         /// The segments of the piece, whose last one was cut short by `cut` bytes.
         var pieceSegments = 0
         var cut: UInt = 0
     }
 
-    private var requests: Requests
+    private var desk: TransferDesk<Requests>
     private let file: BackingFile
     private let cache: CacheMode
     private var image: Qcow2Image
     private let transfers: FixedArray<Transfer>
-    /// `segmentLimit` segments for each head.
-    private let vectors: FixedArray<Segment>
-    private let segmentLimit: Int
-    private(set) var inFlight = 0
-    /// A request the kernel refused at submission, to be told by the next `reap`.
-    private var refusal: Completion?
-    private let completions: FixedArray<Completion>
-    private var completedCount = 0
 
     /// Opens the image in `file`, to be written to unless the file is read-only. `requests` has a
     /// slot for each descriptor of the queue. Throws what keeps it from being used.
@@ -54,26 +45,19 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         file: BackingFile, cache: CacheMode, requests: consuming Requests, queueSize: Int,
         segmentLimit: Int
     ) throws {
-        precondition(requests.capacity >= queueSize)
         image = try Qcow2Image.open(
             try Qcow2File(file, cache: cache), isWritable: !file.isReadOnly)
         self.file = file
         self.cache = cache
-        self.requests = requests
-        self.segmentLimit = segmentLimit
+        desk = TransferDesk(
+            file: file, cache: cache, requests: requests, queueSize: queueSize,
+            segmentLimit: segmentLimit)
         transfers = FixedArray(repeating: Transfer(), count: queueSize)
-        vectors = FixedArray(
-            repeating: Segment(address: 0, byteCount: 0), count: queueSize * segmentLimit)
-        completions = FixedArray(repeating: Completion(head: 0, result: 0), count: queueSize + 1)
     }
 
-    /// As in `FileBackend`: nothing will wake us.
-    private var isUpToUs: Bool {
-        refusal != nil || requests.prepared > 0 && requests.prepared == inFlight
-    }
-
-    var hasCompletion: Bool { requests.hasCompletion || isUpToUs }
-    var nextDue: UInt64? { isUpToUs ? 0 : nil }
+    var inFlight: Int { desk.inFlight }
+    var hasCompletion: Bool { desk.hasCompletion }
+    var nextDue: UInt64? { desk.nextDue }
 
     // MARK: Starting
 
@@ -82,12 +66,8 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     ) -> Started {
         switch request.operation {
         case .read, .write:
-            guard request.segmentCount <= segmentLimit else {
+            guard desk.keepData(of: request, segments, head: head) else {
                 return .completed(-Int64(Errno.invalidArgument.rawValue))
-            }
-            let row = Int(head) * segmentLimit
-            for index in 0..<request.segmentCount {
-                vectors[row + index] = segments[request.firstSegment + index]
             }
             transfers[Int(head)] = Transfer(
                 isWrite: request.operation == .write, offset: request.sector * 512,
@@ -96,14 +76,13 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
             if let result = goOn(Int(head)) { return .completed(result) }
         case .flush:
             guard cache.syncs else { return .completed(0) }
-            transfers[Int(head)] = Transfer(isSync: true)
-            requests.prepare(slot: Int(head), .dataSync(file.descriptor))
+            desk.prepareSync(Int(head), answering: 0)
         case .discard, .writeZeroes, .writeZeroesUnmapping:
             return .completed(clear(request))
         case .getID:
             return .completed(Int64(request.byteCount))
         }
-        inFlight += 1
+        desk.begin()
         return .inFlight
     }
 
@@ -162,37 +141,23 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
             transfers[slot].pieceSegments = transfers[slot].segmentCount
             transfers[slot].cut = 0
         }
-        let row = slot * segmentLimit
-        let count = transfers[slot].pieceSegments
-        let isVector = count != 1
-        let operation: FileRequest.Operation =
-            switch (transfers[slot].isWrite, isVector) {
-            case (false, false): .read
-            case (false, true): .readVector
-            case (true, false): .write
-            case (true, true): .writeVector
-            }
-        requests.prepare(
-            slot: slot,
-            FileRequest(
-                operation, descriptor: file.descriptor,
-                buffer: isVector ? vectors.address(of: row) : vectors[row].address,
-                count: isVector ? count : Int(vectors[row].byteCount), offset: Int64(place),
-                isDurable: cache.hasStableWrites))
+        desk.prepare(
+            slot, isWrite: transfers[slot].isWrite,
+            segmentCount: transfers[slot].pieceSegments, offset: Int64(place))
     }
 
     /// Shortens the segment in which the piece ends.
     private func cutOff(_ slot: Int, byteCount: UInt64) {
-        let row = slot * segmentLimit
+        let row = slot * desk.segmentLimit
         var rest = UInt(byteCount)
         var count = 0
-        while rest > vectors[row + count].byteCount {
-            rest -= vectors[row + count].byteCount
+        while rest > desk.vectors[row + count].byteCount {
+            rest -= desk.vectors[row + count].byteCount
             count += 1
         }
         transfers[slot].pieceSegments = count + 1
-        transfers[slot].cut = vectors[row + count].byteCount - rest
-        vectors[row + count].byteCount = rest
+        transfers[slot].cut = desk.vectors[row + count].byteCount - rest
+        desk.vectors[row + count].byteCount = rest
     }
 
     // MARK: Submitting and reaping
@@ -200,57 +165,32 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     mutating func submit() -> Int {
         // If this fails the image says so from now on, and so do the writes that rely on it.
         if image.hasChanges { try? image.commit() }
-        guard requests.prepared > 0, refusal == nil else { return 0 }
-        let waiting = requests.prepared
-        if case .refused(let slot, let errno) = requests.submit() {
-            refusal = Completion(
-                head: UInt16(truncatingIfNeeded: slot), result: refusedResult(slot: slot, errno))
-            return waiting - requests.prepared - 1
-        }
-        return waiting - requests.prepared
-    }
-
-    /// A kernel or file without AIO fdsync says EINVAL: then sync here and now.
-    private func refusedResult(slot: Int, _ errno: Errno) -> Int64 {
-        if transfers[slot].isSync, errno == .invalidArgument {
-            return file.dataSync().map { -Int64($0.rawValue) } ?? 0
-        }
-        return -Int64(errno.rawValue)
+        return desk.submit()
     }
 
     mutating func reap() -> Int {
-        completedCount = 0
-        if let refused = refusal {
-            refusal = nil
-            take(refused)
-        }
-        for index in 0..<requests.reap() {
-            let (slot, result) = requests.completion(index)
+        for index in 0..<desk.reap() {
+            let (slot, result) = desk.result(index)
             if let final = advance(slot, by: result) {
-                take(Completion(head: UInt16(truncatingIfNeeded: slot), result: final))
+                desk.end(Completion(head: UInt16(truncatingIfNeeded: slot), result: final))
             }
         }
         // Further pieces, and what the kernel had no room for.
-        if requests.prepared > 0 { _ = submit() }
-        return completedCount
+        if desk.hasPrepared { _ = submit() }
+        return desk.endedCount
     }
 
-    private mutating func take(_ completion: Completion) {
-        completions[completedCount] = completion
-        completedCount += 1
-        inFlight -= 1
-    }
-
-    func completion(_ index: Int) -> Completion { completions[index] }
+    func completion(_ index: Int) -> Completion { desk.completion(index) }
 
     /// Takes note of a completion: the final result, or nil if more of the transfer was queued.
     private mutating func advance(_ slot: Int, by result: Int64) -> Int64? {
-        if result < 0 || transfers[slot].isSync { return result }
+        if result < 0 { return result }
+        if let answer = desk.syncAnswer(slot) { return answer }
         if transfers[slot].isAllocating, image.failure != nil { return Self.failed }
         let moved = UInt64(result)
         if moved == transfers[slot].rest { return transfers[slot].byteCount }
-        let last = slot * segmentLimit + transfers[slot].pieceSegments - 1
-        vectors[last].byteCount += transfers[slot].cut
+        let last = slot * desk.segmentLimit + transfers[slot].pieceSegments - 1
+        desk.vectors[last].byteCount += transfers[slot].cut
         if moved > 0 {
             dropFront(slot, byteCount: moved)
         } else if transfers[slot].isWrite {
@@ -264,44 +204,22 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
 
     /// Takes the first `byteCount` bytes, which are moved, off the rest of a transfer.
     private func dropFront(_ slot: Int, byteCount: UInt64) {
-        let row = slot * segmentLimit
-        var drop = UInt(byteCount)
-        var kept = 0
-        for index in 0..<transfers[slot].segmentCount {
-            var segment = vectors[row + index]
-            let cut = min(drop, segment.byteCount)
-            drop -= cut
-            segment.address += cut
-            segment.byteCount -= cut
-            if segment.byteCount > 0 {
-                vectors[row + kept] = segment
-                kept += 1
-            }
-        }
-        transfers[slot].segmentCount = kept
+        transfers[slot].segmentCount = desk.dropFront(
+            slot, of: transfers[slot].segmentCount, byteCount: UInt(byteCount))
         transfers[slot].offset += byteCount
         transfers[slot].rest -= byteCount
     }
 
     /// Answers the first `byteCount` bytes of a read's rest with zeroes.
     private func zeroFront(_ slot: Int, byteCount: UInt64) {
-        let row = slot * segmentLimit
-        var left = UInt(byteCount)
-        var index = 0
-        while left > 0 {
-            let segment = vectors[row + index]
-            let count = min(left, segment.byteCount)
-            HostMemory.fill(segment.address, with: 0, byteCount: count)
-            left -= count
-            index += 1
-        }
+        desk.zeroFront(slot, byteCount: UInt(byteCount))
         dropFront(slot, byteCount: byteCount)
     }
 
     /// Closes the image in good order, if nothing is in flight. An error leaves it marked as not
     /// closed, so that whoever opens it next repairs it.
     mutating func close() {
-        guard inFlight == 0 else { return }
+        guard desk.inFlight == 0 else { return }
         try? image.close()
         file.unlockImage()
     }
