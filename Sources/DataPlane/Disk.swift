@@ -23,9 +23,9 @@ struct Disk: ~Copyable {
     private var chain: [DriverQueue.Buffer] = []
     /// Whether each request has a kick, and an interrupt, of its own.
     private let kicksEach: Bool
+    private let notifiesEach: Bool
     /// Segments of the largest request the request queue hands out.
     private let mostSegments: Int
-    private let notifiesEach: Bool
     private var toll: ExitToll
 
     init(shared: QueueShared, rate: TickRate, origin: Nanoseconds, trace: TraceRing) {
@@ -42,8 +42,8 @@ struct Disk: ~Copyable {
         slotOfHead = FixedArray(repeating: 0, count: configuration.queueSize)
         placed = FixedArray(repeating: 0, count: configuration.queueSize)
         kicksEach = configuration.kicksEach
-        mostSegments = RequestQueue.segmentLimit(of: configuration)
         notifiesEach = configuration.notifiesEach
+        mostSegments = RequestQueue.segmentLimit(of: configuration)
         toll = ExitToll(shared: shared, rate: rate)
         if !notifiesEach { queue.suppressInterrupts() }
     }
@@ -62,7 +62,8 @@ struct Disk: ~Copyable {
         toll.payForInterrupts()
         let reaped = queue.hasUsed ? reap() : 0
         if isStopping { jobs.noteFull(false, placed: 0, now: Clock.ticks()) }
-        var issued = isStopping || jobs.isExhausted ? 0 : issue()
+        var issued = 0
+        if !isStopping, !jobs.isExhausted { issued = requests.isUsed ? enqueue() : issue() }
         if requests.isUsed { issued += dispatch() }
         if reaped + issued > 0 { jobs.noteDepth(queue.inFlight) }
         return reaped + issued
@@ -175,27 +176,34 @@ struct Disk: ~Copyable {
     // MARK: Submission
 
     /// Places what is due, and publishes it: at once with one kick at most, or one by one with a
-    /// kick each. With a request queue in between, it goes there.
+    /// kick each.
     private mutating func issue() -> Int {
         let now = Clock.ticks()
         let time = jobs.time
         var count = 0
         var isFull = false
         while jobs.wants(at: time) {
-            if requests.isUsed {
-                let index = jobs.take(now: now)
-                jobs.started(index, at: time)
-                requests.insert(index, jobs.slots[index], now: jobs.rate.nanoseconds(now))
-            } else {
-                isFull = !hasRoom(for: 1) || !place(now: now, time: time)
-                if isFull { break }
-                if kicksEach { publish() }
-            }
+            isFull = !hasRoom(for: 1) || !place(now: now, time: time)
+            if isFull { break }
             count &+= 1
+            if kicksEach { publish() }
         }
-        if requests.isUsed { return count }
         jobs.noteFull(isFull, placed: count, now: now)
         if placedCount > 0 { publish() }
+        return count
+    }
+
+    /// Puts what is due into the request queue: how many requests.
+    private mutating func enqueue() -> Int {
+        let now = Clock.ticks()
+        let time = jobs.time
+        var count = 0
+        while jobs.wants(at: time) {
+            let index = jobs.take(now: now)
+            jobs.started(index, at: time)
+            requests.insert(index, jobs.slots[index], now: jobs.rate.nanoseconds(now))
+            count &+= 1
+        }
         return count
     }
 

@@ -5,7 +5,6 @@ import Virtio
 /// A device given to the guest: the vCPU thread submits to the backend and takes completions
 /// itself. There is no ring, no other thread, no kick, and no exit.
 struct PassThroughDisk: ~Copyable {
-    private let shared: QueueShared
     private var jobs: JobBook
     private let backend: BackendBox
     private var segments = SegmentList(capacity: 1)
@@ -17,7 +16,6 @@ struct PassThroughDisk: ~Copyable {
 
     /// `backend` takes requests in the slots of the jobs and signals the vCPU's doorbell.
     init(shared: QueueShared, backend: BackendBox, rate: TickRate, origin: Nanoseconds) {
-        self.shared = shared
         self.backend = backend
         jobs = JobBook(shared: shared, rate: rate, origin: origin)
     }

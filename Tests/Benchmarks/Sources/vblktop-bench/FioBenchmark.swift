@@ -16,46 +16,41 @@ enum FioBenchmark {
     ]
 
     static func run(_ options: Options, _ files: BackingFiles, _ report: inout Report) throws {
-        guard let fio = findProgram(options.fio) else {
-            report.add(.skipped("engine against fio", "fio is not installed (apt install fio)"))
-            return
-        }
-        for (name, path, bar) in [
-            ("disk", try files.disk(), 0.95), ("tmpfs", try files.tmpfs(), 0.85),
-        ] {
-            try compare(
-                "engine on a file, \(name)", .dataPlane, .file(path), path, bar, fio, options,
-                &report)
-        }
+        try onBothFiles("engine", .dataPlane, Storage.file, (0.95, 0.85), options, files, &report)
     }
 
     /// The data plane through io_uring, against fio's io_uring.
     static func uring(
         _ options: Options, _ files: BackingFiles, _ report: inout Report
     ) throws {
-        guard let fio = findProgram(options.fio) else {
-            report.add(.skipped("io_uring against fio", "fio is not installed"))
-            return
-        }
-        for (name, path) in [("disk", try files.disk()), ("tmpfs", try files.tmpfs())] {
-            try compare(
-                "io_uring on a file, \(name)", .dataPlane, .uring(path), path, 0.95, fio, options,
-                &report)
-        }
+        try onBothFiles(
+            "io_uring", .dataPlane, Storage.uring, (0.95, 0.95), options, files, &report)
     }
 
     /// A device given to the guest is fio's own situation: one thread that submits and reaps.
     static func passThrough(
         _ options: Options, _ files: BackingFiles, _ report: inout Report
     ) throws {
+        try onBothFiles(
+            "pass-through", .passThrough, Storage.file, (0.98, 0.98), options, files, &report)
+    }
+
+    /// One comparison on a disk, one on a tmpfs, each with its bar.
+    private static func onBothFiles(
+        _ what: String, _ ioPath: IOPath, _ storage: (String) -> Storage,
+        _ bars: (disk: Double, tmpfs: Double), _ options: Options, _ files: BackingFiles,
+        _ report: inout Report
+    ) throws {
         guard let fio = findProgram(options.fio) else {
-            report.add(.skipped("pass-through against fio", "fio is not installed"))
+            report.add(.skipped("\(what) against fio", "fio is not installed (apt install fio)"))
             return
         }
-        for (name, path) in [("disk", try files.disk()), ("tmpfs", try files.tmpfs())] {
+        for (name, path, bar) in [
+            ("disk", try files.disk(), bars.disk), ("tmpfs", try files.tmpfs(), bars.tmpfs),
+        ] {
             try compare(
-                "pass-through on a file, \(name)", .passThrough, .file(path), path, 0.98, fio,
-                options, &report)
+                "\(what) on a file, \(name)", ioPath, storage(path), path, bar, fio, options,
+                &report)
         }
     }
 
