@@ -69,12 +69,10 @@ public struct BenchEngine {
         let indices = 0..<luns
         var reading = BenchReading(
             monotonic: Clock.monotonic(), luns: indices.map { engine.counters(ofLUN: $0) })
-        let effort = indices.map { engine.effort(ofLUN: $0) }
-        reading.counts[.submissions] = effort.reduce(0) { $0 + $1.submissions }
-        reading.counts[.exits] = effort.reduce(0) { $0 + $1.exits }
-        if hasRequestQueue {
-            reading.counts[.requestLocks] = effort.reduce(0) { $0 + $1.requestLocks }
-        }
+        let effort = indices.reduce(into: PathEffort()) { $0.add(engine.effort(ofLUN: $1)) }
+        reading.counts[.submissions] = effort.submissions
+        reading.counts[.exits] = effort.exits
+        if hasRequestQueue { reading.counts[.requestLocks] = effort.requestLocks }
         let threads = engine.threadInfos
         // Threads that have not begun yet have not taken it either.
         if engine.lockWaitBuckets != nil {
