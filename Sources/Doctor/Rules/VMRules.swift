@@ -18,7 +18,9 @@ extension Rule {
             + "word \"test\" in its name. On hosts that are not x86 the machine \"virt\" is taken "
             + "for the host's architecture.",
         effect: "Every instruction of the guest is translated in software: 10 to 50 times slower "
-            + "[a starting value], and whatever else is said of CPU time is noise.",
+            + "[a starting value], and whatever else is said of CPU time is noise. A VM that can "
+            + "have one vCPU only (no maxcpus=) runs without memory barriers in QEMU before 8.1: a "
+            + "disk with an IOThread may lose an interrupt and be silent for ever.",
         remedy: Remedy(
             qemu: "-accel kvm -cpu host",
             libvirt: "<domain type='kvm'> and <cpu mode='host-passthrough'/>",
