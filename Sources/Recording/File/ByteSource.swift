@@ -36,6 +36,13 @@ public enum ByteSource: Sendable {
             return Array(bytes[start...].prefix(count))
         }
     }
+
+    /// The payload of the chunk with `header` at `offset`, `nil` unless the chunk stands there as
+    /// it was written.
+    func payload(of header: ChunkHeader, at offset: UInt64) throws(RecordingError) -> [UInt8]? {
+        let count = ChunkHeader.byteCount + Int(header.payloadByteCount)
+        return header.payload(in: try read(at: offset, count: count)[...])
+    }
 }
 
 /// A look at a source through one buffer: what is near what was read last costs no system call.
@@ -91,12 +98,5 @@ struct ByteWindow {
             }
         }
         return nil
-    }
-
-    /// The payload of the chunk with `header` at `offset`, `nil` unless its checksum holds.
-    func payload(of header: ChunkHeader, at offset: UInt64) throws(RecordingError) -> [UInt8]? {
-        let count = Int(header.payloadByteCount)
-        let payload = try source.read(at: offset + UInt64(ChunkHeader.byteCount), count: count)
-        return payload.count == count && header.holds(payload) ? payload : nil
     }
 }

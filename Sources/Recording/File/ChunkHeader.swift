@@ -1,7 +1,7 @@
 internal import Libraries
 internal import Telemetry
 
-/// The 64 bytes before every payload; docs/recording.md has the table.
+/// The 64 bytes before every payload, their checksums left out; docs/recording.md has the table.
 struct ChunkHeader: Sendable, Equatable {
     var kind: UInt8
     var codec: UInt8
@@ -14,8 +14,6 @@ struct ChunkHeader: Sendable, Equatable {
     var count: UInt32
     var payloadByteCount: UInt32
     var plainByteCount: UInt32
-    /// CRC-32C of the payload, without what pads it.
-    var payloadChecksum: UInt32
     var lost: UInt32
     var schema: UInt16
     /// Zero; a reader ignores it.
@@ -43,7 +41,6 @@ struct ChunkHeader: Sendable, Equatable {
         count = chunk.count
         payloadByteCount = UInt32(clamping: chunk.payload.count)
         plainByteCount = chunk.plainByteCount
-        payloadChecksum = crc32c(chunk.payload)
         lost = chunk.lost
         schema = chunk.schema
     }
@@ -58,8 +55,8 @@ struct ChunkHeader: Sendable, Equatable {
         self.init(body: bytes.dropFirst(8))
     }
 
-    /// The header whose bytes 8 to 63 are `body`, as an index repeats them; `nil` if its lengths
-    /// are out of bounds.
+    /// The header whose bytes 8 to 63 are `body`, as indexes of the first form repeat them; `nil`
+    /// if its lengths are out of bounds.
     init?(body: ArraySlice<UInt8>) {
         guard body.count >= Self.byteCount - 8 else { return nil }
         kind = body[body.startIndex]
@@ -72,13 +69,22 @@ struct ChunkHeader: Sendable, Equatable {
         count = LittleEndian.read32(body, at: 32)
         payloadByteCount = LittleEndian.read32(body, at: 36)
         plainByteCount = LittleEndian.read32(body, at: 40)
-        payloadChecksum = LittleEndian.read32(body, at: 44)
         lost = LittleEndian.read32(body, at: 48)
         schema = LittleEndian.read16(body, at: 52)
         reserved = LittleEndian.read16(body, at: 54)
-        guard payloadByteCount <= Self.longestPayload, plainByteCount <= Self.longestPayload,
-            first <= last
-        else { return nil }
+        guard isPossible else { return nil }
+    }
+
+    /// A header of zeros, before the first of an index.
+    init() {
+        (kind, codec, minReader, stream, sequence, first, last) = (0, 0, 0, 0, 0, 0, 0)
+        (count, payloadByteCount, plainByteCount, lost, schema) = (0, 0, 0, 0, 0)
+    }
+
+    /// Whether its lengths are within bounds and its times in order.
+    var isPossible: Bool {
+        payloadByteCount <= Self.longestPayload && plainByteCount <= Self.longestPayload
+            && first <= last
     }
 
     /// Bytes of the whole chunk in the file: header, payload and padding.
@@ -87,8 +93,8 @@ struct ChunkHeader: Sendable, Equatable {
         return (length + Self.alignment - 1) & ~(Self.alignment - 1)
     }
 
-    /// Bytes 8 to 63.
-    func appendBody(to bytes: inout [UInt8]) {
+    /// Bytes 8 to 63, before a payload of that CRC-32C.
+    func appendBody(payloadChecksum: UInt32, to bytes: inout [UInt8]) {
         bytes.append(kind)
         bytes.append(codec)
         LittleEndian.append(minReader, to: &bytes)
@@ -109,7 +115,7 @@ struct ChunkHeader: Sendable, Equatable {
     func encoded(with payload: [UInt8]) -> [UInt8] {
         var body: [UInt8] = []
         body.reserveCapacity(Self.byteCount)
-        appendBody(to: &body)
+        appendBody(payloadChecksum: crc32c(payload), to: &body)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(Int(chunkByteCount))
         LittleEndian.append(Self.magic, to: &bytes)
@@ -122,12 +128,19 @@ struct ChunkHeader: Sendable, Equatable {
 }
 
 extension ChunkHeader {
-    /// Whether `payload` is what the header was made for.
-    func holds(_ payload: [UInt8]) -> Bool { crc32c(payload) == payloadChecksum }
+    /// The payload of the chunk that `bytes` begin with; `nil` unless it has this header and both
+    /// checksums hold.
+    func payload(in bytes: ArraySlice<UInt8>) -> [UInt8]? {
+        let payload = bytes.dropFirst(Self.byteCount).prefix(Int(payloadByteCount))
+        guard payload.count == Int(payloadByteCount), ChunkHeader(bytes) == self,
+            crc32c(payload) == LittleEndian.read32(bytes, at: 52)
+        else { return nil }
+        return Array(payload)
+    }
 
     /// Whether the chunk is of `kind` and this reader may look into it.
-    func isReadable(_ kind: ChunkKind) -> Bool {
+    func isReadable(_ kind: ChunkKind, _ codecs: ChunkCodec...) -> Bool {
         self.kind == kind.rawValue && minReader <= Self.version
-            && codec == ChunkCodec.plain.rawValue
+            && codecs.contains { $0.rawValue == codec }
     }
 }

@@ -115,7 +115,7 @@ public struct ChunkReader: Sendable {
             case .back: damage.restarts.append(chunk.offset)
             }
             last = chunk
-            isClosed = chunk.header.isReadable(.end)
+            isClosed = chunk.header.isReadable(.end, .plain)
             guard let place = ChunkPlace(chunk.header, at: chunk.offset) else {
                 if chunk.header.minReader > ChunkHeader.version {
                     damage.tooNewCount += 1
@@ -145,12 +145,7 @@ extension ChunkReader {
     /// The chunk at `place`, which `contents` gave, with its payload. Throws `.damaged` if its
     /// bytes are not those that were written, `.system` if the kernel refuses.
     public func chunk(at place: ChunkPlace) throws(RecordingError) -> Chunk {
-        let count = ChunkHeader.byteCount + Int(place.payloadByteCount)
-        let bytes = try source.read(at: place.offset, count: count)
-        let payload = Array(bytes.dropFirst(ChunkHeader.byteCount))
-        guard bytes.count == count, ChunkHeader(bytes[...]) == place.header,
-            place.header.holds(payload)
-        else {
+        guard let payload = try source.payload(of: place.header, at: place.offset) else {
             throw RecordingError(
                 .damaged, path: source.path,
                 reason: "the chunk at byte \(place.offset) is damaged: its checksum fails")

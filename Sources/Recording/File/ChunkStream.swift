@@ -60,12 +60,11 @@ public struct ChunkStream: Sendable {
             }
             hasChunk = true
             guard bytes.count - used >= count else { return nil }
-            let payload = Array(
-                bytes[(used + ChunkHeader.byteCount)...].prefix(Int(header.payloadByteCount)))
+            let payload = header.payload(in: bytes[used...])
             let place = take(header)
             let here = offset
             used += count
-            guard header.holds(payload) else {
+            guard let payload else {
                 damage.unreadable.append(here)
                 continue
             }
@@ -98,7 +97,7 @@ public struct ChunkStream: Sendable {
         case .gap(let numbers): damage.missing.append(numbers)
         case .back: damage.restarts.append(offset)
         }
-        isClosed = header.isReadable(.end)
+        isClosed = header.isReadable(.end, .plain)
         if let place = ChunkPlace(header, at: offset) { return place }
         if header.minReader > ChunkHeader.version {
             damage.tooNewCount += 1

@@ -22,7 +22,6 @@ public struct ChunkWriter {
     private let header: [UInt8]
     private var lossOf = LossLedger()
     private var index = IndexBuilder()
-    private var indexedAt: Nanoseconds
     private var clockAt: Nanoseconds?
     private var durableAt: Nanoseconds
     private var hasUnsafeBytes = false
@@ -40,7 +39,6 @@ public struct ChunkWriter {
         self.options = options
         nextSequence = sequence
         header = try info.payload()
-        indexedAt = clocks.monotonic
         durableAt = clocks.monotonic
         try writeHeader(at: clocks.monotonic)
         try tick(clocks)
@@ -107,9 +105,7 @@ public struct ChunkWriter {
             clockAt = now
         }
         let limit = min(max(1, options.indexedChunks), IndexPayload.longest / 2)
-        if index.count >= limit
-            || index.count > 0 && isPast(indexedAt, options.indexInterval, now)
-        {
+        if index.count >= limit || index.byteCount >= options.indexedBytes {
             try writeIndex(at: now)
         }
     }
@@ -163,12 +159,11 @@ extension ChunkWriter {
     }
 
     private mutating func writeIndex(at now: Nanoseconds) throws(RecordingError) {
-        let payload = index.payload(at: byteCount)
+        let payload = index.payload
         try write(
             Chunk(
-                kind: .index, codec: .plain, first: now, last: now, count: UInt32(index.count),
+                kind: .index, codec: .columns, first: now, last: now, count: UInt32(index.count),
                 plainByteCount: UInt32(payload.count), payload: payload))
-        indexedAt = now
     }
 
     private mutating func write(_ chunk: Chunk) throws(RecordingError) {

@@ -1,103 +1,146 @@
 internal import Telemetry
 
-/// What an INDEX chunk holds: where the chunks since the index before it stand, that index
-/// included.
+/// What an INDEX chunk holds: the headers of the chunks since the index before it, that index
+/// included, up to itself.
 ///
-/// Places are distances back from the index's own start, not offsets, so an index holds in a file
-/// whose front was cut off, behind a pipe, and in files put behind each other.
+/// Where they stand follows from their lengths, counted back from the index's own start, so an
+/// index holds in a file whose front was cut off, behind a pipe, and in files put behind each
+/// other.
 struct IndexPayload: Equatable {
-    struct Entry: Equatable {
-        /// Bytes from the chunk's start forward to the index's.
-        var distance: UInt64
-        var header: ChunkHeader
-    }
-    /// Bytes from the previous index's start forward to this one's; 0 for the first of its file.
-    var previousDistance: UInt64
-    /// In the order of the file.
-    var entries: [Entry]
+    /// In the order of the file; the first is that of the index before, if the file has one.
+    var headers: [ChunkHeader]
 
-    static let headByteCount = 16
-    static let entryByteCount = 64
     /// The writer closes an index long before; no reader takes a longer one for an index.
     static let longest = 16384
-    static let longestPayload = headByteCount + longest * entryByteCount
+    static let longestPayload = 16 + longest * 64
 
-    var payload: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.headByteCount + entries.count * Self.entryByteCount)
-        LittleEndian.append(previousDistance, to: &bytes)
-        LittleEndian.append(UInt64(entries.count), to: &bytes)
-        for entry in entries {
-            LittleEndian.append(entry.distance, to: &bytes)
-            entry.header.appendBody(to: &bytes)
+    init(headers: [ChunkHeader]) { self.headers = headers }
+
+    /// The chunks it lists where it stands at `offset`; `nil` if they do not fit in front of it.
+    func places(before offset: UInt64) -> [(offset: UInt64, header: ChunkHeader)]? {
+        // At most 16,384 of some 256 MiB: no sum of them is too large.
+        let length = headers.reduce(0) { $0 + $1.chunkByteCount }
+        guard length <= offset else { return nil }
+        var place = offset - length
+        return headers.map { header in
+            defer { place += header.chunkByteCount }
+            return (place, header)
         }
-        return bytes
+    }
+}
+
+extension IndexPayload {
+    /// What an entry need not say, as it follows from the header before.
+    private struct Expected: OptionSet {
+        var rawValue: UInt8
+        /// Kind, codec, lowest version, stream, schema, and what is reserved.
+        static let sort = Expected(rawValue: 1)
+        static let sequence = Expected(rawValue: 2)
+        static let count = Expected(rawValue: 4)
+        /// The last record is of the first one's time.
+        static let moment = Expected(rawValue: 8)
+        /// As long packed as unpacked.
+        static let plain = Expected(rawValue: 16)
+        static let nothingLost = Expected(rawValue: 32)
     }
 
-    init(previousDistance: UInt64, entries: [Entry]) {
-        self.previousDistance = previousDistance
-        self.entries = entries
+    /// As it stands in the file: a few bytes a header, as chunks mostly are like the one before and
+    /// come at a steady interval.
+    var payload: [UInt8] {
+        var writer = ByteWriter()
+        writer.number(headers.count)
+        var before = ChunkHeader()
+        var step: Nanoseconds = 0
+        for header in headers {
+            Self.write(header, after: before, step: step, to: &writer)
+            step = header.first &- before.first
+            before = header
+        }
+        return writer.bytes
+    }
+
+    private static func write(
+        _ header: ChunkHeader, after before: ChunkHeader, step: Nanoseconds,
+        to writer: inout ByteWriter
+    ) {
+        var expected: Expected = []
+        if header.isOfSort(of: before) { expected.insert(.sort) }
+        if header.sequence == before.sequence &+ 1 { expected.insert(.sequence) }
+        if header.count == before.count { expected.insert(.count) }
+        if header.last == header.first { expected.insert(.moment) }
+        if header.plainByteCount == header.payloadByteCount { expected.insert(.plain) }
+        if header.lost == 0 { expected.insert(.nothingLost) }
+        writer.byte(expected.rawValue)
+        if !expected.contains(.sort) {
+            writer.append([header.kind, header.codec])
+            writer.number(UInt64(header.minReader))
+            writer.number(UInt64(header.stream))
+            writer.number(UInt64(header.schema))
+            writer.number(UInt64(header.reserved))
+        }
+        if !expected.contains(.sequence) { writer.number(header.sequence) }
+        if !expected.contains(.count) { writer.number(UInt64(header.count)) }
+        writer.signed(Int64(bitPattern: header.first &- before.first &- step))
+        if !expected.contains(.moment) { writer.number(header.last &- header.first) }
+        writer.signed(Int64(header.payloadByteCount) - Int64(before.payloadByteCount))
+        if !expected.contains(.plain) { writer.number(UInt64(header.plainByteCount)) }
+        if !expected.contains(.nothingLost) { writer.number(UInt64(header.lost)) }
     }
 
     /// `nil` for a payload that is no index.
     init?(_ payload: ArraySlice<UInt8>) {
-        guard payload.count >= Self.headByteCount else { return nil }
-        previousDistance = LittleEndian.read64(payload, at: 0)
-        let count = LittleEndian.read64(payload, at: 8)
-        guard count <= UInt64(Self.longest),
-            payload.count >= Self.headByteCount + Int(count) * Self.entryByteCount
-        else { return nil }
-        entries = []
-        entries.reserveCapacity(Int(count))
-        var rest = payload.dropFirst(Self.headByteCount)
-        for _ in 0..<Int(count) {
-            guard let header = ChunkHeader(body: rest.dropFirst(8).prefix(56)) else { return nil }
-            entries.append(Entry(distance: LittleEndian.read64(rest, at: 0), header: header))
-            rest = rest.dropFirst(Self.entryByteCount)
+        var reader = ByteReader(payload)
+        let count = reader.count()
+        guard count <= Self.longest else { return nil }
+        headers = []
+        headers.reserveCapacity(count)
+        var before = ChunkHeader()
+        var step: Nanoseconds = 0
+        for _ in 0..<count {
+            let header = Self.read(&reader, after: before, step: step)
+            guard !reader.isBroken, header.isPossible else { return nil }
+            step = header.first &- before.first
+            before = header
+            headers.append(header)
         }
+        guard reader.left == 0, !reader.isBroken else { return nil }
     }
 
-    /// The chunks it lists where it stands at `offset`: without a gap, up to the index itself.
-    /// `nil` if they do not fit together so, or do not fit in front of it.
-    func places(before offset: UInt64) -> [(offset: UInt64, header: ChunkHeader)]? {
-        var places: [(offset: UInt64, header: ChunkHeader)] = []
-        places.reserveCapacity(entries.count)
-        var expected: UInt64?
-        for entry in entries {
-            guard entry.distance <= offset else { return nil }
-            let place = offset - entry.distance
-            guard expected ?? place == place else { return nil }
-            places.append((place, entry.header))
-            expected = place &+ entry.header.chunkByteCount
+    private static func read(
+        _ reader: inout ByteReader, after before: ChunkHeader, step: Nanoseconds
+    ) -> ChunkHeader {
+        let expected = Expected(rawValue: reader.byte())
+        var header = before
+        if !expected.contains(.sort) {
+            (header.kind, header.codec) = (reader.byte(), reader.byte())
+            header.minReader = UInt16(truncatingIfNeeded: reader.number())
+            header.stream = UInt32(truncatingIfNeeded: reader.number())
+            header.schema = UInt16(truncatingIfNeeded: reader.number())
+            header.reserved = UInt16(truncatingIfNeeded: reader.number())
         }
-        return expected == offset ? places : nil
+        header.sequence =
+            expected.contains(.sequence) ? before.sequence &+ 1 : reader.number()
+        if !expected.contains(.count) {
+            header.count = UInt32(truncatingIfNeeded: reader.number())
+        }
+        header.first = before.first &+ step &+ Nanoseconds(bitPattern: reader.signed())
+        header.last = header.first
+        if !expected.contains(.moment) { header.last = header.first &+ reader.number() }
+        header.payloadByteCount = UInt32(
+            truncatingIfNeeded: Int64(before.payloadByteCount) &+ reader.signed())
+        header.plainByteCount =
+            expected.contains(.plain)
+            ? header.payloadByteCount : UInt32(truncatingIfNeeded: reader.number())
+        header.lost =
+            expected.contains(.nothingLost) ? 0 : UInt32(truncatingIfNeeded: reader.number())
+        return header
     }
 }
 
-/// The END chunk's payload, the last 16 bytes of a file that was closed: from them a reader finds
-/// the last index without reading what is before.
-struct Trailer: Equatable {
-    /// Bytes from the last index's start forward to the END chunk's.
-    var indexDistance: UInt64
-
-    static let byteCount = 16
-    /// "VBE1".
-    static let magic: UInt32 = 0x3145_4256
-
-    init(indexDistance: UInt64) { self.indexDistance = indexDistance }
-
-    init?(_ bytes: ArraySlice<UInt8>) {
-        guard bytes.count == Self.byteCount, LittleEndian.read32(bytes, at: 12) == Self.magic else {
-            return nil
-        }
-        indexDistance = LittleEndian.read64(bytes, at: 0)
-    }
-
-    var payload: [UInt8] {
-        var bytes: [UInt8] = []
-        LittleEndian.append(indexDistance, to: &bytes)
-        LittleEndian.append(UInt32(0), to: &bytes)
-        LittleEndian.append(Self.magic, to: &bytes)
-        return bytes
+extension ChunkHeader {
+    /// Whether all that a kind of chunks has in common is that of `other`.
+    fileprivate func isOfSort(of other: ChunkHeader) -> Bool {
+        (kind, codec, minReader) == (other.kind, other.codec, other.minReader)
+            && (stream, schema, reserved) == (other.stream, other.schema, other.reserved)
     }
 }

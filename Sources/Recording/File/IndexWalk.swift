@@ -5,7 +5,7 @@ struct IndexWalk {
     init(_ window: ByteWindow) { self.window = window }
 
     /// How far from the end of a file that was not closed its last index is looked for: more than
-    /// is written between two of them unless chunks are huge.
+    /// is written between two of them.
     static let searchedByteCount: UInt64 = 8 << 20
     /// Where it nearly always is. To look through it all takes longer than all else at opening.
     private static let nearByteCount: UInt64 = 256 << 10
@@ -31,8 +31,8 @@ struct IndexWalk {
     private mutating func closingIndex(_ end: UInt64) throws(RecordingError) -> UInt64? {
         let length = UInt64(ChunkHeader.byteCount + Trailer.byteCount)
         guard end >= length, let header = try window.header(at: end - length),
-            header.isReadable(.end), header.payloadByteCount == UInt32(Trailer.byteCount),
-            let payload = try window.payload(of: header, at: end - length),
+            header.isReadable(.end, .plain), header.payloadByteCount == UInt32(Trailer.byteCount),
+            let payload = try window.source.payload(of: header, at: end - length),
             let trailer = Trailer(payload[...]), trailer.indexDistance <= end - length
         else { return nil }
         return end - length - trailer.indexDistance
@@ -47,7 +47,7 @@ struct IndexWalk {
         while let place = try window.nextHeader(from: offset, to: end) {
             offset = place + ChunkHeader.alignment
             guard let header = try window.header(at: place) else { continue }
-            if header.isReadable(.index) { places.append(place) }
+            if header.isReadable(.index, .plain, .columns) { places.append(place) }
             // A chunk is stepped over only if a header follows it: what is found may be junk.
             let next = place + header.chunkByteCount
             if next < end, try window.header(at: next) != nil { offset = next }
@@ -65,9 +65,7 @@ struct IndexWalk {
             if blocks.isEmpty { blocks.append([(place, header)]) }
             blocks.append(listed)
             // The list begins with the index before, so the walk always gets nearer to the front.
-            guard index.previousDistance > 0, index.previousDistance <= place,
-                first.offset == place - index.previousDistance
-            else { break }
+            guard first.header.kind == ChunkKind.index.rawValue else { break }
             place = first.offset
             expected = first.header
         }
@@ -77,11 +75,13 @@ struct IndexWalk {
     private mutating func index(
         at offset: UInt64
     ) throws(RecordingError) -> (ChunkHeader, IndexPayload)? {
-        guard let header = try window.header(at: offset), header.isReadable(.index),
+        guard let header = try window.header(at: offset),
+            header.isReadable(.index, .plain, .columns),
             header.payloadByteCount <= UInt32(IndexPayload.longestPayload),
-            let payload = try window.payload(of: header, at: offset),
-            let index = IndexPayload(payload[...])
+            let payload = try window.source.payload(of: header, at: offset)
         else { return nil }
-        return (header, index)
+        let isOld = header.codec == ChunkCodec.plain.rawValue
+        let index = isOld ? IndexPayload(old: payload[...]) : IndexPayload(payload[...])
+        return index.map { (header, $0) }
     }
 }

@@ -26,30 +26,28 @@ struct LossLedger {
 
 /// The headers since the last index.
 struct IndexBuilder {
-    private var entries: [(offset: UInt64, header: ChunkHeader)] = []
+    private var headers: [ChunkHeader] = []
+    /// Bytes of those chunks.
+    private(set) var byteCount: UInt64 = 0
     /// The last index.
     private(set) var last: (offset: UInt64, header: ChunkHeader)?
 
     /// Chunks that the next index would list, the last index left out.
-    var count: Int { entries.count }
+    var count: Int { headers.count }
 
     mutating func note(_ header: ChunkHeader, at offset: UInt64, isIndex: Bool) {
         if isIndex {
-            entries = []
+            headers = []
+            byteCount = 0
             last = (offset, header)
         } else {
-            entries.append((offset, header))
+            headers.append(header)
+            byteCount += header.chunkByteCount
         }
     }
 
-    /// The payload of an index that is to stand at `offset`.
-    func payload(at offset: UInt64) -> [UInt8] {
-        let listed = (last.map { [$0] } ?? []) + entries
-        return IndexPayload(
-            previousDistance: last.map { offset - $0.offset } ?? 0,
-            entries: listed.map {
-                IndexPayload.Entry(distance: offset - $0.offset, header: $0.header)
-            }
-        ).payload
+    /// The payload of the index that is to follow.
+    var payload: [UInt8] {
+        IndexPayload(headers: (last.map { [$0.header] } ?? []) + headers).payload
     }
 }

@@ -15,7 +15,6 @@ import Testing
         header.kind = kind
         header.codec = 0
         header.payloadByteCount = UInt32(payload.count)
-        header.payloadChecksum = crc32c(payload)
         return header
     }
 
@@ -41,15 +40,19 @@ import Testing
     @Test(arguments: [UInt64.max, 64, 8, 1, 0, 1 << 63])
     func anIndexThatPointsAnywhereIsNotFollowed(distance: UInt64) throws {
         let first = header(5, [])
+        var long = first
+        long.payloadByteCount = UInt32(clamping: min(distance, UInt64(ChunkHeader.longestPayload)))
+        var before = long
+        before.kind = ChunkKind.index.rawValue
         let lying = [
-            IndexPayload(previousDistance: distance, entries: [.init(distance: 64, header: first)]),
-            IndexPayload(
-                previousDistance: 0, entries: [.init(distance: distance, header: first)]),
-            IndexPayload(previousDistance: distance, entries: []),
+            IndexPayload(headers: [first, first]), IndexPayload(headers: [before, first]),
+            IndexPayload(headers: [long, long]), IndexPayload(headers: []),
         ]
-        for index in lying {
+        for (index, codec) in lying.flatMap({ [($0, ChunkCodec.columns), ($0, .plain)] }) {
             let payload = index.payload
-            let chunk = header(9, payload, sequence: 1).encoded(with: payload)
+            var place = header(9, payload, sequence: 1)
+            place.codec = codec.rawValue
+            let chunk = place.encoded(with: payload)
             let trailer = Trailer(indexDistance: distance).payload
             let end = header(10, trailer, sequence: 2).encoded(with: trailer)
             for tail in [end, []] {

@@ -51,29 +51,103 @@ import Testing
         #expect(ChunkHeader(header.sealed[...]) == nil)
     }
 
-    @Test func anIndexComesBackAsItWas() {
+    @Test func anIndexComesBackAsItWas() throws {
         let headers = (0..<3).map { ChunkHeader(of: someChunk($0), sequence: UInt64($0)) }
         let lengths = headers.map(\.chunkByteCount)
-        let index = IndexPayload(
-            previousDistance: 99,
-            entries: [
-                .init(distance: lengths[0] + lengths[1] + lengths[2], header: headers[0]),
-                .init(distance: lengths[1] + lengths[2], header: headers[1]),
-                .init(distance: lengths[2], header: headers[2]),
-            ])
+        let index = IndexPayload(headers: headers)
         #expect(IndexPayload(index.payload[...]) == index)
         let end = lengths.reduce(1000, +)
         let offsets = [1000, 1000 + lengths[0], end - lengths[2]]
         #expect(index.places(before: end)?.map(\.offset) == offsets)
         // It would begin in front of the file.
         #expect(index.places(before: end - 1001) == nil)
-        var gap = index
-        gap.entries.remove(at: 1)
-        #expect(gap.places(before: end) == nil)
-        #expect(IndexPayload(index.payload.dropLast()) == nil)
-        var forged = index.payload
+        for count in index.payload.indices {
+            #expect(IndexPayload(index.payload.prefix(count)) == nil, "cut to \(count)")
+        }
+        #expect(IndexPayload((index.payload + [0])[...]) == nil)
+        var forged = ByteWriter()
+        forged.number(UInt64.max)
+        #expect(IndexPayload((forged.bytes + index.payload.dropFirst())[...]) == nil)
+    }
+
+    @Test func headersOfAnyNumbersComeBackFromAnIndex() {
+        var random = SeededNumbers(seed: 9)
+        func some<Number: FixedWidthInteger & UnsignedInteger>(_ most: Number) -> Number {
+            let extremes: [Number] = [0, min(1, most), most / 2, most - min(1, most), most]
+            return Bool.random(using: &random)
+                ? extremes.randomElement(using: &random)!
+                : Number.random(in: 0...most, using: &random)
+        }
+        for _ in 0..<300 {
+            let headers = (0..<Int.random(in: 0...6, using: &random)).map { _ in
+                var header = ChunkHeader()
+                (header.kind, header.codec, header.minReader) = (some(.max), some(.max), some(.max))
+                (header.stream, header.schema, header.reserved) = (
+                    some(.max), some(.max), some(.max)
+                )
+                (header.sequence, header.count, header.lost) = (some(.max), some(.max), some(.max))
+                header.last = some(.max)
+                header.first = some(header.last)
+                header.payloadByteCount = some(ChunkHeader.longestPayload)
+                header.plainByteCount = some(ChunkHeader.longestPayload)
+                return header
+            }
+            let index = IndexPayload(headers: headers)
+            #expect(IndexPayload(index.payload[...]) == index)
+        }
+    }
+
+    @Test func aSteadyRecordingIsIndexedInFewBytes() {
+        let headers = (0..<100).map { number in
+            var header = ChunkHeader(
+                of: someChunk(0, payloadByteCount: 1700), sequence: UInt64(number))
+            header.first = UInt64(number) * second + UInt64(number * 977_777 % 1_000_000)
+            (header.last, header.plainByteCount) = (header.first, 1700 + UInt32(number * 7 % 50))
+            header.payloadByteCount = header.plainByteCount
+            return header
+        }
+        #expect(IndexPayload(headers: headers).payload.count < 100 * 6)
+    }
+
+    @Test func anIndexOfTheFirstFormIsReadStill() {
+        let headers = (0..<3).map { ChunkHeader(of: someChunk($0), sequence: UInt64($0)) }
+        let old = oldIndex(headers)
+        #expect(IndexPayload(old: old[...]) == IndexPayload(headers: headers))
+        #expect(IndexPayload(old: old.dropLast()) == nil)
+        #expect(IndexPayload(old: oldIndex(headers, gap: 8)[...]) == nil)
+        var forged = old
         forged.replaceSubrange(8..<16, with: Array(repeating: 0xFF, count: 8))
-        #expect(IndexPayload(forged[...]) == nil)
+        #expect(IndexPayload(old: forged[...]) == nil)
+    }
+
+    @Test func aFileIsOpenedAlongIndexesOfTheFirstForm() throws {
+        let folder = try Folder()
+        let whole = try recording(9, in: folder, isClosed: false)
+        let headers = try ChunkReader(source: .memory(whole)).contents.map(\.header)
+        var bytes = whole
+        var chunk = ChunkHeader(of: someChunk(0), sequence: UInt64(headers.count))
+        let payload = oldIndex(headers)
+        (chunk.kind, chunk.codec) = (ChunkKind.index.rawValue, ChunkCodec.plain.rawValue)
+        chunk.payloadByteCount = UInt32(payload.count)
+        bytes += chunk.encoded(with: payload)
+        var walk = IndexWalk(ByteWindow(.memory(bytes)))
+        let listed = try #require(try walk.run(fileByteCount: UInt64(bytes.count)))
+        #expect(listed.map(\.header) == headers + [chunk])
+        #expect(try ChunkReader(source: .memory(bytes)).contents.map(\.header) == headers)
+    }
+
+    /// The payload of an index of the first form, its first chunk `gap` bytes too far away.
+    private func oldIndex(_ headers: [ChunkHeader], gap: UInt64 = 0) -> [UInt8] {
+        var distance = headers.reduce(gap) { $0 + $1.chunkByteCount }
+        var bytes: [UInt8] = []
+        LittleEndian.append(UInt64(0), to: &bytes)
+        LittleEndian.append(UInt64(headers.count), to: &bytes)
+        for header in headers {
+            LittleEndian.append(distance, to: &bytes)
+            bytes += header.sealed.dropFirst(8)
+            distance -= header.chunkByteCount
+        }
+        return bytes
     }
 
     @Test func infoComesBackAsItWas() throws {
@@ -124,7 +198,7 @@ extension ChunkHeader {
     /// The 64 bytes with a checksum that holds, whatever the fields say.
     var sealed: [UInt8] {
         var body: [UInt8] = []
-        appendBody(to: &body)
+        appendBody(payloadChecksum: crc32c([]), to: &body)
         var bytes: [UInt8] = []
         LittleEndian.append(Self.magic, to: &bytes)
         LittleEndian.append(crc32c(body), to: &bytes)

@@ -42,8 +42,10 @@ import Testing
         #expect(attributes[.posixPermissions] as? Int == 0o600)
     }
 
-    @Test func anIndexIsWrittenAfterItsChunksOrItsTime() throws {
-        var writer = try writer(options: smallSteps)
+    @Test func anIndexIsWrittenAfterItsChunksOrItsBytes() throws {
+        var options = smallSteps
+        options.indexedBytes = 3000
+        var writer = try writer(options: options)
         let indexes = {
             try ByteScan.kinds(of: folder.bytes("a")).filter { $0 == ChunkKind.index.rawValue }
                 .count
@@ -53,10 +55,10 @@ import Testing
         #expect(try indexes() == 0)
         try writer.append(someChunk(1), at: clocks(2 * second))
         #expect(try indexes() == 1)
-        try writer.append(someChunk(2), at: clocks(3 * second))
-        try writer.tick(clocks(12 * second - 1))
+        try writer.append(someChunk(2, payloadByteCount: 2000), at: clocks(3 * second))
         #expect(try indexes() == 1)
-        try writer.tick(clocks(12 * second))
+        try writer.append(someChunk(3, payloadByteCount: 1000), at: clocks(4 * second))
+        #expect(try indexes() == 2)
         try writer.tick(clocks(30 * second))
         #expect(try indexes() == 2)
     }
