@@ -135,6 +135,9 @@ struct Section {
     var form: UInt8
     var bytes: ArraySlice<UInt8>
 
+    /// The id of what stands behind all sections, which needs neither form nor length.
+    static let rest: UInt64 = 0
+
     static func write(_ id: UInt64, form: UInt8, _ bytes: [UInt8], to writer: inout ByteWriter) {
         writer.number(id)
         writer.byte(form)
@@ -142,11 +145,22 @@ struct Section {
         writer.append(bytes)
     }
 
-    /// The sections of which `reader` holds a sequence up to its end.
+    /// `bytes` behind all sections.
+    static func writeRest(_ bytes: [UInt8], to writer: inout ByteWriter) {
+        writer.number(rest)
+        writer.append(bytes)
+    }
+
+    /// The sections of which `reader` holds a sequence up to its end, what is behind them included.
     static func all(_ reader: inout ByteReader) throws(RecordingError) -> [Section] {
         var sections: [Section] = []
         while reader.left > 0 {
-            let (id, form) = (reader.number(), reader.byte())
+            let id = reader.number()
+            if id == rest, !reader.isBroken {
+                sections.append(Section(id: id, form: 0, bytes: reader.take(reader.left)))
+                break
+            }
+            let form = reader.byte()
             let count = reader.count()
             sections.append(Section(id: id, form: form, bytes: reader.take(count)))
             guard !reader.isBroken else { throw malformed("a section is cut short") }

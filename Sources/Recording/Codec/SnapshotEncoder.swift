@@ -108,7 +108,7 @@ public struct SnapshotEncoder: ~Copyable {
         var chunk = Chunk(
             kind: .snapshots, codec: codec, first: snapshot.monotonic, last: snapshot.monotonic,
             count: 1, plainByteCount: UInt32(clamping: plainByteCount), payload: writer.bytes)
-        chunk.minReader = 3
+        chunk.minReader = 4
         return chunk
     }
 }

@@ -4,7 +4,8 @@ internal import Telemetry
 /// The parts of a sample in a payload. Numbers of a kind of row are at its id and `numbers`, those
 /// of the tails at its id and `tails`.
 enum SnapshotPart {
-    /// The LUNs' histograms and numbers, and those of the sample.
+    /// The LUNs' histograms and numbers, and those of the sample. They stand behind all other
+    /// parts; earlier versions had them in a part with this id.
     static let frame: UInt64 = 1
     static let source: UInt64 = 2
     /// In forms 1 and 2 a part of their own, as the numbers of LUNs and their queues.
@@ -72,7 +73,6 @@ struct SnapshotPartWriter {
             put(SnapshotPart.source, walker.writer.bytes)
         }
         let luns = try rows(SnapshotPart.luns, sample.luns, key?.luns)
-        frame(luns)
         try table(SnapshotPart.vms, sample.vms, key?.vms)
         try table(SnapshotPart.threads, sample.threads, key?.threads)
         try table(SnapshotPart.locks, sample.locks, key?.locks)
@@ -94,6 +94,7 @@ struct SnapshotPartWriter {
             RequestList.encode(snapshot.inFlight, base: snapshot.monotonic))
         list(
             SnapshotPart.slowest, RequestList.encode(snapshot.slowest, base: snapshot.monotonic))
+        Section.writeRest(frame(luns), to: &writer)
     }
 
     private mutating func list(_ id: UInt64, _ bytes: [UInt8]?) {
@@ -148,7 +149,7 @@ struct SnapshotPartWriter {
     }
 
     /// All that is known of the LUNs in numbers, and the sample's own: one stream.
-    private mutating func frame(_ places: [Int?]) {
+    private func frame(_ places: [Int?]) -> [UInt8] {
         var coder = RangeEncoder()
         histograms(places, to: &coder)
         let table = sample.luns
@@ -171,7 +172,7 @@ struct SnapshotPartWriter {
             FrameNumbers.kinds, order: FrameNumbers.order,
             guesser: FrameGuesser(sample.luns.rows, time: sample.snapshot.monotonic))
         coder = encoder.coder
-        put(SnapshotPart.frame, coder.finish())
+        return coder.finish()
     }
 
     private func histograms(_ places: [Int?], to coder: inout RangeEncoder) {

@@ -17,7 +17,9 @@ struct SnapshotPartReader {
         self.time = time
         var reader = ByteReader(bytes)
         for section in try Section.all(&reader) {
-            if section.form == SnapshotPart.form(of: section.id) {
+            if section.id == Section.rest {
+                parts[SnapshotPart.frame] = section.bytes
+            } else if section.form == SnapshotPart.form(of: section.id) {
                 parts[section.id] = section.bytes
             } else if section.form == SnapshotPart.secondForm,
                 SnapshotPart.holdsNumbers(section.id)

@@ -23,7 +23,7 @@ struct ChunkHeader: Sendable, Equatable {
     /// "VBC1".
     static let magic: UInt32 = 0x3143_4256
     /// The format version this code reads and writes.
-    static let version: UInt16 = 3
+    static let version: UInt16 = 4
     /// Chunks begin at multiples of it.
     static let alignment: UInt64 = 8
     /// The longest payload, and the longest once unpacked.

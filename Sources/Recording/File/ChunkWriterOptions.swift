@@ -13,15 +13,15 @@ public enum DurabilityPolicy: Sendable, Equatable {
 /// What a writer does besides appending.
 public struct ChunkWriterOptions: Sendable, Equatable {
     /// Chunks after which an index is written, 1…16,000.
-    public var indexedChunks = 96
+    public var indexedChunks = 128
     /// Bytes of chunks after which one is written though they are fewer. A reader of a file that
     /// was not closed looks for the last index from the end, and walks on from there.
     public var indexedBytes: UInt64 = 4 << 20
     /// Bytes after which the header is repeated.
     public var headerInterval: UInt64 = 256 << 20
-    /// Nanoseconds between readings of the clocks: a second where events are recorded, else a
-    /// minute does.
-    public var clockInterval: Nanoseconds = 60_000_000_000
+    /// Nanoseconds between readings of the clocks: a second where events are recorded, else two
+    /// minutes do.
+    public var clockInterval: Nanoseconds = 120_000_000_000
     public var durability = DurabilityPolicy.every(5_000_000_000)
 
     /// The defaults.

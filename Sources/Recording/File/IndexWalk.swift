@@ -8,7 +8,7 @@ struct IndexWalk {
     /// is written between two of them.
     static let searchedByteCount: UInt64 = 8 << 20
     /// Where it nearly always is. To look through it all takes longer than all else at opening.
-    private static let nearByteCount: UInt64 = 256 << 10
+    private static let nearByteCount: UInt64 = 384 << 10
     /// How many chunks that look like the last index are tried.
     static let triedCount = 16
 

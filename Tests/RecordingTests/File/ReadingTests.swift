@@ -23,7 +23,7 @@ private func reader(_ bytes: [UInt8], isIndexUsed: Bool = true) throws -> ChunkR
         #expect(reader.damage == Damage())
         #expect(reader.isClosed == isClosed)
         var expected = someInfo()
-        expected.version = 3
+        expected.version = 4
         #expect(reader.info == expected)
         #expect(try reader.clockReadings() == [clocks(second), clocks(second)])
     }

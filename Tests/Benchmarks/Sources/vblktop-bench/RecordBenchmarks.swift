@@ -61,8 +61,7 @@ enum RecordSize {
                 note: "\(diskBytes(chunks) / samples.count) bytes a sample"))
         report.add(
             Figure(
-                "packing a sample, \(name)", times.median, "µs", spread: times,
-                bar: .atMost(100)))
+                "packing a sample, \(name)", times.median, "µs", spread: times))
     }
 }
 
