@@ -5,7 +5,6 @@ import Virtio
 /// The driver end of one virtqueue of virtio-blk. A vCPU thread owns it.
 struct Disk: ~Copyable {
     let shared: QueueShared
-    private let trace: TraceRing
     private var jobs: JobBook
     private var queue: DriverQueue
     private let slotOfHead: FixedArray<UInt16>
@@ -14,10 +13,6 @@ struct Disk: ~Copyable {
     /// Slots placed since the last kick, for its stamp.
     private let placed: FixedArray<UInt16>
     private var placedCount = 0
-    private var traceMode = TraceMode.off
-    /// A request leaves a record if its number has none of these bits.
-    private var recordMask: UInt64 = 0
-    private var recordNumber: UInt64 = 0
     private var isArmed = false
     /// The chain of a merged request; empty room, kept to be used again.
     private var chain: [DriverQueue.Buffer] = []
@@ -30,8 +25,7 @@ struct Disk: ~Copyable {
 
     init(shared: QueueShared, rate: TickRate, origin: Nanoseconds, trace: TraceRing) {
         self.shared = shared
-        self.trace = trace
-        jobs = JobBook(shared: shared, rate: rate, origin: origin)
+        jobs = JobBook(shared: shared, rate: rate, origin: origin, trace: trace)
         let memory = shared.memory
         let configuration = shared.configuration
         queue = DriverQueue(
@@ -82,8 +76,7 @@ struct Disk: ~Copyable {
 
     private mutating func reap() -> Int {
         var now = Clock.ticks()
-        traceMode = shared.orders.trace
-        recordMask = (1 &<< UInt64(shared.orders.recordShift)) &- 1
+        jobs.followOrders()
         if isArmed {
             isArmed = false
             if !notifiesEach { queue.suppressInterrupts() }
@@ -101,7 +94,7 @@ struct Disk: ~Copyable {
     /// so that no life ends before it was over.
     @inline(__always)
     private mutating func finish(head: UInt16, now: inout UInt64) {
-        if traceMode != .off, shared.stamps.get(.published, of: head) > now {
+        if jobs.traceMode != .off, shared.stamps.get(.published, of: head) > now {
             now = Clock.ticksAfterLoads()
         }
         let index = Int(slotOfHead[Int(head)])
@@ -115,7 +108,9 @@ struct Disk: ~Copyable {
 
     @inline(__always)
     private mutating func end(_ index: Int, head: UInt16, status: UInt8, now: UInt64) {
-        if traceMode != .off { note(jobs.slots[index], head: head, status: status, reaped: now) }
+        if jobs.traceMode != .off {
+            jobs.note(index, head: head, status: status, shared.stamps.life(of: head), reaped: now)
+        }
         jobs.end(index, status: status, now: now)
     }
 
@@ -133,44 +128,6 @@ struct Disk: ~Copyable {
             next = requests.part(after: part)
             end(part, head: head, status: status, now: now)
         }
-    }
-
-    /// Folds the request's stages and, if wanted, writes its record. Stamps of a time before
-    /// tracing was switched on are not in order and are left out.
-    ///
-    /// Mutating in name only, like others here: a `self` of this size that is merely borrowed would
-    /// be copied for every call.
-    private mutating func note(_ slot: JobBook.Slot, head: UInt16, status: UInt8, reaped: UInt64) {
-        let popped = shared.stamps.get(.popped, of: head)
-        let submitted = shared.stamps.get(.submitted, of: head)
-        let completed = shared.stamps.get(.completed, of: head)
-        let published = shared.stamps.get(.published, of: head)
-        guard slot.queued <= popped, popped <= submitted, submitted <= completed,
-            completed <= published, published <= reaped
-        else { return }
-        jobs.counters.add(1, to: .staged)
-        fold(.ringWait, popped &- slot.queued)
-        fold(.submit, submitted &- popped)
-        fold(.storage, completed &- submitted)
-        fold(.complete, published &- completed)
-        fold(.notify, reaped &- published)
-        guard traceMode == .requests else { return }
-        recordNumber &+= 1
-        guard recordNumber & recordMask == 0 else { return }
-        let interrupt = jobs.counters[DeviceCounter.lastInterrupt]
-        trace.append(
-            TraceRing.Record(
-                type: slot.type, status: status, lun: UInt16(truncatingIfNeeded: shared.index),
-                head: head, sector: slot.sector, byteCount: slot.byteCount, queued: slot.queued,
-                kicked: slot.kicked, popped: popped, submitted: submitted,
-                completed: completed, published: published,
-                notified: interrupt >= published && interrupt <= reaped ? interrupt : 0,
-                reaped: reaped))
-    }
-
-    @inline(__always)
-    private func fold(_ stage: StageTimes.Stage, _ ticks: UInt64) {
-        jobs.counters.countStage(stage, ticks: ticks, nanoseconds: jobs.rate.nanoseconds(ticks))
     }
 
     // MARK: Submission
@@ -312,7 +269,7 @@ struct Disk: ~Copyable {
             return
         }
         jobs.counters.add(1, to: .kicks)
-        if traceMode == .requests {
+        if jobs.traceMode == .requests {
             let kicked = Clock.ticks()
             for index in 0..<placedCount { jobs.slots[Int(placed[index])].kicked = kicked }
         }

@@ -31,9 +31,16 @@ struct JobBook: ~Copyable {
     private var freeSlotCount: Int
     private var depth = 0
     private var depthSince: UInt64
+    /// Where the records of requests go.
+    let trace: TraceRing
+    var traceMode = TraceMode.off
+    /// A request leaves a record if its number has none of these bits.
+    var recordMask: UInt64 = 0
+    var recordNumber: UInt64 = 0
 
-    init(shared: QueueShared, rate: TickRate, origin: Nanoseconds) {
+    init(shared: QueueShared, rate: TickRate, origin: Nanoseconds, trace: TraceRing) {
         self.shared = shared
+        self.trace = trace
         self.rate = rate
         self.origin = origin
         memory = shared.memory

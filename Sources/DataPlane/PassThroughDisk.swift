@@ -8,16 +8,24 @@ struct PassThroughDisk: ~Copyable {
     private var jobs: JobBook
     private let backend: BackendBox
     private var segments = SegmentList(capacity: 1)
-    /// Requests started and not yet handed over.
-    private var started = 0
+    /// Slots of requests started and not yet handed over.
+    private let started: FixedArray<UInt16>
+    private var startedCount = 0
+    /// When the request in each slot was handed over, in ticks.
+    private let submitted: FixedArray<UInt64>
     /// Whether requests were complete when they had been handed over, the last time this could be
     /// told.
     private var isPrompt = false
 
     /// `backend` takes requests in the slots of the jobs and signals the vCPU's doorbell.
-    init(shared: QueueShared, backend: BackendBox, rate: TickRate, origin: Nanoseconds) {
+    init(
+        shared: QueueShared, backend: BackendBox, rate: TickRate, origin: Nanoseconds,
+        trace: TraceRing
+    ) {
         self.backend = backend
-        jobs = JobBook(shared: shared, rate: rate, origin: origin)
+        jobs = JobBook(shared: shared, rate: rate, origin: origin, trace: trace)
+        started = FixedArray(repeating: 0, count: jobs.slots.count)
+        submitted = FixedArray(repeating: 0, count: jobs.slots.count)
     }
 
     var inFlight: Int { backend.inFlight }
@@ -34,6 +42,7 @@ struct PassThroughDisk: ~Copyable {
 
     /// Takes what is done and asks for what is due: how many requests moved.
     mutating func turn(isStopping: Bool) -> Int {
+        jobs.followOrders()
         var moved = backend.inFlight > 0 ? reap() : 0
         if !isStopping, !jobs.isExhausted { moved += issue() }
         if moved > 0 { jobs.noteDepth(backend.inFlight) }
@@ -52,7 +61,20 @@ struct PassThroughDisk: ~Copyable {
     }
 
     private mutating func end(_ index: Int, _ result: Int64, now: UInt64) {
-        jobs.end(index, status: result < 0 ? BlockStatus.ioError : BlockStatus.ok, now: now)
+        let status = result < 0 ? BlockStatus.ioError : BlockStatus.ok
+        if jobs.traceMode != .off { note(index, status: status, now: now) }
+        jobs.end(index, status: status, now: now)
+    }
+
+    /// There is no ring to wait in and nobody who would tell: all is the guest's own submission,
+    /// and the storage until the guest looks.
+    private mutating func note(_ index: Int, status: UInt8, now: UInt64) {
+        jobs.note(
+            index, head: UInt16(truncatingIfNeeded: index), status: status,
+            RequestLife(
+                popped: jobs.slots[index].queued, submitted: submitted[index], completed: now,
+                published: now),
+            reaped: now)
     }
 
     private mutating func issue() -> Int {
@@ -74,12 +96,19 @@ struct PassThroughDisk: ~Copyable {
     /// Hands over what was started. A disk is the busier the sooner each request is there; what is
     /// done within the call itself, as on a tmpfs, is cheaper in one call.
     private mutating func hand() {
-        let wasIdle = started == backend.inFlight
+        let wasIdle = startedCount == backend.inFlight
         guard backend.submit() > 0 else { return }
+        stampStarted()
         jobs.counters.add(1, to: DeviceCounter.submissions)
         // With others in flight, nobody knows whose completion it is.
         if wasIdle { isPrompt = backend.hasCompletion }
-        started = 0
+        startedCount = 0
+    }
+
+    private mutating func stampStarted() {
+        guard jobs.traceMode != .off else { return }
+        let now = Clock.ticks()
+        for index in 0..<startedCount { submitted[Int(started[index])] = now }
     }
 
     private mutating func start(_ index: Int) {
@@ -96,8 +125,15 @@ struct PassThroughDisk: ~Copyable {
             segmentCount: slot.byteCount > 0 ? 1 : 0)
         let head = UInt16(truncatingIfNeeded: index)
         switch backend.start(head: head, request, segments) {
-        case .completed(let result): end(index, result, now: Clock.ticks())
-        case .inFlight: started &+= 1
+        case .completed(let result):
+            let now = Clock.ticks()
+            submitted[index] = now
+            end(index, result, now: now)
+        case .inFlight:
+            // What the backend hands over later by itself is not stamped, and left out.
+            if startedCount == started.count { startedCount = 0 }
+            started[startedCount] = head
+            startedCount &+= 1
         }
     }
 }

@@ -23,6 +23,14 @@ struct StampTable: Sendable {
     func get(_ stamp: Stamp, of head: UInt16) -> UInt64 {
         words[Int(head) &* Self.stride &+ stamp.rawValue]
     }
+
+    /// All stamps of a request that was published.
+    @inline(__always)
+    func life(of head: UInt16) -> RequestLife {
+        RequestLife(
+            popped: get(.popped, of: head), submitted: get(.submitted, of: head),
+            completed: get(.completed, of: head), published: get(.published, of: head))
+    }
 }
 
 /// What the engine's threads note of each request; may change at any time.

@@ -69,19 +69,20 @@ struct VCPULoop: ~Copyable {
         let given = vcpu.queues(on: .passThrough)
         direct = OwnedArray(count: given.count) {
             PassThroughDisk(
-                shared: given[$0], backend: ways.backends[$0], rate: rate, origin: origin)
+                shared: given[$0], backend: ways.backends[$0], rate: rate, origin: origin,
+                trace: vcpu.trace)
         }
         let emulated = vcpu.queues(on: .ide)
         drives = OwnedArray(count: emulated.count) {
             IDEDisk(
                 shared: emulated[$0], controller: ways.controllers[$0], rate: rate,
-                origin: origin)
+                origin: origin, trace: vcpu.trace)
         }
         let behind = vcpu.queues(on: .virtioSCSI)
         hosts = OwnedArray(count: ways.rings.count) {
             SCSIHost(
                 ring: ways.rings[$0], queues: behind, units: ways.units, rate: rate,
-                origin: origin)
+                origin: origin, trace: vcpu.trace)
         }
     }
 

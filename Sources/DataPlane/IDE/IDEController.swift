@@ -18,6 +18,7 @@ final class IDEController: LockedDevice, @unchecked Sendable {
     private let backend: BackendBox
     private var segments: SegmentList
     private var outcome: IDEChannel.Outcome?
+    private var isTracing = false
     /// Whether a request is under way, for who looks without the lock.
     private let words: SharedWords
 
@@ -59,6 +60,8 @@ final class IDEController: LockedDevice, @unchecked Sendable {
     /// Starts a request; what is over at once is told by the main loop, not in the guest's access.
     private func start(_ request: IDERequest) {
         words[Word.isActive.rawValue] = 1
+        isTracing = shared.orders.trace != .off
+        stamp(.popped)
         if request.operation == .flush {
             segments.removeAll()
         } else if PRDTable.gather(request, in: shared.memory.memory, into: &segments) != nil {
@@ -71,14 +74,22 @@ final class IDEController: LockedDevice, @unchecked Sendable {
         case .completed(let result): end(result < 0 ? .failed : .done)
         case .inFlight:
             if backend.submit() > 0 { shared.counters.add(1, to: .submissions) }
+            stamp(.submitted)
             // The main loop may be asleep and would not know how long.
             if backend.nextDue != nil { shared.doorbell.signal() }
         }
     }
 
     private func end(_ outcome: IDEChannel.Outcome) {
+        stamp(.submitted)
+        stamp(.completed)
         self.outcome = outcome
         shared.doorbell.signal()
+    }
+
+    /// The request under way, of which there is one, is at `stage` now.
+    private func stamp(_ stage: StampTable.Stamp) {
+        if isTracing { shared.stamps.set(stage, of: 0, to: Clock.ticks()) }
     }
 
     // MARK: The main loop's part
@@ -105,6 +116,7 @@ final class IDEController: LockedDevice, @unchecked Sendable {
 
     private func take() {
         guard outcome == nil, backend.inFlight > 0, backend.reap() > 0 else { return }
+        stamp(.completed)
         outcome = backend.completion(0).result < 0 ? .failed : .done
     }
 
@@ -116,6 +128,7 @@ final class IDEController: LockedDevice, @unchecked Sendable {
             words[Word.isActive.rawValue] = 0
             shared.counters.add(1, to: .requests)
             shared.counters.add(1, to: .turns)
+            stamp(.published)
             obey(channel.complete(outcome))
             return 1
         } ?? 0

@@ -30,9 +30,12 @@ struct IDEDisk: ~Copyable {
     private var slot = 0
     private var interruptsSeen: UInt64 = 0
 
-    init(shared: QueueShared, controller: IDEController, rate: TickRate, origin: Nanoseconds) {
+    init(
+        shared: QueueShared, controller: IDEController, rate: TickRate, origin: Nanoseconds,
+        trace: TraceRing
+    ) {
         self.shared = shared
-        jobs = JobBook(shared: shared, rate: rate, origin: origin)
+        jobs = JobBook(shared: shared, rate: rate, origin: origin, trace: trace)
         ports = TrappedPorts(
             controller: controller, counters: shared.counters,
             toll: ExitToll(shared: shared, rate: rate))
@@ -56,10 +59,19 @@ struct IDEDisk: ~Copyable {
         interruptsSeen = shared.counters[DeviceCounter.interrupts]
         switch driver.interrupted(through: &ports) {
         case .notOurs: return 0
-        case .done: jobs.end(slot, status: BlockStatus.ok, now: Clock.ticks())
-        case .failed: jobs.end(slot, status: BlockStatus.ioError, now: Clock.ticks())
+        case .done: end(BlockStatus.ok)
+        case .failed: end(BlockStatus.ioError)
         }
         return 1
+    }
+
+    private mutating func end(_ status: UInt8) {
+        let now = Clock.ticks()
+        jobs.followOrders()
+        if jobs.traceMode != .off {
+            jobs.note(slot, head: 0, status: status, shared.stamps.life(of: 0), reaped: now)
+        }
+        jobs.end(slot, status: status, now: now)
     }
 
     private mutating func issue() -> Int {

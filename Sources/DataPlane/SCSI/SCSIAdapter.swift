@@ -39,6 +39,13 @@ final class SCSIAdapter: LoopDevice {
     private let isTouched: FixedArray<Bool>
     private var segments: SegmentList
     private let queueSize: Int
+    private var isTracing = false
+    /// Slots of requests started in this turn, and of those finished in it, for their stamps. A
+    /// driver may offer a head anew before it has it back: a turn finishes all slots twice at most.
+    private let started: FixedArray<UInt16>
+    private var startedCount = 0
+    private let finished: FixedArray<UInt16>
+    private var finishedCount = 0
 
     /// Slots of a unit's backend.
     static func slots(of controller: SCSIController) -> Int {
@@ -66,6 +73,9 @@ final class SCSIAdapter: LoopDevice {
         }
         inFlightOf = FixedArray(repeating: 0, count: units.count)
         isTouched = FixedArray(repeating: false, count: units.count)
+        let slots = Self.slots(of: controller)
+        started = FixedArray(repeating: 0, count: slots)
+        finished = FixedArray(repeating: 0, count: 2 * slots)
         segments = SegmentList(
             capacity: 2 + (units.map(\.configuration.segmentLimit).max() ?? 126))
     }
@@ -77,13 +87,34 @@ final class SCSIAdapter: LoopDevice {
 
     func turn() -> Int {
         var moved = 0
+        isTracing = (units.first?.orders.trace ?? .off) != .off
+        (startedCount, finishedCount) = (0, 0)
         for index in 0..<ends.count { moved &+= drain(index) }
         hand()
+        if isTracing, startedCount > 0 {
+            stamp(.submitted, started, 0..<startedCount)
+            stamp(.completed, finished, 0..<finishedCount)
+        }
+        let before = finishedCount
         for unit in 0..<units.count where inFlightOf[unit] > 0 { reap(unit) }
+        stamp(.completed, finished, before..<finishedCount)
         // The flush behind a forced write.
         hand()
+        stamp(.published, finished, 0..<finishedCount)
         for index in 0..<ends.count { moved &+= publish(index) }
         return moved
+    }
+
+    /// The requests in `range` of `slots` are at `stage` now.
+    private func stamp(
+        _ stage: StampTable.Stamp, _ slots: borrowing FixedArray<UInt16>, _ range: Range<Int>
+    ) {
+        guard isTracing, !range.isEmpty else { return }
+        let now = Clock.ticks()
+        for index in range {
+            let (ring, head) = Int(slots[index]).quotientAndRemainder(dividingBy: queueSize)
+            ends[ring].ring.stamps.set(stage, of: UInt16(truncatingIfNeeded: head), to: now)
+        }
     }
 
     /// Hands over what was started since the last time.
@@ -115,11 +146,13 @@ final class SCSIAdapter: LoopDevice {
     /// Takes and starts everything in ring number `index`.
     private func drain(_ index: Int) -> Int {
         let available = ends[index].queue.refresh()
+        // Later than the driver's stamp of whatever it has made available.
+        let now = isTracing && available > 0 ? Clock.ticksAfterLoads() : 0
         var taken = 0
         while taken < available {
             switch ends[index].queue.pop(into: &segments) {
             case .empty: return taken
-            case .chain(let head): start(index, head)
+            case .chain(let head): start(index, head, now: now)
             case .malformed(let head, _): giveBackMalformed(index, head)
             case .broken:
                 breakDown(index)
@@ -131,11 +164,16 @@ final class SCSIAdapter: LoopDevice {
         return taken
     }
 
-    private func start(_ index: Int, _ head: UInt16) {
+    private func start(_ index: Int, _ head: UInt16, now: UInt64) {
         switch ends[index].target.parse(segments, head: head) {
         case .execute(let request):
             ends[index].requests[Int(head)] = request
             units[request.unit].counters.add(1, to: .popped)
+            if isTracing {
+                ends[index].ring.stamps.set(.popped, of: head, to: now)
+                started[startedCount] = slot(index, head)
+                startedCount &+= 1
+            }
             begin(index, head, request.block, unit: request.unit)
         case .answer(let answer):
             let written = ends[index].target.finish(answer, in: segments, head: head)
@@ -144,10 +182,14 @@ final class SCSIAdapter: LoopDevice {
         }
     }
 
+    /// The number of `head` of ring number `index` among those of all rings.
+    private func slot(_ index: Int, _ head: UInt16) -> UInt16 {
+        UInt16(truncatingIfNeeded: index &* queueSize &+ Int(head))
+    }
+
     private func begin(_ index: Int, _ head: UInt16, _ request: BlockRequest, unit: Int) {
-        let slot = UInt16(truncatingIfNeeded: index &* queueSize &+ Int(head))
         isTouched[unit] = true
-        switch backends[unit].start(head: slot, request, segments) {
+        switch backends[unit].start(head: slot(index, head), request, segments) {
         case .completed(let result): finish(index, head, result)
         case .inFlight: inFlightOf[unit] &+= 1
         }
@@ -177,6 +219,10 @@ final class SCSIAdapter: LoopDevice {
         let written = ends[index].target.finish(request, result: result, head: head)
         ends[index].queue.push(head: head, written: written)
         units[request.unit].counters.add(1, to: .requests)
+        if isTracing {
+            finished[finishedCount] = slot(index, head)
+            finishedCount &+= 1
+        }
         ends[index].lastAnswered = request.unit
     }
 

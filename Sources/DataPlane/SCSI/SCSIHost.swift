@@ -17,6 +17,9 @@ struct SCSIHost: ~Copyable {
     private let kicksEach: FixedArray<Bool>
     private let diskOfHead: FixedArray<UInt16>
     private let slotOfHead: FixedArray<UInt16>
+    /// Heads placed since the last kick, for its stamp.
+    private let placed: FixedArray<UInt16>
+    private var placedCount = 0
     private var isArmed = false
     /// The disk that is asked first, in turn.
     private var firstDisk = 0
@@ -25,7 +28,8 @@ struct SCSIHost: ~Copyable {
 
     /// The disks of `queues`, which are on `ring`; `units` are their numbers behind the controller.
     init(
-        ring: SCSIRing, queues: [QueueShared], units: [Int], rate: TickRate, origin: Nanoseconds
+        ring: SCSIRing, queues: [QueueShared], units: [Int], rate: TickRate, origin: Nanoseconds,
+        trace: TraceRing
     ) {
         self.ring = ring
         self.units = units
@@ -35,7 +39,7 @@ struct SCSIHost: ~Copyable {
             indirectTables: memory.indirectTables,
             indirectCapacity: LUNMemory.descriptorsPerTable)
         disks = OwnedArray(count: queues.count) {
-            JobBook(shared: queues[$0], rate: rate, origin: origin)
+            JobBook(shared: queues[$0], rate: rate, origin: origin, trace: trace)
         }
         tolls = OwnedArray(count: queues.count) { ExitToll(shared: queues[$0], rate: rate) }
         inFlightOf = FixedArray(repeating: 0, count: queues.count)
@@ -45,6 +49,7 @@ struct SCSIHost: ~Copyable {
         }
         diskOfHead = FixedArray(repeating: 0, count: ring.queueSize)
         slotOfHead = FixedArray(repeating: 0, count: ring.queueSize)
+        placed = FixedArray(repeating: 0, count: ring.queueSize)
         queue.suppressInterrupts()
     }
 
@@ -86,15 +91,11 @@ struct SCSIHost: ~Copyable {
             isArmed = false
             queue.suppressInterrupts()
         }
-        let now = Clock.ticks()
+        var now = Clock.ticks()
         var count = 0
         while let used = queue.reap() {
             let disk = Int(diskOfHead[Int(used.head)])
-            let slot = Int(slotOfHead[Int(used.head)])
-            let memory = disks[disk].memory
-            let response = SCSIDriver.loadResponse(at: memory.host(memory.response(slot)))
-            disks[disk].end(
-                slot, status: response.isGood ? BlockStatus.ok : BlockStatus.ioError, now: now)
+            finish(disk, head: used.head, now: &now)
             inFlightOf[disk] &-= 1
             disks[disk].noteDepth(inFlightOf[disk])
             count &+= 1
@@ -103,6 +104,21 @@ struct SCSIHost: ~Copyable {
             for index in 0..<disks.count { disks[index].counters[DriverCounter.isBroken] = 1 }
         }
         return count
+    }
+
+    /// Takes note of a request's end. One that was published after `now` was read moves `now` on.
+    private mutating func finish(_ disk: Int, head: UInt16, now: inout UInt64) {
+        let slot = Int(slotOfHead[Int(head)])
+        let memory = disks[disk].memory
+        let response = SCSIDriver.loadResponse(at: memory.host(memory.response(slot)))
+        let status = response.isGood ? BlockStatus.ok : BlockStatus.ioError
+        disks[disk].followOrders()
+        if disks[disk].traceMode != .off {
+            let life = ring.stamps.life(of: head)
+            if life.published > now { now = Clock.ticksAfterLoads() }
+            disks[disk].note(slot, head: head, status: status, life, reaped: now)
+        }
+        disks[disk].end(slot, status: status, now: now)
     }
 
     private mutating func issue() -> Int {
@@ -153,6 +169,8 @@ struct SCSIHost: ~Copyable {
         disks[disk].started(slot, at: time)
         diskOfHead[Int(head)] = UInt16(truncatingIfNeeded: disk)
         slotOfHead[Int(head)] = UInt16(truncatingIfNeeded: slot)
+        placed[placedCount] = head
+        placedCount &+= 1
         return true
     }
 
@@ -186,11 +204,19 @@ struct SCSIHost: ~Copyable {
     }
 
     private mutating func publish(for disk: Int) {
+        defer { placedCount = 0 }
         guard queue.publish() else {
             disks[disk].counters.add(1, to: .kicksSuppressed)
             return
         }
         disks[disk].counters.add(1, to: .kicks)
+        if disks[disk].traceMode == .requests {
+            let kicked = Clock.ticks()
+            for index in 0..<placedCount {
+                let head = Int(placed[index])
+                disks[Int(diskOfHead[head])].slots[Int(slotOfHead[head])].kicked = kicked
+            }
+        }
         tolls[disk].exit { [ring] in ring.doorbell.signal() }
     }
 }

@@ -9,6 +9,7 @@ final class SCSIRing: Sendable {
     let memory: LUNMemory
     let queueSize: Int
     let features: QueueFeatures
+    let stamps: StampTable
     /// Wakes the controller's thread.
     let doorbell: EventDescriptor
     /// Wakes the vCPU.
@@ -25,6 +26,7 @@ final class SCSIRing: Sendable {
         let configurations = luns.map(\.configuration)
         queueSize = configurations.map(\.queueSize).max() ?? 256
         features = configurations.first?.features ?? []
+        stamps = try StampTable(queueSize: queueSize)
         memory = try LUNMemory(
             lun: luns.first?.index ?? 0, layout: .scsi, queueSize: queueSize,
             slots: max(1, configurations.reduce(0) { $0 + $1.job.slots }),

@@ -21,8 +21,8 @@ import Virtio
         let machine = try SCSIMachine([Self.lun("lun0"), Self.lun("lun1")], vcpus: 2) { _, _ in
             BackendBox(NullBackend())
         }
-        var first = machine.host(0)
-        var second = machine.host(1)
+        var first = try machine.host(0)
+        var second = try machine.host(1)
         #expect(first.turn(isStopping: false) == 4 && second.turn(isStopping: false) == 4)
         #expect(!first.arm() && !second.arm())
         #expect(machine.adapter.turn() == 16)
@@ -35,7 +35,7 @@ import Virtio
         var lun = Self.lun("lun0")
         lun.batchesKicks = false
         let machine = try SCSIMachine([lun]) { _, _ in BackendBox(NullBackend()) }
-        var host = machine.host(0)
+        var host = try machine.host(0)
         #expect(!machine.adapter.arm())
         #expect(host.turn(isStopping: false) == 4)
         let counters = machine.units[0].counters
@@ -48,7 +48,7 @@ import Virtio
         let machine = try SCSIMachine([Self.lun("lun0", 12), Self.lun("lun1", 12)]) { _, _ in
             BackendBox(NullBackend())
         }
-        var host = machine.host(0)
+        var host = try machine.host(0)
         #expect(host.turn(isStopping: false) == 16)
         #expect(machine.units[1].counters[DriverCounter.fullSince] != 0)
         _ = machine.adapter.turn()

@@ -39,12 +39,12 @@ final class SCSIMachine {
     }
 
     /// The guest's end of ring number `number`, with the jobs of all its LUNs.
-    func host(_ number: Int) -> SCSIHost {
+    func host(_ number: Int) throws -> SCSIHost {
         let ring = controller.rings[number]
         let mine = units.filter { $0.vcpu == ring.vcpu }
         return SCSIHost(
             ring: ring, queues: mine, units: mine.map(\.index), rate: TickRate(since: .now()),
-            origin: Clock.monotonic())
+            origin: Clock.monotonic(), trace: try TraceRing(capacity: 2))
     }
 
     /// The driver's end of ring number `number`, with no jobs.
