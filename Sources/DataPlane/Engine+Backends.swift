@@ -102,7 +102,8 @@ extension Engine {
                 let requests = try AIOContext(capacity: slots, signalling: event)
                 return try lun.open(file, access, requests, slots: slots, for: user)
             case .threads:
-                let requests = try WorkerPool(capacity: slots, signalling: event)
+                let requests = try WorkerPool(
+                    capacity: slots, owner: lun.id, signalling: event)
                 return try lun.open(file, access, requests, slots: slots, for: user)
             case .ioUring:
                 let requests = try UringContext(capacity: slots, signalling: event)

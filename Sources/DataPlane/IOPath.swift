@@ -1,3 +1,5 @@
+public import Telemetry
+
 /// How a guest's requests reach storage: the ways that a hypervisor has had, each doing here what
 /// the real one does.
 public enum IOPath: String, Sendable, CaseIterable {
@@ -45,6 +47,12 @@ public enum IOPath: String, Sendable, CaseIterable {
     /// Whether the guest may kick once for several requests: the old path's never does, and
     /// elsewhere there is no kick or a single request at a time.
     public var batchesKicks: Bool { self == .virtioSCSI || hasBlockQueue && self != .bigLock }
+
+    /// Whether requests pass `stage` on it. Where the guest submits itself there is no ring to wait
+    /// in, and nobody who completes or tells.
+    public func passes(_ stage: StageTimes.Stage) -> Bool {
+        self != .passThrough || stage == .submit || stage == .storage
+    }
 
     /// Whether its exits and its storage's completions take the Big QEMU Lock.
     public var takesBigLock: Bool { self == .bigLock || self == .ide }

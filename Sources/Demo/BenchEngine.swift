@@ -18,7 +18,7 @@ public struct BenchEngine {
     private let engine: Engine
     private let luns: Int
     private let hasRequestQueue: Bool
-    private let hasHelpers: Bool
+    private var helpers: FileHelpers
 
     /// Starts the guest of `setup` on `storage`, with what `settings` say of its path. Throws what
     /// keeps it from running, with the way out.
@@ -41,7 +41,7 @@ public struct BenchEngine {
         configuration.costs = settings.costs
         (configuration.deviceWait, configuration.guestWait) = (device, guest)
         configuration.trace = .off
-        hasHelpers = storage.access.map { $0.model != .aio } ?? false
+        helpers = FileHelpers(configuration.luns)
         hasRequestQueue = configuration.luns.contains { $0.driver == .request }
         engine = try Engine(configuration)
         try engine.start()
@@ -64,7 +64,7 @@ public struct BenchEngine {
     }
 
     /// Everything that is counted, now.
-    public func reading() -> BenchReading {
+    public mutating func reading() -> BenchReading {
         engine.calibrate()
         let indices = 0..<luns
         var reading = BenchReading(
@@ -83,17 +83,8 @@ public struct BenchEngine {
         }
         reading.vcpus = totals(threads.filter { $0.role == .vcpu }.map(\.tid))
         reading.devices = totals(
-            threads.filter { $0.role != .vcpu }.map(\.tid) + helpers.map(\.tid))
+            threads.filter { $0.role != .vcpu }.map(\.tid) + helpers.update().map(\.tid))
         return reading
-    }
-
-    /// Threads of this process that do a file's requests and are no path's: the pool's of the AIO
-    /// model `threads`, the kernel's own for io_uring.
-    private var helpers: [TaskList.Task] {
-        guard hasHelpers else { return [] }
-        var list = TaskList(pid: Process.id)
-        guard (try? list.update()) != nil else { return [] }
-        return list.tasks.filter { $0.name == "worker" || $0.name.hasPrefix("iou-wrk") }
     }
 
     /// Why measures are missing from readings of a run of `setup`.

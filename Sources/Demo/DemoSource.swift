@@ -21,7 +21,9 @@ public struct DemoSource {
     private var previousTime: Nanoseconds?
     private var sequence: UInt64 = 0
     private var threads: ThreadSampler
-    private var watchedThreads = 0
+    private var helpers: FileHelpers
+    /// Kernel ids of the threads that are sampled.
+    private var watched: [Int] = []
     private var cpu = HostCPU()
     private var cost: SelfCost
     private var hostFacts = HostFacts()
@@ -44,6 +46,7 @@ public struct DemoSource {
         requests = DemoRequests(engine, lunNames: luns.map(\.id))
         previous = Array(repeating: nil, count: luns.count)
         threads = ThreadSampler(pid: Process.id)
+        helpers = FileHelpers(engineConfiguration.luns)
         cost = SelfCost(tids: ownThreads)
         notice = try? MemoryNote(
             RingNotice.fileName, RingNotice(engine, luns.map(\.id)).text)
@@ -104,6 +107,11 @@ public struct DemoSource {
             let counters = engine.queueCounters(ofLUN: index)
             lun.derive(fromQueues: previous[index], to: counters)
             previous[index] = counters
+            let path = configuration.luns[index].path
+            for stage in StageTimes.Stage.allCases where !path.passes(stage) {
+                lun.rates.stages?[stage] = nil
+                lun.rates.stageQuality[stage] = .unknown
+            }
             return lun
         }
     }
@@ -125,14 +133,15 @@ public struct DemoSource {
                     info.lock.map { LockWatch.Taker(tid: info.tid, name: info.name, counts: $0) }
                 }, buckets: buckets, now: Clock.monotonic())
         }
-        if infos.count != watchedThreads {
-            watchedThreads = infos.count
+        let tasks = helpers.update()
+        let all = infos.map(\.tid) + tasks.map(\.tid)
+        if all != watched {
+            watched = all
             threads.watch(
-                infos.map { info in
-                    WatchedThread(
-                        tid: info.tid, role: info.role, name: info.name,
-                        luns: info.luns.map { luns[$0].id })
-                })
+                infos.map { watch($0.tid, $0.role, $0.name, $0.luns) }
+                    + tasks.map {
+                        watch($0.tid, .worker, $0.name, helpers.luns(of: $0, among: infos))
+                    })
         }
         let byTID = Dictionary(infos.map { ($0.tid, $0) }, uniquingKeysWith: { first, _ in first })
         let activity = threads.sample(clock: Clock.monotonic).map { thread in
@@ -143,6 +152,12 @@ public struct DemoSource {
             return thread
         }
         return (activity, lock.map { [$0] } ?? [])
+    }
+
+    private func watch(
+        _ tid: Int, _ role: ThreadActivity.Role, _ name: String, _ numbers: [Int]
+    ) -> WatchedThread {
+        WatchedThread(tid: tid, role: role, name: name, luns: numbers.map { luns[$0].id })
     }
 
     /// What the engine knows of its threads and the kernel does not: moving requests, or looking

@@ -17,19 +17,23 @@ public struct WorkerPool: ~Copyable, FileRequests {
     /// pool serves one LUN, and many LUNs share few cores.
     public static let usualWorkers = 4
 
+    /// What threads are called that work for `owner`.
+    public static func name(_ owner: String) -> String { "worker \(owner)" }
+
     private let desk: Desk
     private let name: String
     private let limit: Int
     private var workers: [PThread]
     public private(set) var prepared = 0
 
-    /// A pool of up to `workers` threads called `name` for `capacity` requests in flight, whose
+    /// A pool of up to `workers` threads for `capacity` requests of `owner` in flight, whose
     /// completions signal `event`. Throws if not even one thread starts.
     public init(
-        capacity: Int, workers limit: Int = usualWorkers, name: String = "worker",
+        capacity: Int, workers limit: Int = usualWorkers, owner: String = "",
         signalling event: EventDescriptor
     ) throws(KernelError) {
         precondition(capacity > 0 && limit > 0)
+        let name = Self.name(owner)
         let desk = try Desk(capacity: capacity, signalling: event)
         let first = try Self.worker(name, at: desk)
         self.desk = desk

@@ -135,6 +135,9 @@ extension LUN {
             QueueDepth(from: previous, to: current)
             ?? QueueDepth(littleFrom: previous, to: current, over: interval)
         rates.stages = StageTimes(from: previous, to: current)
+        for stage in StageTimes.Stage.allCases where rates.stages?[stage] != nil {
+            rates.stageQuality[stage] = .measured
+        }
         readLatencies = LatencyHistogram(
             from: previous.readLatencyBuckets, to: current.readLatencyBuckets,
             sums: (previous.readLatencySum, current.readLatencySum))

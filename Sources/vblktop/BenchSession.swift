@@ -100,7 +100,7 @@ struct BenchSession {
     private mutating func measure(
         _ setup: BenchSetup, _ signals: borrowing SignalDescriptor
     ) throws -> BenchRun {
-        let engine = try BenchEngine(setup, storage, settings)
+        var engine = try BenchEngine(setup, storage, settings)
         defer { engine.stop() }
         show(setup, path: setup.path)
         try rest(result.warmUp, setup, signals)

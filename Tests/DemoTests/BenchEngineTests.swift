@@ -19,7 +19,7 @@ import Testing
     }
 
     /// A run that lasts until every LUN has moved and the kernel has counted.
-    private func run(_ engine: BenchEngine) -> BenchRun {
+    private func run(_ engine: inout BenchEngine) -> BenchRun {
         let first = engine.reading()
         while true {
             yieldProcessor()
@@ -36,9 +36,9 @@ import Testing
     func aRunCountsWhatRequestsCost(path: IOPath) throws {
         let storage = try storage(.memory)
         let setup = BenchSetup(path: path.rawValue, backend: storage.name, luns: 2)
-        let engine = try BenchEngine(setup, storage)
+        var engine = try BenchEngine(setup, storage)
         defer { engine.stop() }
-        let run = run(engine)
+        let run = run(&engine)
         #expect(run.vcpuThreads >= 1)
         #expect(run.latencies.count > 0)
         let hasRing = path.hasBlockQueue || path == .virtioSCSI
@@ -86,9 +86,9 @@ import Testing
         let storage = try storage()
         let setup = settings.describe(
             BenchSetup(path: IOPath.dataPlane.rawValue, backend: storage.name, luns: 2))
-        let engine = try BenchEngine(setup, storage, settings)
+        var engine = try BenchEngine(setup, storage, settings)
         defer { engine.stop() }
-        let run = run(engine)
+        let run = run(&engine)
         #expect(run.perIO(.requestLocks) ?? 0 > 2)
         #expect(run.counts[.merges] != nil)
         let missing = BenchEngine.missing(in: setup)
@@ -137,9 +137,9 @@ import Testing
     @Test func theWorkOfThePoolIsTheDevices() throws {
         let storage = try storage(.aio) { $0.access.model = .threads }
         let setup = BenchSetup(path: "pass-through", backend: storage.name, luns: 1)
-        let engine = try BenchEngine(setup, storage)
+        var engine = try BenchEngine(setup, storage)
         defer { engine.stop() }
-        let run = run(engine)
+        let run = run(&engine)
         #expect(run.deviceThreads > 0)
     }
 

@@ -52,6 +52,42 @@ import Testing
         #expect(snapshot.threads.allSatisfy { $0.role == .vcpu })
     }
 
+    /// Where the guest submits itself there is nothing to wait in, and nobody who tells.
+    @Test func requestsPassTheStagesOfTheirPath() throws {
+        var source = try DemoSource(
+            demo([.virtioSCSI, .ide, .passThrough, .bigLock]), ownThreads: [])
+        defer { source.stop() }
+        let snapshot = sample(&source) { snapshot in
+            snapshot.luns.allSatisfy { $0.rates.stages?.storage != nil }
+        }
+        for (lun, letters) in zip(snapshot.luns, ["mmmmm", "mmmmm", "-mm--", "mmmmm"]) {
+            #expect(lun.rates.stageQuality.letters == letters, "\(lun.path ?? "")")
+            for stage in StageTimes.Stage.allCases {
+                let isThere = lun.rates.stages?[stage] != nil
+                #expect(isThere == (lun.rates.stageQuality[stage] == .measured))
+            }
+        }
+    }
+
+    /// Threads that wait for a file in the device's place are listed with what they work for.
+    @Test func aPoolsThreadsAreShownWithTheirLUN() throws {
+        var source = try DemoSource(
+            demo([.dataPlane, .passThrough]) {
+                ($0.backend, $0.access.model) = (.aio, .threads)
+            }, ownThreads: [])
+        defer { source.stop() }
+        let snapshot = sample(&source) { snapshot in
+            snapshot.luns.allSatisfy { lun in
+                lun.rates.iops ?? 0 > 0
+                    && snapshot.threads.contains { $0.name == "worker \(lun.id)" }
+            }
+        }
+        for thread in snapshot.threads where thread.name.hasPrefix("worker ") {
+            #expect(thread.role == .worker)
+            #expect(thread.luns == [String(thread.name.dropFirst(7))])
+        }
+    }
+
     @Test func eachQueueHasItsOwnRatesAndThread() throws {
         var source = try DemoSource(demo([.multiQueue]) { $0.settings.queues = 2 }, ownThreads: [])
         defer { source.stop() }

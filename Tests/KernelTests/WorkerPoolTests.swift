@@ -19,9 +19,9 @@ import Testing
     /// served whatever their number.
     @Test(arguments: [1, 3])
     func thePoolGrowsToItsLimit(_ workers: Int) throws {
-        let name = "pool of \(workers)"
+        let owner = "of \(workers)"
         var pool = try WorkerPool(
-            capacity: 64, workers: workers, name: name, signalling: try EventDescriptor())
+            capacity: 64, workers: workers, owner: owner, signalling: try EventDescriptor())
         var served = 0
         for _ in 0..<50 {
             for slot in 0..<64 { pool.prepare(slot: slot, .dataSync(-1)) }
@@ -36,7 +36,7 @@ import Testing
         }
         #expect(served == 50 * 64)
         // A thread has its creator's name until it names itself.
-        let count = threads(named: name)
+        let count = threads(named: WorkerPool.name(owner))
         #expect((1...workers).contains(count))
     }
 }
