@@ -131,6 +131,14 @@ extension Engine {
         }
     }
 
+    /// Why requests of LUN number `index` began to fail, as far as its file knows.
+    public func storageFault(ofLUN index: Int) -> String? {
+        guard case .file(let file, _) = queues[index].first?.configuration.backend else {
+            return nil
+        }
+        return file.fault.description
+    }
+
     /// All threads that have begun to run.
     public var threadInfos: [ThreadInfo] {
         let guests = vcpus.map { vcpu in

@@ -62,7 +62,9 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
             guard cache.syncs else { return .completed(0) }
             desk.prepareSync(Int(head), answering: 0)
         case .discard, .writeZeroes, .writeZeroesUnmapping:
-            if let error = clear(request) { return .completed(-Int64(error.rawValue)) }
+            if let error = clear(request) {
+                return .completed(desk.failure(-Int64(error.rawValue)))
+            }
             guard cache.hasStableWrites else { return .completed(Int64(request.byteCount)) }
             desk.prepareSync(Int(head), answering: Int64(request.byteCount))
         case .getID:
@@ -104,7 +106,7 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
 
     /// Takes note of a completion: the final result, or nil if the rest of the transfer was queued.
     private mutating func advance(slot: Int, by result: Int64) -> Int64? {
-        if result < 0 { return result }
+        if result < 0 { return desk.failure(result) }
         if let answer = desk.syncAnswer(slot) { return answer }
         var transfer = transfers[slot]
         transfer.moved += result
@@ -113,7 +115,7 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
             slot, of: transfer.segmentCount, byteCount: UInt(result))
         transfers[slot] = transfer
         if result == 0 {
-            if transfer.isWrite { return -Int64(Errno.noSpace.rawValue) }
+            if transfer.isWrite { return desk.failure(-Int64(Errno.noSpace.rawValue)) }
             desk.zeroFront(slot, byteCount: UInt(transfer.byteCount - transfer.moved))
             return transfer.byteCount
         }

@@ -87,20 +87,24 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     }
 
     private mutating func clear(_ request: BlockRequest) -> Int64 {
-        do {
+        do throws(Qcow2Error) {
             try image.clear(
                 request.sector * 512, byteCount: request.byteCount,
                 deallocates: request.operation != .writeZeroes)
             if cache.hasStableWrites, let errno = file.dataSync() {
-                return -Int64(errno.rawValue)
+                return desk.failure(-Int64(errno.rawValue))
             }
             return Int64(request.byteCount)
         } catch {
-            return Self.failed
+            return failed(by: error)
         }
     }
 
-    private static var failed: Int64 { -Int64(Errno.ioError.rawValue) }
+    /// The guest is told no more than that it failed.
+    private func failed(by error: Qcow2Error) -> Int64 {
+        file.fault.note(error.description)
+        return -Int64(Errno.ioError.rawValue)
+    }
 
     /// Moves what needs no I/O and queues the next piece: nil, or the final result.
     @inline(__always)
@@ -127,7 +131,7 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
             }
             return transfers[slot].byteCount
         } catch {
-            return Self.failed
+            return failed(by: error)
         }
     }
 
@@ -184,9 +188,9 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
 
     /// Takes note of a completion: the final result, or nil if more of the transfer was queued.
     private mutating func advance(_ slot: Int, by result: Int64) -> Int64? {
-        if result < 0 { return result }
+        if result < 0 { return desk.failure(result) }
         if let answer = desk.syncAnswer(slot) { return answer }
-        if transfers[slot].isAllocating, image.failure != nil { return Self.failed }
+        if transfers[slot].isAllocating, let error = image.failure { return failed(by: error) }
         let moved = UInt64(result)
         if moved == transfers[slot].rest { return transfers[slot].byteCount }
         let last = slot * desk.segmentLimit + transfers[slot].pieceSegments - 1
@@ -194,7 +198,7 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         if moved > 0 {
             dropFront(slot, byteCount: moved)
         } else if transfers[slot].isWrite {
-            return -Int64(Errno.noSpace.rawValue)
+            return desk.failure(-Int64(Errno.noSpace.rawValue))
         } else {
             // The file ends here; what an image says is behind its end reads as zeroes.
             zeroFront(slot, byteCount: transfers[slot].piece)

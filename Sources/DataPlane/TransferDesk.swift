@@ -120,7 +120,13 @@ struct TransferDesk<Requests: FileRequests & ~Copyable>: ~Copyable {
         if let answer = syncAnswer(slot), errno == .invalidArgument {
             return file.dataSync().map { -Int64($0.rawValue) } ?? answer
         }
-        return -Int64(errno.rawValue)
+        return failure(-Int64(errno.rawValue))
+    }
+
+    /// Takes note of `result`, a negative errno.
+    func failure(_ result: Int64) -> Int64 {
+        file.fault.note(Errno(rawValue: CInt(truncatingIfNeeded: -result)).description)
+        return result
     }
 
     /// Whether something is prepared and not yet taken.

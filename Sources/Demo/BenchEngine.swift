@@ -129,7 +129,10 @@ public struct BenchEngine {
         for index in 0..<luns {
             if engine.isBroken(index) { return "the virtqueue of LUN \(index) broke" }
             let errors = engine.errors(ofLUN: index)
-            if errors > 0 { return "\(errors) requests of LUN \(index) failed" }
+            if errors > 0 {
+                let reason = engine.storageFault(ofLUN: index).map { ": \($0)" } ?? ""
+                return "\(errors) requests of LUN \(index) failed\(reason)"
+            }
         }
         return nil
     }

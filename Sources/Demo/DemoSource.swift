@@ -16,6 +16,8 @@ public struct DemoSource {
     private let configuration: EngineConfiguration
     private var previous: [[LUNCounters]?]
     private var previousEffort: [Int: (at: Nanoseconds, busy: Nanoseconds, poll: Nanoseconds)] = [:]
+    /// LUNs whose storage's fault was told.
+    private var told: Set<Int> = []
     private var locks = LockWatch()
     private var events = PathEvents()
     private var previousTime: Nanoseconds?
@@ -97,7 +99,22 @@ public struct DemoSource {
         snapshot.ownCost.skew = skew
         snapshot.ownCost.lostEvents = engine.lostTraceEvents
         snapshot.unavailable = unavailable
+        snapshot.notices = faults(at: begin)
         return snapshot
+    }
+
+    /// What went wrong with the storage of LUNs since the last sample: a guest sees no more than an
+    /// error.
+    private mutating func faults(at now: Nanoseconds) -> [Notice] {
+        luns.indices.compactMap { index in
+            guard !told.contains(index), let fault = engine.storageFault(ofLUN: index) else {
+                return nil
+            }
+            told.insert(index)
+            return Notice(
+                monotonic: now, severity: .critical,
+                text: "requests of \(luns[index].id) fail: \(fault.harmless())")
+        }
     }
 
     private mutating func sampleLUNs() -> [LUN] {

@@ -14,6 +14,8 @@ public final class BackingFile: Sendable {
     public let isDirect: Bool
     /// Whether it reads as zeroes where nothing was written since it was opened.
     public let isBlank: Bool
+    /// Why requests to it began to fail.
+    public let fault = FirstFault()
 
     /// Creates a preallocated file of `byteCount` bytes in `directory` that never has a name: the
     /// kernel frees it when this process ends, however it ends.

@@ -216,8 +216,12 @@ extension DataPlaneTests {
             ] {
                 #expect(try QEMUImage.run(command).status == 0)
             }
-            let rig = try ImageRig(BackingFile(opening: image, readOnly: false))
+            let file = try BackingFile(opening: image, readOnly: false)
+            let rig = try ImageRig(file)
+            #expect(file.fault.description == nil)
             #expect(rig.read(0, count: 512) == nil)
+            // The guest is told of an error, whoever watches of the reason.
+            #expect(file.fault.description?.contains("compressed") == true)
             #expect(rig.read(65_536, count: 512) == Array(repeating: 8, count: 512))
             #expect(rig.write(Array(repeating: 1, count: 512), at: 1024) == BlockStatus.ioError)
             #expect(rig.write(Array(repeating: 1, count: 512), at: 512 << 10) == BlockStatus.ok)
