@@ -41,10 +41,12 @@ struct RingDevice: Sendable {
     /// Why there are no places, as far as it is known.
     private(set) var problem: Problem? = .notAsked
     private var turn = 0
-    /// Requests that QEMU had counted when its virtqueues were seen to stand still.
+    /// When its virtqueues were looked at last, before they are held against QEMU's count.
+    private var lookedAt: Nanoseconds?
+    /// The look since which nothing has ended in them, and requests that QEMU had counted then or
+    /// later.
+    private var restingSince: Nanoseconds?
     private var countAtRest: UInt64?
-    /// When the virtqueues were looked at last, before they are held against QEMU's count.
-    private var lookedAt: Nanoseconds = 0
 
     /// Why a disk's virtqueues are not known.
     enum Problem: Sendable, Hashable {
@@ -97,7 +99,7 @@ struct RingDevice: Sendable {
         problem = .notAsked
         askAt = time
         pause = Self.firstPause
-        countAtRest = nil
+        (lookedAt, restingSince, countAtRest) = (nil, nil, nil)
     }
 
     /// Requests that QEMU counts of virtqueues that stand still, before they are not believed.
@@ -110,12 +112,14 @@ struct RingDevice: Sendable {
         ended: UInt64, newest: Nanoseconds, count: UInt64, at time: Nanoseconds
     ) -> Bool {
         defer { lookedAt = newest }
-        guard ended == 0 else {
-            countAtRest = nil
+        guard ended == 0, let since = restingSince ?? lookedAt else {
+            (restingSince, countAtRest) = (nil, nil)
             return true
         }
-        // Of what was counted before the look before, that look had its part.
-        guard time >= lookedAt, time <= newest else { return true }
+        restingSince = since
+        // What was counted before it rested, looks had their part of; what was counted after the
+        // last look, the next one may see.
+        guard time >= since, time <= newest else { return true }
         guard let rest = countAtRest, count >= rest else {
             countAtRest = count
             return true
