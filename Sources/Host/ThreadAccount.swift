@@ -17,8 +17,8 @@ public struct ThreadAccount: Sendable, Equatable {
         let times = Self.read(directory + "schedstat", open, SchedStat.init)
         let status = Self.read(directory + "status", open, ThreadStatus.init)
         cpu = times?.runTime
-        voluntarySwitches = status?.voluntarySwitches
-        involuntarySwitches = status?.involuntarySwitches
+        voluntarySwitches = status?.switches.voluntary
+        involuntarySwitches = status?.switches.involuntary
     }
 
     private static func read<Value>(

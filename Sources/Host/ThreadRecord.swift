@@ -19,8 +19,8 @@ struct ThreadRecord: Sendable {
     /// The thread's own name and start, `nil` before the first reading of `stat`.
     private var identity: ThreadStat?
     private var lastTimes: Stamped<SchedStat>?
-    private var lastSwitches: Stamped<ThreadStatus>?
-    private var lastMigrations: Stamped<ThreadSched>?
+    private var lastSwitches: Stamped<ThreadSwitches>?
+    private var lastMigrations: Stamped<UInt64>?
     /// Whether the dear files were read at least once.
     private(set) var isComplete = false
 
@@ -57,10 +57,14 @@ struct ThreadRecord: Sendable {
         let times = try schedstat.read(into: &buffer, open: open, parse: SchedStat.init)
         deriveTimes(times, at: now)
         guard readsAll else { return }
-        let switches = try status.read(into: &buffer, open: open, parse: ThreadStatus.init)
-        deriveSwitches(switches, at: now)
-        let moves = try sched.read(into: &buffer, open: open, parse: ThreadSched.init)
-        deriveMigrations(moves, at: now)
+        let account = try sched.read(into: &buffer, open: open, parse: ThreadSched.init)
+        deriveMigrations(account?.migrations, at: now)
+        if let switches = account?.switches {
+            deriveSwitches(switches, at: now)
+        } else {
+            let text = try status.read(into: &buffer, open: open, parse: ThreadStatus.init)
+            deriveSwitches(text?.switches, at: now)
+        }
         isComplete = true
     }
 
@@ -99,7 +103,7 @@ struct ThreadRecord: Sendable {
         lastTimes = times.map { Stamped(at: now, reading: $0) }
     }
 
-    private mutating func deriveSwitches(_ switches: ThreadStatus?, at now: Nanoseconds) {
+    private mutating func deriveSwitches(_ switches: ThreadSwitches?, at now: Nanoseconds) {
         activity.voluntarySwitches = nil
         activity.involuntarySwitches = nil
         activity.span = nil
@@ -108,19 +112,19 @@ struct ThreadRecord: Sendable {
         {
             activity.span = interval.span
             activity.voluntarySwitches = interval.rate(
-                last.reading.voluntarySwitches, switches.voluntarySwitches)
+                last.reading.voluntary, switches.voluntary)
             activity.involuntarySwitches = interval.rate(
-                last.reading.involuntarySwitches, switches.involuntarySwitches)
+                last.reading.involuntary, switches.involuntary)
         }
         lastSwitches = switches.map { Stamped(at: now, reading: $0) }
     }
 
-    private mutating func deriveMigrations(_ moves: ThreadSched?, at now: Nanoseconds) {
+    private mutating func deriveMigrations(_ moves: UInt64?, at now: Nanoseconds) {
         activity.migrations = nil
         if let moves, let last = lastMigrations,
             let interval = RateInterval(from: last.at, to: now)
         {
-            activity.migrations = interval.rate(last.reading.migrations, moves.migrations)
+            activity.migrations = interval.rate(last.reading, moves)
         }
         lastMigrations = moves.map { Stamped(at: now, reading: $0) }
     }

@@ -2,10 +2,11 @@ public import Telemetry
 
 /// Turns the kernel's files of a process's threads into `ThreadActivity`, once a tick.
 ///
-/// Cost of a thread and tick: one `pread` of `schedstat` (0.6 µs), and of `stat`, `status` and
-/// `sched` (10 µs together). Up to `everyTickLimit` threads all are read every tick; of more, a
-/// quarter has its dear files read in each tick, by turns, and shows the rates of its last turn
-/// until the next. Four descriptors a thread stay open.
+/// Cost of a thread and tick: one `pread` of `schedstat` (0.6 µs), and of `stat` and `sched` (5 µs
+/// together); where the kernel has no `sched` that tells switches, of `status` (5 µs) as well. Up
+/// to `everyTickLimit` threads all are read every tick; of more, a quarter has its dear files read
+/// in each tick, by turns, and shows the rates of its last turn until the next. Four descriptors a
+/// thread stay open.
 public struct ThreadSampler: Sendable {
     /// The largest number of threads whose files are all read every tick.
     public static let everyTickLimit = 16

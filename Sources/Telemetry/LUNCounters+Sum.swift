@@ -55,6 +55,9 @@ extension LUN {
     /// LUN counted, each in the order of the queues. With no `previous`, or one of another number
     /// of queues, only the gauges are known.
     public mutating func derive(fromQueues previous: [LUNCounters]?, to current: [LUNCounters]) {
+        if current.count == 1 {
+            return derive(from: previous?.count == 1 ? previous?[0] : nil, to: current[0])
+        }
         guard let now = LUNCounters(summing: current) else { return }
         let previous = previous.flatMap { $0.count == current.count ? $0 : nil }
         derive(from: previous.flatMap { LUNCounters(summing: $0) }, to: now)

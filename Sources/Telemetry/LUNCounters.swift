@@ -175,10 +175,11 @@ extension RateInterval {
     /// Completed requests per second, or `nil` if the count of any type went down: the sum of the
     /// others would look like a rate.
     func requestRate(_ previous: LUNCounters, _ current: LUNCounters) -> Double? {
-        let types: [KeyPath<LUNCounters, UInt64>] = [
-            \.reads, \.writes, \.flushes, \.discards, \.writeZeroes, \.others,
-        ]
-        let isWhole = types.allSatisfy { current[keyPath: $0] >= previous[keyPath: $0] }
+        // In words: looked at by key path they take as long as all other rates of a LUN.
+        let isWhole =
+            current.reads >= previous.reads && current.writes >= previous.writes
+            && current.flushes >= previous.flushes && current.discards >= previous.discards
+            && current.writeZeroes >= previous.writeZeroes && current.others >= previous.others
         return isWhole ? rate(previous.requests, current.requests) : nil
     }
 }

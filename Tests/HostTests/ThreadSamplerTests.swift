@@ -124,6 +124,24 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(activity.migrations == nil)
     }
 
+    /// The scheduler's account has them too, and `status` is the dearest of the files.
+    @Test func switchesComeFromTheSchedulerWhereItTellsThem() throws {
+        func set(_ voluntary: Int, _ involuntary: Int) {
+            proc.setThread(1, voluntary: 1_000_000)
+            proc["/proc/1/task/1/status"] = nil
+            proc["/proc/1/task/1/sched"] =
+                "thread (1)\n-----\nse.nr_migrations : 0\nnr_voluntary_switches : \(voluntary)\n"
+                + "nr_involuntary_switches : \(involuntary)\n"
+        }
+        set(5, 6)
+        var sampler = sampler(1)
+        _ = sampler.sample { 1_000_000_000 }
+        set(15, 26)
+        let thread = try #require(sampler.sample { 2_000_000_000 }.first)
+        #expect(thread.voluntarySwitches == 10 && thread.involuntarySwitches == 20)
+        #expect(sampler.unavailable.isEmpty)
+    }
+
     @Test func filesStayOpen() {
         proc.setThread(10)
         var sampler = sampler(10)

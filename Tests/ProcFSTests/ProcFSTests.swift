@@ -86,14 +86,23 @@ private enum Captured {
     @Test func status() throws {
         let value = try parse(Captured.status, ThreadStatus.init)
         #expect(value.name == "vblktop io")
-        #expect(value.voluntarySwitches == 1234)
-        #expect(value.involuntarySwitches == 56)
+        #expect(value.switches.voluntary == 1234)
+        #expect(value.switches.involuntary == 56)
     }
 
     @Test(arguments: ["se.nr_migrations", "nr_migrations"])
     func schedOfOldAndNewKernels(key: String) throws {
         let text = Captured.sched.split(separator: "se.nr_migrations").joined(separator: key)
         #expect(try parse(text, ThreadSched.init).migrations == 42)
+    }
+
+    @Test func switchesInSched() throws {
+        #expect(try parse(Captured.sched, ThreadSched.init).switches == nil)
+        let voluntary = Captured.sched + "nr_voluntary_switches   :   7\n"
+        #expect(try parse(voluntary, ThreadSched.init).switches == nil)
+        let both = voluntary + "nr_involuntary_switches   :   9\n"
+        let switches = try #require(try parse(both, ThreadSched.init).switches)
+        #expect(switches.voluntary == 7 && switches.involuntary == 9)
     }
 
     @Test func theNameInSchedIsNoField() {
