@@ -55,6 +55,13 @@ int ck_set_direct(int descriptor) {
     return flags < 0 ? -1 : fcntl(descriptor, F_SETFL, flags | O_DIRECT);
 }
 
+int ck_is_in_memory(int descriptor) {
+    struct statfs system;
+    if (fstatfs(descriptor, &system) != 0) return 0;
+    return system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC ||
+           system.f_type == HUGETLBFS_MAGIC;
+}
+
 int ck_block_device_size(int descriptor, uint64_t *bytes) {
     return ioctl(descriptor, BLKGETSIZE64, bytes);
 }

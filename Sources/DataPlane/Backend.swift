@@ -6,7 +6,7 @@ import Virtio
 /// A request is named by its head, which is unique while it is in flight.
 protocol Backend: ~Copyable, SendableMetatype {
     /// The most requests to start in one turn.
-    static var batchLimit: Int { get }
+    var batchLimit: Int { get }
 
     /// Starts a request, or completes it on the spot.
     mutating func start(
@@ -66,7 +66,7 @@ enum Started {
 /// Completes everything at once and moves no byte: what is left is the cost of the data plane
 /// itself.
 struct NullBackend: ~Copyable, Backend {
-    static var batchLimit: Int { 256 }
+    var batchLimit: Int { 256 }
     var hasCompletion: Bool { false }
     var inFlight: Int { 0 }
 
@@ -86,7 +86,7 @@ struct NullBackend: ~Copyable, Backend {
 
 /// A RAM disk in this process: each transfer is a copy.
 struct MemoryBackend: ~Copyable, Backend {
-    static var batchLimit: Int { 256 }
+    var batchLimit: Int { 256 }
     private let disk: SharedMapping
     var hasCompletion: Bool { false }
     var inFlight: Int { 0 }

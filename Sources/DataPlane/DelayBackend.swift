@@ -4,7 +4,7 @@ import Virtio
 /// A backend whose answers are held until the modelled time of the storage is over. What the
 /// backend behind it really takes comes on top.
 struct DelayBackend<Inner: Backend & ~Copyable>: ~Copyable, Backend {
-    static var batchLimit: Int { Inner.batchLimit }
+    var batchLimit: Int { inner.batchLimit }
 
     private var inner: Inner
     private let serviceTime: ServiceTime?

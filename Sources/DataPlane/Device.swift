@@ -98,7 +98,7 @@ struct Device<B: Backend & ~Copyable>: ~Copyable {
 
     /// Takes and starts everything in the ring.
     private mutating func drain() -> Int {
-        let available = min(queue.refresh(), B.batchLimit)
+        let available = min(queue.refresh(), backend.batchLimit)
         // Later than the driver's stamp of whatever it has made available.
         let now = isTracing && available > 0 ? Clock.ticksAfterLoads() : 0
         var taken = 0

@@ -8,11 +8,6 @@ import Virtio
 /// filled up with zeroes; a write that moves nothing has hit the end of the space. What is stable
 /// when is the cache mode's to say (`CacheMode`).
 struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
-    /// The kernel holds a batch back until the last request of it is submitted, some 2 µs each: of
-    /// 32 at once the disk would see the first after 60 µs. Eight share the system call nearly as
-    /// well and are on their way while the next eight are taken from the ring.
-    static var batchLimit: Int { 8 }
-
     /// A request in flight and how far it has come.
     struct Transfer: BitwiseCopyable {
         var isWrite = false
@@ -24,6 +19,7 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         var segmentCount = 0
     }
 
+    let batchLimit: Int
     private var desk: TransferDesk<Requests>
     private let file: BackingFile
     private let cache: CacheMode
@@ -36,6 +32,7 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     ) {
         self.file = file
         self.cache = cache
+        batchLimit = file.batchLimit
         desk = TransferDesk(
             file: file, cache: cache, requests: requests, queueSize: queueSize,
             segmentLimit: segmentLimit)
@@ -122,4 +119,12 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         prepare(slot)
         return nil
     }
+}
+
+extension BackingFile {
+    /// The most requests to hand over at once. The kernel holds a batch for a disk back until the
+    /// last request of it is submitted, some 2 µs each: of 32 at once the disk would see the first
+    /// after 60 µs. Eight share the system call nearly as well and are on their way while the next
+    /// eight are taken from the ring. Where there is no disk, the fewer calls the better.
+    var batchLimit: Int { isInMemory ? 256 : 8 }
 }

@@ -11,8 +11,6 @@ import Virtio
 /// turn, before the data. Reading an L2 table that is not in the cache, writing tables and
 /// clearing ranges hold the device's thread up.
 struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
-    static var batchLimit: Int { 8 }
-
     /// A request in flight and how far it has come.
     struct Transfer: BitwiseCopyable {
         var isWrite = false
@@ -33,6 +31,7 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         var cut: UInt = 0
     }
 
+    let batchLimit: Int
     private var desk: TransferDesk<Requests>
     private let file: BackingFile
     private let cache: CacheMode
@@ -49,6 +48,7 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
             try Qcow2File(file, cache: cache), isWritable: !file.isReadOnly)
         self.file = file
         self.cache = cache
+        batchLimit = file.batchLimit
         desk = TransferDesk(
             file: file, cache: cache, requests: requests, queueSize: queueSize,
             segmentLimit: segmentLimit)

@@ -14,6 +14,8 @@ public final class BackingFile: Sendable {
     public let isDirect: Bool
     /// Whether it reads as zeroes where nothing was written since it was opened.
     public let isBlank: Bool
+    /// Whether its data are in memory alone (tmpfs), and no disk waits for requests.
+    public let isInMemory: Bool
     /// Why requests to it began to fail.
     public let fault = FirstFault()
 
@@ -26,6 +28,7 @@ public final class BackingFile: Sendable {
         self.isDirect = isDirect
         self.byteCount = byteCount
         name = "\(directory) (unnamed)"
+        isInMemory = ck_is_in_memory(descriptor) != 0
         isReadOnly = false
         isBlank = true
         // Asked before it is taken: ext4 would fill the disk up before it found that it is too
@@ -62,6 +65,7 @@ public final class BackingFile: Sendable {
         }
         self.isDirect = isDirect
         name = path
+        isInMemory = ck_is_in_memory(descriptor) != 0
         isReadOnly = readOnly
         isBlank = false
         var device: UInt64 = 0

@@ -283,7 +283,7 @@ extension DataPlaneTests {
 
 /// Holds reads and writes until told to let them go; all else is done on the spot.
 private struct HeldBackend: ~Copyable, Backend {
-    static var batchLimit: Int { 256 }
+    var batchLimit: Int { 256 }
     var isHolding = true
     private var heads: [UInt16] = []
     private var released: [UInt16] = []

@@ -23,6 +23,8 @@ int ck_open_unnamed(const char *directory, int direct);
 
 int ck_set_direct(int descriptor);
 
+// Whether a file's data are in memory alone: 1 for tmpfs, ramfs and hugetlbfs.
+int ck_is_in_memory(int descriptor);
 int ck_block_device_size(int descriptor, uint64_t *bytes);
 
 // The file may not shrink (F_SEAL_SHRINK).
