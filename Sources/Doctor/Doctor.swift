@@ -9,8 +9,11 @@ public struct Doctor: Sendable {
     /// Rules of settings are judged again after so long even if no fact changed, nanoseconds: load
     /// makes some of them milder.
     private static let settingPause: Nanoseconds = 10_000_000_000
-    /// Rules of load are judged once a second, however often there are samples.
-    private static let loadPause: Nanoseconds = 950_000_000
+    /// Rules of load are judged once a second, however often there are samples; of many LUNs, where
+    /// a round takes longer than all else, every two or four.
+    private static func loadPause(_ lunCount: Int) -> Nanoseconds {
+        lunCount <= 32 ? 950_000_000 : lunCount <= 256 ? 1_950_000_000 : 3_950_000_000
+    }
     private static let window: Nanoseconds = 10_000_000_000
     /// At most so many that cleared are told of.
     private static let clearedLimit = 256
@@ -54,6 +57,7 @@ public struct Doctor: Sendable {
         roster = seen
         if isChanged { forgetTheGone(at: sample.monotonic) }
         let due = dueRules(of: sample, isChanged: isChanged)
+        if due.load || due.trend || due.settings != .nobody { load.conclude() }
         var mean: Ward?
         if due.trend {
             let means = Snapshot.mean(of: recent)
@@ -78,7 +82,7 @@ public struct Doctor: Sendable {
         // The first reading has no rates to judge. A configuration never has any, and settings that
         // matter under load are settings all the same.
         let isMeasured = sample.interval != nil || sample.isConfiguration
-        if isMeasured, isPast(loadsAt, by: Self.loadPause, now) {
+        if isMeasured, isPast(loadsAt, by: Self.loadPause(sample.luns.count), now) {
             due.load = true
             loadsAt = now
         }
@@ -153,12 +157,20 @@ public struct Doctor: Sendable {
         var standing = entry.standing ?? Standing()
         let sample = patient.sample
         let gone = standing.take(
-            flag, at: sample.monotonic, of: rule, every: sample.interval ?? 1
+            flag, at: sample.monotonic, of: rule, every: Self.pace(of: rule, sample)
         ) { flag, severity in
             Finding(rule, flag, severity, patient.subject, sources, sample.facts)
         }
         entry.standing = standing
         if let gone { tellOfTheEnd(of: gone) }
+    }
+
+    /// Seconds from one verdict to the next.
+    private static func pace(of rule: Rule, _ sample: Snapshot) -> Double {
+        guard let interval = sample.interval, interval > 0 else { return 1 }
+        guard rule.timing == .load else { return interval }
+        let pause = Double(loadPause(sample.luns.count)) / 1e9
+        return (pause / interval).rounded(.up) * interval
     }
 
     /// What `rule` says, and where it looked. Where something of `standing` severity stands, it

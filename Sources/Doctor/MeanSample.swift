@@ -9,14 +9,14 @@ extension Snapshot {
         let weighted = samples.filter { ($0.interval ?? 0) > 0 }
         guard weighted.count > 1 else { return result }
         let weights = weighted.map { $0.interval ?? 0 }
-        func average<Row>(
-            _ rows: WritableKeyPath<Snapshot, [Row]>, by key: (Row) -> String,
-            _ mean: (inout Row, [(row: Row, weight: Double)]) -> Void
+        func average<Row, Key: Hashable, Value>(
+            _ rows: WritableKeyPath<Snapshot, [Row]>, by key: (Row) -> Key,
+            of value: (Row) -> Value, _ mean: (inout Row, [(row: Value, weight: Double)]) -> Void
         ) {
-            var found: [String: [(row: Row, weight: Double)]] = [:]
+            var found: [Key: [(row: Value, weight: Double)]] = [:]
             for (sample, weight) in zip(weighted, weights) {
                 for row in sample[keyPath: rows] {
-                    found[key(row), default: []].append((row, weight))
+                    found[key(row), default: []].append((value(row), weight))
                 }
             }
             for index in result[keyPath: rows].indices {
@@ -24,19 +24,22 @@ extension Snapshot {
                 mean(&result[keyPath: rows][index], found[rowKey] ?? [])
             }
         }
-        average(\.luns, by: \.qualifiedID) { lun, rows in
-            lun.rates = BlockRates.mean(of: rows.map { ($0.row.rates, $0.weight) })
+        average(\.luns, by: \.qualifiedID, of: \.rates) { lun, rows in
+            lun.rates = BlockRates.mean(of: rows)
         }
-        average(\.threads, by: { String($0.tid) }) { thread, rows in
+        average(\.threads, by: \.tid, of: \.self) { thread, rows in
             thread.takeMeans(of: rows)
         }
-        average(\.host.disks, by: \.name) { disk, rows in disk.takeMeans(of: rows) }
-        average(\.locks, by: { ($0.vm ?? "") + "/" + $0.name }) { lock, rows in
+        average(\.host.disks, by: \.name, of: \.self) { disk, rows in
+            disk.takeMeans(of: rows)
+        }
+        average(\.locks, by: { ($0.vm ?? "") + "/" + $0.name }, of: \.self) { lock, rows in
             lock.waits = weightedMean(rows) { $0.waits }
             lock.waitPercent = weightedMean(rows) { $0.waitPercent }
         }
         average(
-            \.eventCounts, by: { "\($0.kind)/\($0.vm ?? "")/\($0.name)/\($0.detail ?? "")" }
+            \.eventCounts, by: { "\($0.kind)/\($0.vm ?? "")/\($0.name)/\($0.detail ?? "")" },
+            of: \.self
         ) { count, rows in count.rate = weightedMean(rows) { $0.rate } }
         result.total = BlockRates(summing: result.luns)
         result.host.cpuPercent = weightedMean(

@@ -39,7 +39,6 @@ struct RecentLoad: Sendable {
                     }
                 ))
         }
-        conclude()
     }
 
     /// The load of `subject`, which is LUN number `place` or none.
@@ -53,10 +52,12 @@ struct RecentLoad: Sendable {
         return load
     }
 
-    private mutating func conclude() {
+    /// Brings the means up to date with the readings.
+    mutating func conclude() {
         loads = luns.indices.map { index in
             Load(
-                iops: mean(index, \.iops), bytes: mean(index, \.bytes), depth: mean(index, \.depth))
+                iops: mean(index) { $0.iops }, bytes: mean(index) { $0.bytes },
+                depth: mean(index) { $0.depth })
         }
         machines = [:]
         total = nil
@@ -67,10 +68,10 @@ struct RecentLoad: Sendable {
         }
     }
 
-    private func mean(_ index: Int, _ path: KeyPath<Reading, Double?>) -> Double? {
+    private func mean(_ index: Int, _ value: (Reading) -> Double?) -> Double? {
         var (sum, weight) = (0.0, 0.0)
         for reading in readings {
-            guard let value = reading.luns[index][keyPath: path] else { continue }
+            guard let value = value(reading.luns[index]) else { continue }
             sum += value * reading.seconds
             weight += reading.seconds
         }

@@ -13,7 +13,8 @@ public final class Rule: Sendable {
     public enum Timing: String, Sendable, CaseIterable {
         /// A setting: at once, both ways.
         case setting
-        /// Load, judged once a second: in 8 of the last 10; until 30 s below four fifths.
+        /// Load, judged once a second, of many LUNs less often: for 8 of the last 10 seconds; until
+        /// 30 s below four fifths.
         case load
         /// Load, judged on means over 10 s: in 4 of the last 6; until 120 s below four fifths.
         case trend

@@ -16,8 +16,8 @@ struct Standing: Sendable {
             case .event: self.init(1, 1, 300_000_000_000)
             case .trend: self.init(6, 4, 120_000_000_000)
             case .load:
-                // Samples further apart than a second are fewer in ten.
-                let window = min(10, max(3, Int((10 / max(interval, 1)).rounded(.up))))
+                // Verdicts further apart than a second are fewer in ten.
+                let window = min(10, max(3, Int((10 / max(interval, 1)).rounded())))
                 self.init(window, (window * 4 + 4) / 5, 30_000_000_000)
             }
         }
@@ -65,7 +65,7 @@ struct Standing: Sendable {
     private(set) var missingVerdicts = 0
 
     /// Takes what `rule` says at `now`, `nil` for nothing; `describe` makes a finding of it.
-    /// `interval` is the seconds between samples. Returns the finding that cleared, if one did.
+    /// `interval` is the seconds between verdicts. Returns the finding that cleared, if one did.
     mutating func take(
         _ flag: Flag?, at now: Nanoseconds, of rule: Rule, every interval: Double,
         describe: (Flag, Finding.Severity) -> Finding
