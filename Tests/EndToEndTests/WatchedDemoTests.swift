@@ -74,8 +74,7 @@ import Testing
             let earlier = own.lastIndex { $0.time < seen.time }.map { $0 - 1 } ?? -1
             let later = (own.firstIndex { $0.time > seen.time } ?? own.count) + 1
             guard own.indices.contains(earlier), own.indices.contains(later) else { continue }
-            let passed = own[later].used &- own[earlier].used
-            #expect(passed > 0 && seen.used &- own[earlier].used <= passed)
+            #expect(seen.used &- own[earlier].used <= own[later].used &- own[earlier].used)
             #expect(seen.avail &- own[earlier].avail <= own[later].avail &- own[earlier].avail)
             compared += 1
         }
