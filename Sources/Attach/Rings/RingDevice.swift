@@ -47,6 +47,8 @@ struct RingDevice: Sendable {
     /// later.
     private var restingSince: Nanoseconds?
     private var countAtRest: UInt64?
+    /// QEMU's count when its virtqueues were looked at last, these or former ones.
+    private var lastCount: UInt64?
 
     /// Why a disk's virtqueues are not known.
     enum Problem: Sendable, Hashable {
@@ -105,26 +107,42 @@ struct RingDevice: Sendable {
     /// Requests that QEMU counts of virtqueues that stand still, before they are not believed.
     private static let mostUnseen: UInt64 = 16
 
+    /// What virtqueues are worth that are held against QEMU's count.
+    enum Verdict: Sendable {
+        case serving
+        /// QEMU counted requests of late and they saw none: not to be shown.
+        case doubtful
+        /// They have stood still for longer than that: they are others' or nobody's.
+        case abandoned
+    }
+
     /// Whether its virtqueues can be those that do the disk's requests: `ended` of them since this
     /// was asked last, as of `newest`; QEMU had counted `count` at `time`. A driver that was
     /// reloaded has others, and says so to nobody.
-    mutating func isServing(
+    mutating func judge(
         ended: UInt64, newest: Nanoseconds, count: UInt64, at time: Nanoseconds
-    ) -> Bool {
-        defer { lookedAt = newest }
-        guard ended == 0, let since = restingSince ?? lookedAt else {
+    ) -> Verdict {
+        let counted = lastCount.map { count >= $0 ? count - $0 : 0 } ?? 0
+        defer { (lookedAt, lastCount) = (newest, count) }
+        guard ended == 0 else {
             (restingSince, countAtRest) = (nil, nil)
-            return true
+            return .serving
         }
+        // The look before may have seen what was counted before it, unless it saw nothing either;
+        // what was counted after the last look, the next one may see.
+        let isSeen = restingSince == nil && lookedAt.map { time < $0 } ?? false
+        let isAhead = time > newest
+        let verdict: Verdict =
+            counted < Self.mostUnseen || isSeen || isAhead ? .serving : .doubtful
+        guard let since = restingSince ?? lookedAt else { return verdict }
         restingSince = since
-        // What was counted before it rested, looks had their part of; what was counted after the
-        // last look, the next one may see.
-        guard time >= since, time <= newest else { return true }
+        // What was counted before it rested, looks had their part of.
+        guard time >= since, !isAhead else { return verdict }
         guard let rest = countAtRest, count >= rest else {
             countAtRest = count
-            return true
+            return verdict
         }
-        return count - rest < Self.mostUnseen
+        return count - rest < Self.mostUnseen ? verdict : .abandoned
     }
 
     /// Takes what QEMU says of the driver.

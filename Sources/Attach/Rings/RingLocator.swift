@@ -170,19 +170,21 @@ struct RingLocator: Sendable {
         forgetDevices(until: now &+ rest)
     }
 
-    /// Whether the virtqueues of the disk at `path` still serve it: see `RingDevice.isServing`.
-    /// Where they do not, they are asked for again.
+    /// Whether the virtqueues of the disk at `path` still serve it: see `RingDevice.judge`. Where
+    /// they do not, they are asked for again.
     mutating func isServing(
         _ path: String, ended: UInt64, newest: Nanoseconds, count: UInt64, at time: Nanoseconds
     ) -> Bool {
         guard let index = devices.firstIndex(where: { $0.identity.path == path }) else {
             return true
         }
-        guard
-            !devices[index].isServing(ended: ended, newest: newest, count: count, at: time)
-        else { return true }
-        change(path) { $0.forget() }
-        return false
+        switch devices[index].judge(ended: ended, newest: newest, count: count, at: time) {
+        case .serving: return true
+        case .doubtful: return false
+        case .abandoned:
+            change(path) { $0.forget() }
+            return false
+        }
     }
 
     /// The connection is gone. The rings are where they were until somebody sees otherwise.
