@@ -124,7 +124,7 @@ plant() {
             ;;
         Recording)
             file=File/IndexPayload.swift
-            defect='s/guard entry.distance <= offset else { return nil }//'
+            defect='s/guard length <= offset else { return nil }//'
             ;;
         RecordingPayloads)
             file=Codec/Bytes.swift
