@@ -75,7 +75,9 @@ struct IndexWalk {
     private mutating func index(
         at offset: UInt64
     ) throws(RecordingError) -> (ChunkHeader, IndexPayload)? {
-        guard let header = try window.header(at: offset),
+        // A file that bytes were put into or taken out of may hold a whole index elsewhere.
+        guard offset.isMultiple(of: ChunkHeader.alignment),
+            let header = try window.header(at: offset),
             header.isReadable(.index, .plain, .columns),
             header.payloadByteCount <= UInt32(IndexPayload.longestPayload),
             let payload = try window.source.payload(of: header, at: offset)
