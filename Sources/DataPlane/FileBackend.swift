@@ -19,7 +19,6 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         var segmentCount = 0
     }
 
-    let batchLimit: Int
     private var desk: TransferDesk<Requests>
     private let file: BackingFile
     private let cache: CacheMode
@@ -32,13 +31,13 @@ struct FileBackend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
     ) {
         self.file = file
         self.cache = cache
-        batchLimit = file.batchLimit
         desk = TransferDesk(
             file: file, cache: cache, requests: requests, queueSize: queueSize,
             segmentLimit: segmentLimit)
         transfers = FixedArray(repeating: Transfer(), count: queueSize)
     }
 
+    var batchLimit: Int { file.batchLimit }
     var inFlight: Int { desk.inFlight }
     var hasCompletion: Bool { desk.hasCompletion }
     var nextDue: UInt64? { desk.nextDue }

@@ -31,7 +31,6 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
         var cut: UInt = 0
     }
 
-    let batchLimit: Int
     private var desk: TransferDesk<Requests>
     private let file: BackingFile
     private let cache: CacheMode
@@ -48,13 +47,13 @@ struct Qcow2Backend<Requests: FileRequests & ~Copyable>: ~Copyable, Backend {
             try Qcow2File(file, cache: cache), isWritable: !file.isReadOnly)
         self.file = file
         self.cache = cache
-        batchLimit = file.batchLimit
         desk = TransferDesk(
             file: file, cache: cache, requests: requests, queueSize: queueSize,
             segmentLimit: segmentLimit)
         transfers = FixedArray(repeating: Transfer(), count: queueSize)
     }
 
+    var batchLimit: Int { file.batchLimit }
     var inFlight: Int { desk.inFlight }
     var hasCompletion: Bool { desk.hasCompletion }
     var nextDue: UInt64? { desk.nextDue }

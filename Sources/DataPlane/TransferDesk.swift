@@ -118,7 +118,7 @@ struct TransferDesk<Requests: FileRequests & ~Copyable>: ~Copyable {
     /// A kernel or file without AIO fdsync says EINVAL: then sync here and now.
     private func refusedResult(_ slot: Int, _ errno: Errno) -> Int64 {
         if let answer = syncAnswer(slot), errno == .invalidArgument {
-            return file.dataSync().map { -Int64($0.rawValue) } ?? answer
+            return file.dataSync().map { failure(-Int64($0.rawValue)) } ?? answer
         }
         return failure(-Int64(errno.rawValue))
     }

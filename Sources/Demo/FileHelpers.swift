@@ -7,6 +7,8 @@ import Kernel
 struct FileHelpers {
     /// The list of this process's threads; `nil` where no LUN has such helpers.
     private var list: TaskList?
+    /// What the kernel calls its threads, before the id of the one they work for.
+    private static let kernelPrefix = "iou-wrk-"
     /// Names of pools' threads, which are their LUNs', in the order of the LUNs.
     private let poolNames: [String]
 
@@ -25,17 +27,17 @@ struct FileHelpers {
     /// Those there are now; they come when there is work for them.
     mutating func update() -> [TaskList.Task] {
         guard (try? list?.update()) != nil else { return [] }
-        return list?.tasks.filter { $0.name.hasPrefix("worker ") || $0.name.hasPrefix("iou-wrk") }
-            ?? []
+        let prefixes = [WorkerPool.name(""), Self.kernelPrefix]
+        return list?.tasks.filter { task in prefixes.contains { task.name.hasPrefix($0) } } ?? []
     }
 
     /// The numbers of the LUNs that `task` works for, as far as its name tells; the kernel names
     /// its threads after the one they work for, of `threads`.
     func luns(of task: TaskList.Task, among threads: [Engine.ThreadInfo]) -> [Int] {
         if let lun = poolNames.firstIndex(of: task.name) { return [lun] }
-        guard task.name.hasPrefix("iou-wrk-"), let submitter = Int(task.name.dropFirst(8)) else {
-            return []
-        }
+        guard task.name.hasPrefix(Self.kernelPrefix),
+            let submitter = Int(task.name.dropFirst(Self.kernelPrefix.count))
+        else { return [] }
         return threads.first { $0.tid == submitter }?.luns ?? []
     }
 }

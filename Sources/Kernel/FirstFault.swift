@@ -1,9 +1,6 @@
-private import Synchronization
-
 /// The first thing that went wrong, in words: what came later mostly follows from it.
 public final class FirstFault: Sendable {
-    private let text = Mutex<String?>(nil)
-    private let isThere = Atomic(false)
+    private let text = Lock<String?>(nil)
 
     /// Nothing has gone wrong yet.
     public init() {}
@@ -11,10 +8,8 @@ public final class FirstFault: Sendable {
     /// What went wrong first; `nil` if nothing has.
     public var description: String? { text.withLock { $0 } }
 
-    /// Takes note of `fault` if nothing is noted yet; after that this costs a load.
+    /// Takes note of `fault` if nothing is noted yet, and else does not put it into words.
     public func note(_ fault: @autoclosure () -> String) {
-        guard !isThere.load(ordering: .acquiring) else { return }
         text.withLock { if $0 == nil { $0 = fault() } }
-        isThere.store(true, ordering: .releasing)
     }
 }

@@ -55,13 +55,14 @@ extension LUN {
     /// LUN counted, each in the order of the queues. With no `previous`, or one of another number
     /// of queues, only the gauges are known.
     public mutating func derive(fromQueues previous: [LUNCounters]?, to current: [LUNCounters]) {
+        // Nothing to add up, and counters take longer to copy than to derive from.
         if current.count == 1 {
             return derive(from: previous?.count == 1 ? previous?[0] : nil, to: current[0])
         }
         guard let now = LUNCounters(summing: current) else { return }
         let previous = previous.flatMap { $0.count == current.count ? $0 : nil }
         derive(from: previous.flatMap { LUNCounters(summing: $0) }, to: now)
-        guard let previous, current.count > 1, virtqueues.count == current.count else { return }
+        guard let previous, virtqueues.count == current.count else { return }
         for (index, (before, after)) in zip(previous, current).enumerated() {
             guard let interval = RateInterval(from: before.monotonic, to: after.monotonic) else {
                 continue

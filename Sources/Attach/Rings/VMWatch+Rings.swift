@@ -20,7 +20,7 @@ extension VMWatch {
     }
 
     /// Leaves out of `seen` the disks of which QEMU counts requests while their virtqueues stand
-    /// still: those are not theirs any more.
+    /// still: those may not be theirs any more.
     mutating func leaveOutAbandoned(_ seen: inout RingReading) {
         guard let newest = seen.newest, seen.problem == nil else { return }
         for disk in model.disks where disk.isVirtioBlock {

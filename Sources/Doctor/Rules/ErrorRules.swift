@@ -65,7 +65,11 @@ extension Rule {
             verify: "failed_*_operations of query-blockstats stand still, io-status is ok")
     ) { patient throws(NotChecked) in
         let lun = try patient.lun()
-        if patient.machine?.accelerator == .embedded, lun.rates.errors == 0 { return .healthy }
+        if patient.machine?.accelerator == .embedded,
+            try patient.need(lun.rates.errors, "errors") == 0
+        {
+            return .healthy
+        }
         let status = patient.knownText(.ioStatus)
         if let status, status == "failed" || status == "nospace" {
             return .flag(.critical, "io-status is \(status)")
@@ -82,10 +86,6 @@ extension Rule {
             return isOnlyInvalid
                 ? .flag(.warning, "\(figures(failing)) requests a second are invalid (limit 0)")
                 : .flag(.critical, "\(figures(failing)) requests a second fail (limit 0)")
-        }
-        if patient.machine?.accelerator == .embedded {
-            _ = try patient.need(lun.rates.errors, "errors")
-            return .healthy
         }
         let (some, wrong) = (
             try patient.number(.failedOperations), try patient.number(.invalidOperations)
