@@ -100,8 +100,8 @@ struct LUNAccount {
         var now = counters
         now.monotonic = end
         if hasCompletions {
-            before.readLatencyBuckets = Self.noBuckets
-            before.writeLatencyBuckets = Self.noBuckets
+            before.readLatencyBuckets = BucketCounts()
+            before.writeLatencyBuckets = BucketCounts()
             now.readLatencyBuckets = Self.buckets(readBuckets)
             now.writeLatencyBuckets = Self.buckets(writeBuckets)
             now.oldest = oldest
@@ -118,11 +118,9 @@ struct LUNAccount {
         return lun
     }
 
-    private static let noBuckets = [UInt64](repeating: 0, count: LatencyBuckets.count)
-
-    private static func buckets(_ indexes: [UInt16]) -> [UInt64] {
-        var buckets = noBuckets
-        for index in indexes { buckets[Int(index)] += 1 }
+    private static func buckets(_ indexes: [UInt16]) -> BucketCounts {
+        var buckets = BucketCounts()
+        for index in indexes { buckets.add(to: Int(index)) }
         return buckets
     }
 

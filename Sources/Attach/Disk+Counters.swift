@@ -84,21 +84,20 @@ extension LUNCounters {
         let merged = all.compactMap(\.merged)
         merges = merged.isEmpty ? nil : merged.reduce(0, &+)
         errors = all.reduce(0) { $0 &+ ($1.failed ?? 0) &+ ($1.invalid ?? 0) }
-        readLatencyBuckets = stats.reads.histogram.map(\.latencyBuckets) ?? []
-        writeLatencyBuckets = stats.writes.histogram.map(\.latencyBuckets) ?? []
+        readLatencyBuckets = stats.reads.histogram.map(\.latencyBuckets)
+        writeLatencyBuckets = stats.writes.histogram.map(\.latencyBuckets)
     }
 }
 
 extension QMPHistogram {
-    /// The counts in the layout of `LatencyBuckets`. All requests of a bin count at its upper end,
-    /// so that a percentile says what the share took at most; those past the last boundary count at
-    /// twice that boundary, which is a guess of ours.
-    var latencyBuckets: [UInt64] {
-        var buckets = [UInt64](repeating: 0, count: LatencyBuckets.count)
+    /// The counts in buckets of ours. All requests of a bin count at its upper end, so that a
+    /// percentile says what the share took at most; those past the last boundary count at twice
+    /// that boundary, which is a guess of ours.
+    var latencyBuckets: BucketCounts {
+        var buckets = BucketCounts()
         for (bin, count) in bins.enumerated() {
             let upper = bin < boundaries.count ? boundaries[bin] : (boundaries.last ?? 0) &* 2
-            let index = LatencyBuckets.index(of: upper == 0 ? 0 : upper - 1)
-            buckets[index] = buckets[index] &+ count
+            buckets.add(count, to: LatencyBuckets.index(of: upper == 0 ? 0 : upper - 1))
         }
         return buckets
     }

@@ -30,7 +30,7 @@ struct HistogramKeeper: Sendable {
         for disk in disks
         where changes.count < Self.batch && !ours.contains(disk.key) && !others.contains(disk.key) {
             guard let counters = disk.counters else { continue }
-            if counters.readLatencyBuckets.isEmpty && counters.writeLatencyBuckets.isEmpty {
+            if counters.readLatencyBuckets == nil && counters.writeLatencyBuckets == nil {
                 ours.insert(disk.key)
                 changes.append(
                     .setLatencyHistograms(device: disk.key, boundaries: Self.boundaries))

@@ -20,7 +20,7 @@ extension VMWatch {
                     remedy: "ask the process that serves them"))
         }
         let hasHistograms = model.disks.contains { disk in
-            disk.counters.map { !$0.readLatencyBuckets.isEmpty } ?? false
+            disk.counters?.readLatencyBuckets != nil
         }
         if !hasHistograms {
             missing.append(

@@ -70,12 +70,12 @@ extension BenchRun {
         for (old, new) in zip(first.luns, last.luns) {
             requests &+= new.requests >= old.requests ? new.requests - old.requests : 0
             histograms.append(
-                LatencyHistogram(
-                    from: old.readLatencyBuckets[...], to: new.readLatencyBuckets[...],
+                new.readLatencyBuckets?.histogram(
+                    since: old.readLatencyBuckets ?? BucketCounts(),
                     sum: new.readLatencySum &- old.readLatencySum))
             histograms.append(
-                LatencyHistogram(
-                    from: old.writeLatencyBuckets[...], to: new.writeLatencyBuckets[...],
+                new.writeLatencyBuckets?.histogram(
+                    since: old.writeLatencyBuckets ?? BucketCounts(),
                     sum: new.writeLatencySum &- old.writeLatencySum))
         }
         self.init(

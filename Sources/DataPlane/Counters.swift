@@ -58,12 +58,11 @@ struct LUNCounterBlock: Sendable {
     /// When the request in each slot was queued, in ticks; 0 when the slot is free.
     let queuedAt: SharedWords
 
-    init(queueSize: Int, slots: Int) throws(KernelError) {
+    init(slots: Int) throws(KernelError) {
         // What every turn touches stands together: pages of their own would be a miss each.
         let groups = try SharedWords.groups([
             DriverCounter.allCases.count, DeviceCounter.allCases.count, slots,
-            max(queueSize, slots) + 1, 2 * Self.latencyBuckets,
-            Self.stageCount * Self.latencyBuckets,
+            slots + 1, 2 * Self.latencyBuckets, Self.stageCount * Self.latencyBuckets,
         ])
         driver = groups[0]
         device = groups[1]
@@ -121,8 +120,8 @@ struct LUNCounterBlock: Sendable {
         return stages.copy(first..<first + Self.latencyBuckets)
     }
 
-    /// One reading of everything, as telemetry wants it.
-    func read(rate: TickRate) -> LUNCounters {
+    /// One reading of everything, as telemetry wants it; quicker if the one before is given.
+    func read(rate: TickRate, after previous: LUNCounters? = nil) -> LUNCounters {
         let now = Clock.ticks()
         var result = LUNCounters(monotonic: rate.time(at: now))
         result.reads = self[DriverCounter.reads]
@@ -141,9 +140,8 @@ struct LUNCounterBlock: Sendable {
         result.turns = self[DeviceCounter.turns]
         result.readLatencySum = self[DriverCounter.readLatencySum]
         result.writeLatencySum = self[DriverCounter.writeLatencySum]
-        result.readLatencyBuckets = latencies.copy(0..<Self.latencyBuckets)
-        result.writeLatencyBuckets = latencies.copy(
-            Self.latencyBuckets..<2 * Self.latencyBuckets)
+        result.readLatencyBuckets = transfers(.reads, after: previous?.readLatencyBuckets)
+        result.writeLatencyBuckets = transfers(.writes, after: previous?.writeLatencyBuckets)
         result.staged = self[DriverCounter.staged]
         result.stageSums = StageTimes.Stage.allCases.map {
             rate.nanoseconds(sum: driver[DriverCounter.ringWait.rawValue + $0.rawValue])
@@ -151,6 +149,19 @@ struct LUNCounterBlock: Sendable {
         result.fullTime = rate.nanoseconds(sum: fullTicks(at: now))
         readDepth(into: &result, at: now, rate: rate)
         return result
+    }
+
+    /// Reads or writes by latency. Nine tenths of the buckets never count anything: those that did
+    /// at the `previous` reading are looked at first, and if they hold all requests so far, no
+    /// others are. A request that such a look misses is found by the next.
+    private func transfers(_ kind: DriverCounter, after previous: BucketCounts?) -> BucketCounts {
+        let first = kind == .writes ? Self.latencyBuckets : 0
+        if let range = previous?.range {
+            let counts = latencies.copy(first + range.lowerBound..<first + range.upperBound)
+            let known = BucketCounts(counts, from: range.lowerBound)
+            if known.total == self[kind] { return known }
+        }
+        return BucketCounts(latencies.copy(first..<first + Self.latencyBuckets))
     }
 
     /// Ticks with a full ring, the current spell included.

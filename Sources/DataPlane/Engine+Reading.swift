@@ -57,11 +57,14 @@ extension Engine {
             ?? LUNCounters(monotonic: Clock.monotonic())
     }
 
-    /// One reading of the counters of each of LUN `index`'s queues.
-    public func queueCounters(ofLUN index: Int) -> [LUNCounters] {
+    /// One reading of the counters of each of LUN `index`'s queues; quicker if the reading before
+    /// is given.
+    public func queueCounters(
+        ofLUN index: Int, after previous: [LUNCounters]? = nil
+    ) -> [LUNCounters] {
         let rate = self.rate
-        return queues[index].map { queue in
-            var counters = queue.counters.read(rate: rate)
+        return queues[index].enumerated().map { number, queue in
+            var counters = queue.counters.read(rate: rate, after: previous?[number])
             counters.exits = queue.exits(
                 kicks: counters.kicks, traps: queue.counters[DriverCounter.traps],
                 interrupts: counters.interrupts)
@@ -173,9 +176,9 @@ extension Engine {
         }
     }
 
-    /// Waits for the Big QEMU Lock by all threads since the start by their length, in the layout of
-    /// `LatencyBuckets`; `nil` if no LUN's path takes it.
-    public var lockWaitBuckets: [UInt64]? { bigLock?.waitBuckets }
+    /// Waits for the Big QEMU Lock by all threads since the start by their length; `nil` if no
+    /// LUN's path takes it.
+    public var lockWaitBuckets: BucketCounts? { bigLock.map { BucketCounts($0.waitBuckets) } }
 
     /// Nanoseconds `thread` has moved requests, and looked for them in vain, since the start.
     public func effort(of thread: ThreadInfo) -> (busy: Nanoseconds, poll: Nanoseconds) {

@@ -57,7 +57,7 @@ final class QueueShared: Sendable {
                 lun: index, queue: number, layout: configuration.path == .ide ? .ide : .block,
                 queueSize: configuration.queueSize, tableEntries: configuration.tableEntries,
                 slots: slots, bufferBytes: configuration.job.blockSize, file: file)
-        counters = try LUNCounterBlock(queueSize: configuration.queueSize, slots: slots)
+        counters = try LUNCounterBlock(slots: slots)
         stamps = try StampTable(queueSize: configuration.queueSize)
         self.doorbell = try doorbell ?? EventDescriptor()
         observer = QueueObserver(ring: self.memory.ring, features: configuration.features)

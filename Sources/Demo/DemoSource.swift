@@ -121,7 +121,7 @@ public struct DemoSource {
         luns.indices.map { index in
             var lun = luns[index]
             lun.virtqueues = engine.virtqueues(ofLUN: index)
-            let counters = engine.queueCounters(ofLUN: index)
+            let counters = engine.queueCounters(ofLUN: index, after: previous[index])
             lun.derive(fromQueues: previous[index], to: counters)
             previous[index] = counters
             let path = configuration.luns[index].path

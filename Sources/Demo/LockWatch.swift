@@ -19,15 +19,15 @@ struct LockWatch {
     }
 
     private var previous: [Int: LockCounts] = [:]
-    private var previousBuckets: [UInt64] = []
+    private var previousBuckets: BucketCounts?
     private var previousTime: Nanoseconds?
     /// By thread id, of those that take the lock.
     private(set) var waits: [Int: Waits] = [:]
 
     /// What all waited since the call before. `buckets` are waits since the start by their length,
-    /// in the layout of `LatencyBuckets`, read at `now` as the counts of `takers` were.
+    /// read at `now` as the counts of `takers` were.
     mutating func update(
-        _ takers: [Taker], buckets: [UInt64], now: Nanoseconds
+        _ takers: [Taker], buckets: BucketCounts, now: Nanoseconds
     ) -> LockActivity {
         let interval = previousTime.flatMap { RateInterval(from: $0, to: now) }
         var lock = LockActivity(
@@ -54,9 +54,8 @@ struct LockWatch {
         }
         // Who waited longest comes first: a screen has room for some.
         lock.waiters = waiters.sorted { $0.time > $1.time }.map(\.name)
-        if !previousBuckets.isEmpty {
-            let lengths = LatencyHistogram(from: previousBuckets[...], to: buckets[...], sum: 0)
-            let summary = LatencySummary(of: lengths)
+        if let previousBuckets {
+            let summary = LatencySummary(of: buckets.histogram(since: previousBuckets, sum: 0))
             (lock.p99, lock.longest) = (summary?.p99, summary?.max)
         }
         (previousBuckets, previousTime) = (buckets, now)

@@ -1,7 +1,6 @@
 import Telemetry
 
-/// What the rules say of one subject: an entry for each rule of its kind, in the order of
-/// `RuleBook.rules(about:)`.
+/// What the rules say of one subject, and how long it has been doing what.
 struct Chart: Sendable {
     struct Entry: Sendable {
         var outcome: Outcome = .notJudged
@@ -13,20 +12,42 @@ struct Chart: Sendable {
         /// Evidence is missing, for this reason.
         case unchecked(String)
     }
+    /// The rules of its kind.
+    let rules: [Rule]
+    /// One for each rule.
     var entries: [Entry]
+    var past = Past()
+    // Places of the rules that are judged.
+    private let (settings, loads, trends, events): ([Int], [Int], [Int], [Int])
 
-    /// Nothing said yet by `count` rules.
-    init(_ count: Int) { entries = Array(repeating: Entry(), count: count) }
+    /// Nothing said yet by `rules`; those that are not `judged` never will.
+    init(_ rules: [Rule], isJudged: (Rule) -> Bool) {
+        self.rules = rules
+        let judged = rules.indices.filter { isJudged(rules[$0]) }
+        entries = Array(repeating: Entry(outcome: .notApplicable), count: rules.count)
+        for place in judged { entries[place] = Entry() }
+        func places(_ timing: Rule.Timing) -> [Int] { judged.filter { rules[$0].timing == timing } }
+        (settings, loads) = (places(.setting), places(.load))
+        (trends, events) = (places(.trend), places(.event))
+    }
+
+    /// Places of the rules of this timing that are judged.
+    func places(of timing: Rule.Timing) -> [Int] {
+        switch timing {
+        case .setting: settings
+        case .load: loads
+        case .trend: trends
+        case .event: events
+        }
+    }
 }
 
 /// The rules by whom they are about.
 struct RuleBook: Sendable {
-    let all: [Rule]
     private let byKind: [Scope.Kind: [Rule]]
     private let byID: [String: Rule]
 
     init(_ rules: [Rule]) {
-        all = rules
         byKind = Dictionary(grouping: rules, by: \.scope)
         byID = Dictionary(rules.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }

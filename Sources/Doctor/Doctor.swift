@@ -20,12 +20,12 @@ public struct Doctor: Sendable {
 
     private let book: RuleBook
     private let silences: Silences
-    private var charts: [Subject: Chart] = [:]
+    /// Of those in `roster`, in its order.
+    private var charts: [Chart] = []
     private var cleared: [Finding] = []
     /// The samples of the last ten seconds, the newest last.
     private var recent: [Snapshot] = []
     private var load = RecentLoad()
-    private var past: [Subject: Past] = [:]
     private var basis = SettingsBasis()
     private var roster = Roster()
     private var settingsAt: Nanoseconds?
@@ -43,7 +43,7 @@ public struct Doctor: Sendable {
         let (findings, cleared) = follow(sample)
         return Examination(
             findings: findings, cleared: cleared, unchecked: Unchecked.list(unchecked),
-            healthyCount: charts.values.reduce(0) { count, chart in
+            healthyCount: charts.reduce(0) { count, chart in
                 count + chart.entries.count { $0.outcome == .healthy }
             })
     }
@@ -52,10 +52,7 @@ public struct Doctor: Sendable {
     /// last minutes.
     public mutating func follow(_ sample: Snapshot) -> (findings: [Finding], cleared: [Finding]) {
         remember(sample)
-        let seen = Roster(sample)
-        let isChanged = seen != roster
-        roster = seen
-        if isChanged { forgetTheGone(at: sample.monotonic) }
+        let isChanged = admit(sample)
         let due = dueRules(of: sample, isChanged: isChanged)
         if due.load || due.trend || due.settings != .nobody { load.conclude() }
         var mean: Ward?
@@ -65,7 +62,7 @@ public struct Doctor: Sendable {
             mean = Ward(means)
         }
         let ward = Ward(sample)
-        for entry in roster.entries { examine(entry, ward, mean, due) }
+        for place in charts.indices { examine(place, ward, mean, due) }
         let now = sample.monotonic
         cleared.removeAll { now > ($0.cleared ?? 0) &+ Self.afterglow }
         return (standing, cleared.sorted(by: Finding.precedes))
@@ -104,43 +101,33 @@ public struct Doctor: Sendable {
 
     // MARK: One subject
 
-    /// Has all rules that are due judge one subject.
+    /// Has all rules that are due judge the subject at `place` of the roster.
     private mutating func examine(
-        _ entry: Roster.Entry, _ ward: Ward, _ mean: Ward?, _ due: DueRules
+        _ place: Int, _ ward: Ward, _ mean: Ward?, _ due: DueRules
     ) {
-        let subject = entry.subject
-        let rules = book.rules(about: subject.scope.kind)
-        guard !rules.isEmpty else { return }
-        // Taken out, so that it is changed in place.
-        var chart = charts.removeValue(forKey: subject) ?? Chart(rules.count)
-        defer { charts[subject] = chart }
-        let word = silences.isEmpty ? "" : subject.word
+        let entry = roster.entries[place]
+        let timings = Rule.Timing.allCases.filter {
+            !charts[place].places(of: $0).isEmpty && due.include($0, entry.subject)
+        }
+        if timings.isEmpty { return }
         let patient = Patient(
-            ward, subject, index: entry.index, load: load.load(of: subject, entry.index),
-            past: past[subject] ?? Past())
-        let hasNewSettings = due.settings.includes(subject)
-        for (index, rule) in rules.enumerated() {
-            guard !(rule.isForQEMU && entry.isEmbedded),
-                silences.isEmpty || !silences.silence(rule.id, word)
-            else {
-                chart.entries[index].outcome = .notApplicable
-                continue
-            }
-            let isDue =
-                switch rule.timing {
-                case .event: true
-                case .setting: hasNewSettings
-                case .load: due.load
-                case .trend: due.trend
+            ward, entry.subject, index: entry.index,
+            load: load.load(of: entry.subject, entry.index), past: charts[place].past)
+        for timing in timings {
+            let shown = timing == .trend ? mean.map { patient.moved(to: $0) } ?? patient : patient
+            for index in charts[place].places(of: timing) {
+                let rule = charts[place].rules[index]
+                if let gone = Self.examine(shown, by: rule, &charts[place].entries[index]) {
+                    tellOfTheEnd(of: gone)
                 }
-            guard isDue else { continue }
-            let shown =
-                rule.timing == .trend ? mean.map { patient.moved(to: $0) } ?? patient : patient
-            examine(shown, by: rule, &chart.entries[index])
+            }
         }
     }
 
-    private mutating func examine(_ patient: Patient, by rule: Rule, _ entry: inout Chart.Entry) {
+    /// Has `rule` judge `patient`; returns what stood and has cleared.
+    private static func examine(
+        _ patient: Patient, by rule: Rule, _ entry: inout Chart.Entry
+    ) -> Finding? {
         var (flag, sources): (Flag?, [String]) = (nil, [])
         do throws(NotChecked) {
             let judged = try judge(rule, patient, entry.standing?.finding?.severity)
@@ -149,20 +136,20 @@ public struct Doctor: Sendable {
         } catch {
             // What stood still stands: that nobody can look does not mend it.
             entry.outcome = .unchecked(error.reason)
-            return
+            return nil
         }
         // Most settings never have anything said of them: no standing is kept for those.
         let isMeasured = rule.timing == .load || rule.timing == .trend
-        guard flag != nil || entry.standing != nil || isMeasured else { return }
+        guard flag != nil || entry.standing != nil || isMeasured else { return nil }
         var standing = entry.standing ?? Standing()
         let sample = patient.sample
         let gone = standing.take(
-            flag, at: sample.monotonic, of: rule, every: Self.pace(of: rule, sample)
+            flag, at: sample.monotonic, of: rule, every: pace(of: rule, sample)
         ) { flag, severity in
             Finding(rule, flag, severity, patient.subject, sources, sample.facts)
         }
         entry.standing = standing
-        if let gone { tellOfTheEnd(of: gone) }
+        return gone
     }
 
     /// Seconds from one verdict to the next.
@@ -175,7 +162,7 @@ public struct Doctor: Sendable {
 
     /// What `rule` says, and where it looked. Where something of `standing` severity stands, it
     /// stays so down to four fifths of its thresholds; to get worse takes the whole of them.
-    private func judge(
+    private static func judge(
         _ rule: Rule, _ patient: Patient, _ standing: Finding.Severity?
     ) throws(NotChecked) -> (verdict: Verdict, sources: [String]) {
         var strict = patient
@@ -207,44 +194,74 @@ public struct Doctor: Sendable {
     }
 
     private mutating func startAnew() {
-        charts = [:]
+        (roster, charts) = (Roster(), [])
         cleared = []
         recent = []
         load = RecentLoad()
-        past = [:]
         (settingsAt, loadsAt, windowAt) = (nil, nil, nil)
     }
 
-    /// What LUNs and disks did in the ten seconds that end with `mean`.
+    /// What LUNs and disks did in the ten seconds that end with `mean`, whose rows are those of the
+    /// last sample.
     private mutating func closeWindow(_ mean: Snapshot) {
         // Without rates there is no window: what is not known is no idleness.
-        for lun in mean.luns {
-            guard let iops = lun.rates.iops else { continue }
-            let window = Past.Window(
-                end: mean.monotonic, iops: iops, latency: lun.rates.meanLatency,
-                writeBytes: lun.rates.writeBytes ?? 0, readBytes: lun.rates.readBytes ?? 0)
-            past[Subject(vm: lun.vm, .lun(lun.id)), default: Past()].append(window)
-        }
-        for disk in mean.host.disks where !disk.luns.isEmpty {
-            guard let iops = disk.iops else { continue }
-            let window = Past.Window(
-                end: mean.monotonic, iops: iops, latency: disk.readAwait,
-                writeBytes: disk.writeBytes ?? 0, readBytes: disk.readBytes ?? 0)
-            past[Subject(.disk(disk.name)), default: Past()].append(window)
+        for (place, entry) in roster.entries.enumerated() {
+            guard let index = entry.index else { continue }
+            switch entry.subject.scope {
+            case .lun:
+                let rates = mean.luns[index].rates
+                guard let iops = rates.iops else { continue }
+                charts[place].past.append(
+                    Past.Window(
+                        end: mean.monotonic, iops: iops, latency: rates.meanLatency,
+                        writeBytes: rates.writeBytes ?? 0, readBytes: rates.readBytes ?? 0))
+            case .disk:
+                let disk = mean.host.disks[index]
+                guard !disk.luns.isEmpty, let iops = disk.iops else { continue }
+                charts[place].past.append(
+                    Past.Window(
+                        end: mean.monotonic, iops: iops, latency: disk.readAwait,
+                        writeBytes: disk.writeBytes ?? 0, readBytes: disk.readBytes ?? 0))
+            default: continue
+            }
         }
     }
 
-    /// Lets go of LUNs, threads and VMs that are no more: what stood of them has cleared.
-    private mutating func forgetTheGone(at now: Nanoseconds) {
-        for (subject, chart) in charts where !roster.contains(subject) {
-            charts[subject] = nil
-            for entry in chart.entries {
-                guard var finding = entry.standing?.finding else { continue }
-                finding.cleared = now
-                tellOfTheEnd(of: finding)
-            }
+    /// Brings roster and charts up to date with `sample`, and says whether somebody came or went.
+    private mutating func admit(_ sample: Snapshot) -> Bool {
+        if roster.holds(for: sample) { return false }
+        let before = zip(roster.entries, charts)
+        let seen = Roster(sample)
+        defer { roster = seen }
+        if seen == roster { return false }
+        var known = Dictionary(
+            before.map { ($0.subject, (entry: $0, chart: $1)) },
+            uniquingKeysWith: { first, _ in first })
+        charts = seen.entries.map { entry in
+            let old = known.removeValue(forKey: entry.subject)
+            if let old, old.entry.isEmbedded == entry.isEmbedded { return old.chart }
+            return chart(of: entry)
         }
-        past = past.filter { roster.contains($0.key) }
+        for (_, chart) in known.values { tellOfTheEnd(of: chart, at: sample.monotonic) }
+        return true
+    }
+
+    /// The chart of somebody new.
+    private func chart(of entry: Roster.Entry) -> Chart {
+        let word = silences.isEmpty ? "" : entry.subject.word
+        return Chart(book.rules(about: entry.subject.scope.kind)) { rule in
+            !(rule.isForQEMU && entry.isEmbedded)
+                && (silences.isEmpty || !silences.silence(rule.id, word))
+        }
+    }
+
+    /// What stood of somebody who is no more has cleared.
+    private mutating func tellOfTheEnd(of chart: Chart, at now: Nanoseconds) {
+        for entry in chart.entries {
+            guard var finding = entry.standing?.finding else { continue }
+            finding.cleared = now
+            tellOfTheEnd(of: finding)
+        }
     }
 
     /// What came and went more than once is told once.
@@ -259,7 +276,7 @@ public struct Doctor: Sendable {
     /// What stands, with what it follows from, the worst first.
     private var standing: [Finding] {
         var findings: [Finding] = []
-        for chart in charts.values {
+        for chart in charts {
             for entry in chart.entries {
                 guard var finding = entry.standing?.finding else { continue }
                 if case .unchecked(let reason) = entry.outcome {
@@ -279,14 +296,14 @@ public struct Doctor: Sendable {
     /// What could not be judged: evidence is missing, or samples are.
     private var unchecked: [(rule: String, scope: String, reason: String)] {
         let isConfiguration = recent.last?.isConfiguration ?? false
-        return charts.flatMap { subject, chart in
-            zip(book.rules(about: subject.scope.kind), chart.entries).compactMap { rule, entry in
+        return zip(roster.entries, charts).flatMap { patient, chart in
+            zip(chart.rules, chart.entries).compactMap { rule, entry in
                 switch entry.outcome {
-                case .unchecked(let reason): (rule.id, subject.word, reason)
+                case .unchecked(let reason): (rule.id, patient.subject.word, reason)
                 case .notJudged,
                     .healthy where entry.isWaiting, .flagged where entry.isWaiting:
                     (
-                        rule.id, subject.word,
+                        rule.id, patient.subject.word,
                         isConfiguration ? "needs a VM that runs" : rule.timing.waiting
                     )
                 case .notApplicable, .healthy, .flagged: nil

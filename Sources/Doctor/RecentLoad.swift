@@ -8,7 +8,8 @@ struct RecentLoad: Sendable {
         var bytes: Double?
         var depth: Double?
     }
-    private var luns: [Subject] = []
+    /// Of the last sample.
+    private var luns: [LUN] = []
     /// The oldest first: when, over how many seconds, and a reading for each of `luns`.
     private var readings: [(end: Nanoseconds, seconds: Double, luns: [Reading])] = []
     private var isPlanned = false
@@ -19,11 +20,8 @@ struct RecentLoad: Sendable {
 
     /// Takes a sample's rates; those of more than `window` nanoseconds ago no longer count.
     mutating func add(_ sample: Snapshot, window: Nanoseconds) {
-        let subjects = sample.luns.map { Subject(vm: $0.vm, .lun($0.id)) }
-        if subjects != luns {
-            luns = subjects
-            readings = []
-        }
+        if !sample.luns.areCalled(like: luns) { readings = [] }
+        luns = sample.luns
         isPlanned = sample.source.kind == .configuration
         let now = sample.monotonic
         readings.removeAll { now > $0.end &+ window || $0.end > now }
@@ -61,9 +59,9 @@ struct RecentLoad: Sendable {
         }
         machines = [:]
         total = nil
-        for (subject, load) in zip(luns, loads) {
+        for (index, load) in loads.enumerated() {
             guard let iops = load.iops else { continue }
-            machines[subject.vm, default: 0] += iops
+            machines[luns[index].vm, default: 0] += iops
             total = (total ?? 0) + iops
         }
     }

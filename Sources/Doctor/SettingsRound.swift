@@ -7,6 +7,16 @@ struct DueRules: Sendable {
     var trend = false
 
     init(settings: SettingsRound) { self.settings = settings }
+
+    /// Whether rules of `timing` are to judge `subject`.
+    func include(_ timing: Rule.Timing, _ subject: Subject) -> Bool {
+        switch timing {
+        case .event: true
+        case .setting: settings.includes(subject)
+        case .load: load
+        case .trend: trend
+        }
+    }
 }
 
 /// Whose settings are judged with a sample. A VM of many LUNs tells its settings one by one: while
@@ -44,9 +54,9 @@ struct SettingsBasis: Sendable {
     mutating func take(_ sample: Snapshot) -> SettingsRound {
         let before = self
         facts = sample.facts
-        luns = sample.luns.map(\.withoutLoad)
+        luns = sample.luns
         vms = sample.vms
-        guard luns == before.luns, vms == before.vms else { return .everybody }
+        guard luns.areSetUp(like: before.luns), vms == before.vms else { return .everybody }
         let changed = facts.subjects(changedSince: before.facts)
         if changed.isEmpty { return .nobody }
         let ofLUNs = changed.filter { $0.scope.kind == .lun }
@@ -60,13 +70,17 @@ struct SettingsBasis: Sendable {
     }
 }
 
-extension LUN {
-    /// What it is, and nothing of what it does.
-    fileprivate var withoutLoad: LUN {
-        var lun = self
-        lun.rates = BlockRates()
-        lun.virtqueues = []
-        (lun.readLatencies, lun.writeLatencies, lun.span) = (nil, nil, nil)
-        return lun
+extension [LUN] {
+    // By index, all of them: to copy a LUN takes longer than to look at it.
+
+    /// Whether they are the same LUNs, set up the same way, whatever they do.
+    fileprivate func areSetUp(like others: [LUN]) -> Bool {
+        count == others.count && indices.allSatisfy { self[$0].isSetUp(like: others[$0]) }
+    }
+
+    /// Whether they are LUNs of the same names.
+    func areCalled(like others: [LUN]) -> Bool {
+        count == others.count
+            && indices.allSatisfy { self[$0].id == others[$0].id && self[$0].vm == others[$0].vm }
     }
 }

@@ -6,13 +6,13 @@ struct Tally {
     /// Words of `struct tally`: the sum, then the buckets.
     static let words = 1 + LatencyBuckets.count
 
-    private var last = [UInt64](repeating: 0, count: words)
+    private var last = (sum: UInt64(0), buckets: BucketCounts())
 
     /// What was counted since the reading before.
     mutating func advance(to current: [UInt64]) -> LatencyHistogram {
-        defer { last = current }
-        return LatencyHistogram(
-            from: last[1...], to: current[1...], sum: current[0] &- last[0])
+        let now = (sum: current[0], buckets: BucketCounts(Array(current[1...])))
+        defer { last = now }
+        return now.buckets.histogram(since: last.buckets, sum: now.sum &- last.sum)
     }
 
     /// Reads entry `key` of `map`; nothing is new where it cannot be read.

@@ -55,6 +55,17 @@ public struct LUN: Sendable, Equatable {
     /// Unique over all VMs watched: `VM/id` where there are several, else the id.
     public var qualifiedID: String { vm.map { $0 + "/" + id } ?? id }
 
+    /// Whether `other` is the same LUN, set up the same way, whatever either does.
+    public func isSetUp(like other: LUN) -> Bool {
+        vm == other.vm && id == other.id && node == other.node && device == other.device
+            && path == other.path && queues == other.queues && queueSize == other.queueSize
+            && ioThread == other.ioThread && isOnMainLoop == other.isOnMainLoop
+            && pciAddress == other.pciAddress && file == other.file && format == other.format
+            && cache == other.cache && aio == other.aio && graph == other.graph
+            && throttle == other.throttle && features == other.features
+            && hostDisk == other.hostDisk && modelled == other.modelled
+    }
+
     /// A LUN with nothing known but its identity.
     public init(id: String, device: String) {
         self.id = id

@@ -45,6 +45,12 @@ extension LUNCounters {
         return a &+ b
     }
 
+    private static func sum(_ a: BucketCounts?, _ b: BucketCounts?) -> BucketCounts? {
+        guard var sum = a, let b else { return nil }
+        sum.add(b)
+        return sum
+    }
+
     private static func sum(_ a: [UInt64], _ b: [UInt64]) -> [UInt64] {
         a.count == b.count ? zip(a, b).map { $0 &+ $1 } : []
     }

@@ -37,9 +37,9 @@ public struct LUNCounters: Sendable, Equatable {
     /// Requests whose stages were stamped, and the nanoseconds they spent in each.
     public var staged: UInt64 = 0
     public var stageSums: [UInt64] = Array(repeating: 0, count: StageTimes.Stage.allCases.count)
-    /// Requests by latency, in the layout of `LatencyBuckets`; empty where not known.
-    public var readLatencyBuckets: [UInt64] = []
-    public var writeLatencyBuckets: [UInt64] = []
+    /// Requests by latency; `nil` where not known.
+    public var readLatencyBuckets: BucketCounts?
+    public var writeLatencyBuckets: BucketCounts?
     /// Nanoseconds spent at each queue depth, index = depth; empty where not known.
     public var depthTimes: [UInt64] = []
     /// Gauge: requests in flight now.
@@ -186,16 +186,14 @@ extension RateInterval {
 
 extension LatencyHistogram {
     /// What was counted between two readings, or `nil` where there is no histogram or it was reset.
-    init?(from previous: [UInt64], to current: [UInt64], sums: (UInt64, UInt64)) {
-        guard !current.isEmpty, previous.count == current.count, sums.1 >= sums.0 else {
-            return nil
-        }
+    init?(from previous: BucketCounts?, to current: BucketCounts?, sums: (UInt64, UInt64)) {
+        guard let previous, let current, sums.1 >= sums.0 else { return nil }
         // No time was added, so nothing was counted: an idle LUN costs nothing here.
         if sums.0 == sums.1 {
             self.init()
             return
         }
-        self.init(from: previous[...], to: current[...], sum: sums.1 - sums.0)
+        self = current.histogram(since: previous, sum: sums.1 - sums.0)
     }
 }
 

@@ -82,26 +82,6 @@ public struct LatencyHistogram: Sendable, Equatable {
         }
     }
 
-    /// The requests counted after `previous` and up to `current`, two readings of the same
-    /// counters.
-    ///
-    /// A bucket that went down (the counters were reset) counts nothing, and neither does one that
-    /// only one of the readings has, or that the layout has not.
-    public init(
-        from previous: ArraySlice<UInt64>, to current: ArraySlice<UInt64>, sum: UInt64
-    ) {
-        var buckets: [Bucket] = []
-        var index: UInt16 = 0
-        for (before, count) in zip(previous, current.prefix(LatencyBuckets.count)) {
-            if count > before {
-                buckets.append(Bucket(index: index, count: UInt32(clamping: count - before)))
-            }
-            index += 1
-        }
-        self.buckets = buckets
-        self.sum = sum
-    }
-
     /// Requests counted.
     public var count: UInt64 { buckets.reduce(0) { $0 + UInt64($1.count) } }
 

@@ -10,9 +10,10 @@ import Testing
         (lun.reads, lun.kicks, lun.interrupts, lun.turns) = (
             requests, requests / 4, 5, requests / 8
         )
-        lun.readLatencyBuckets = Array(repeating: 0, count: LatencyBuckets.count)
-        lun.writeLatencyBuckets = lun.readLatencyBuckets
-        lun.readLatencyBuckets[LatencyBuckets.index(of: 2000)] = requests
+        lun.writeLatencyBuckets = BucketCounts()
+        var latencies = BucketCounts()
+        latencies.add(requests, to: LatencyBuckets.index(of: 2000))
+        lun.readLatencyBuckets = latencies
         lun.readLatencySum = 2000 * requests
         var reading = BenchReading(monotonic: time, luns: [lun, lun])
         (reading.vcpus.threads, reading.vcpus.cpu) = (1, requests * 100)

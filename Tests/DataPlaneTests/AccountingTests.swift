@@ -21,6 +21,24 @@ extension DataPlaneTests {
             #expect((0...flushEvery).contains(owed))
         }
 
+        /// A look that knows the one before reads less, and tells the same.
+        @Test(arguments: [0, 30])
+        func theReadingBeforeChangesNothing(_ reads: Int) throws {
+            var early: [[LUNCounters]] = []
+            let engine = try run(engineOfOne(Self.disk, job(depth: 8, reads: reads))) { engine in
+                early.append(engine.queueCounters(ofLUN: 0, after: early.last))
+                return engine.requests() >= scaled(20_000)
+            }
+            let whole = engine.queueCounters(ofLUN: 0)[0]
+            for reading in early {
+                let again = engine.queueCounters(ofLUN: 0, after: reading)[0]
+                #expect(again.readLatencyBuckets == whole.readLatencyBuckets)
+                #expect(again.writeLatencyBuckets == whole.writeLatencyBuckets)
+            }
+            #expect(whole.readLatencyBuckets?.total == whole.reads)
+            #expect(whole.writeLatencyBuckets?.total == whole.writes)
+        }
+
         @Test(arguments: [0, 30, 100])
         func theMixIsWhatWasAsked(_ reads: Int) throws {
             let engine = try run(engineOfOne(Self.disk, job(reads: reads))) {

@@ -98,7 +98,7 @@ extension DataPlaneTests {
             }
             let locks = engine.threadInfos.compactMap(\.lock)
             let waits = locks.reduce(0) { $0 + $1.waits }
-            #expect(engine.lockWaitBuckets?.reduce(0, +) == waits)
+            #expect(engine.lockWaitBuckets?.total == waits)
             #expect(locks.allSatisfy { $0.waits <= $0.acquisitions && $0.longest <= $0.waitTime })
         }
 

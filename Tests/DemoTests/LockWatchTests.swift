@@ -16,9 +16,9 @@ import Testing
         return LockWatch.Taker(tid: tid, name: name, counts: counts)
     }
 
-    private func buckets(_ waits: [Nanoseconds]) -> [UInt64] {
-        var buckets = [UInt64](repeating: 0, count: LatencyBuckets.count)
-        for wait in waits { buckets[LatencyBuckets.index(of: wait)] += 1 }
+    private func buckets(_ waits: [Nanoseconds]) -> BucketCounts {
+        var buckets = BucketCounts()
+        for wait in waits { buckets.add(to: LatencyBuckets.index(of: wait)) }
         return buckets
     }
 

@@ -37,6 +37,35 @@ struct MeanSampleTests {
         #expect(mean.luns[0].rates.writes == nil)
     }
 
+    @Test func thingsAreFoundWhereverTheyAreListed() {
+        var samples = [
+            sample(1, reads: 10, latency: 1), sample(1, reads: 20, latency: 1),
+            sample(1, reads: 60, latency: 1),
+        ]
+        samples[1].addLUN()
+        samples[1].luns[1].rates.reads = 500
+        samples[1].luns.reverse()
+        samples[1].threads = []
+        let mean = Snapshot.mean(of: samples)
+        #expect(mean.luns.map(\.rates.reads) == [30])
+        #expect(mean.threads[0].cpuPercent == 35)
+    }
+
+    /// Of a source that began anew: the last sample has no rates, and maybe other LUNs.
+    @Test func theLastSampleMayBeAnothersFirst() {
+        var first = sample(nil, reads: nil, latency: nil)
+        let known = first.luns[0]
+        first.addLUN("new")
+        first.luns.reverse()
+        let mean = Snapshot.mean(of: [
+            sample(1, reads: 10, latency: 1), sample(1, reads: 20, latency: 1), first,
+        ])
+        #expect(mean.luns.map(\.id) == ["new", known.id])
+        #expect(mean.luns.map(\.rates.reads) == [nil, 15])
+        first.luns = []
+        #expect(Snapshot.mean(of: [first, sample(1, reads: 10, latency: 1), first]).luns.isEmpty)
+    }
+
     @Test func oneSampleIsItsOwnMean() {
         let only = sample(1, reads: 7, latency: 3)
         #expect(Snapshot.mean(of: [only]) == only)

@@ -212,6 +212,23 @@ struct DoctorTests {
         #expect(after.unchecked.isEmpty)
     }
 
+    @Test func whoStaysKeepsWhatIsSaidOfHimWhoeverComesAndGoes() {
+        var doctor = Doctor(rules: [rule(.setting)])
+        var sample = Snapshot.ward
+        sample.addLUN("vd1")
+        sample.addLUN("vd2")
+        sample.luns[1].rates.errors = 2
+        sample.luns[2].rates.errors = 3
+        #expect(doctor.examine(sample).findings.map(\.scope) == ["lun:vd2", "lun:vd1"])
+        sample.luns.removeFirst()
+        sample.luns.swapAt(0, 1)
+        sample.monotonic += 1_000_000_000
+        let after = doctor.examine(sample)
+        #expect(after.findings.map(\.scope) == ["lun:vd2", "lun:vd1"])
+        #expect(after.findings.map(\.since) == [10_000_000_000, 10_000_000_000])
+        #expect(after.cleared.isEmpty)
+    }
+
     @Test(arguments: ["r", "r@lun:vd0"])
     func whatIsSilencedIsNotSaid(_ word: String) {
         var doctor = Doctor(rules: [rule(.setting)], silences: Silences([word]))

@@ -135,13 +135,12 @@ struct Fixture {
             return UInt64(base * tail * random.number(0.7...1.6))
         }
         values.sort()
-        var counts = [UInt64](repeating: 0, count: LatencyBuckets.count)
-        for value in values { counts[LatencyBuckets.index(of: value)] += 1 }
-        let zeros = [UInt64](repeating: 0, count: counts.count)
+        var counts = BucketCounts()
+        for value in values { counts.add(to: LatencyBuckets.index(of: value)) }
         let sum = values.reduce(0, +)
         func microseconds(_ index: Int) -> Double { Double(values[index]) / 1000 }
         return (
-            LatencyHistogram(from: zeros[...], to: counts[...], sum: sum),
+            counts.histogram(since: BucketCounts(), sum: sum),
             LatencySummary(
                 mean: Double(sum) / 200_000, p50: microseconds(99), p99: microseconds(197),
                 p999: microseconds(199), max: microseconds(199))

@@ -34,21 +34,6 @@ import Testing
         #expect(one == histogram([3, 70]))
         #expect(LatencyHistogram.sum([]) == LatencyHistogram())
     }
-
-    @Test func theDifferenceOfTwoReadings() {
-        let histogram = LatencyHistogram(
-            from: [4, 9, 2, 0][...], to: [4, 7, 5, 1][...], sum: 99)
-        #expect(histogram.buckets == [.init(index: 2, count: 3), .init(index: 3, count: 1)])
-        #expect(histogram.sum == 99)
-    }
-
-    @Test func readingsOfDifferentLengthNeverTrap() {
-        let long = [UInt64](repeating: 1, count: LatencyBuckets.count + 9)
-        #expect(LatencyHistogram(from: [], to: long[...], sum: 0).count == 0)
-        let zeros = [UInt64](repeating: 0, count: long.count)
-        let whole = LatencyHistogram(from: zeros[...], to: long[...], sum: 0)
-        #expect(LatencyHistogram.sum([whole]).count == UInt64(LatencyBuckets.count))
-    }
 }
 
 @Suite struct LatencySummaryTests {
@@ -62,11 +47,9 @@ import Testing
     func percentilesAreNearTheExactOnes(seed: UInt64) throws {
         var random = Random(seed: seed)
         let latencies = (0..<5000).map { _ in random.latency() }
-        let zero = [UInt64](repeating: 0, count: LatencyBuckets.count)
-        var counts = zero
-        for latency in latencies { counts[LatencyBuckets.index(of: latency)] += 1 }
-        let histogram = LatencyHistogram(
-            from: zero[...], to: counts[...], sum: latencies.reduce(0, +))
+        var counts = BucketCounts()
+        for latency in latencies { counts.add(to: LatencyBuckets.index(of: latency)) }
+        let histogram = counts.histogram(since: BucketCounts(), sum: latencies.reduce(0, +))
         let found = LatencySummary(of: histogram)
         let summary = try #require(found)
 

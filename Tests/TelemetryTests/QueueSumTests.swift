@@ -20,8 +20,8 @@ private let second: Nanoseconds = 1_000_000_000
         queue.merges = count
         queue.exits = count
         queue.stageSums = (0..<5).map { count + $0 }
-        queue.readLatencyBuckets = [count, 0]
-        queue.writeLatencyBuckets = [0, count]
+        queue.readLatencyBuckets = BucketCounts([count, 0])
+        queue.writeLatencyBuckets = BucketCounts([0, count])
         queue.depthTimes = [0, count, count]
         queue.depth = Int(count)
         queue.oldest = count
@@ -35,8 +35,8 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(sum.monotonic == 7)
         #expect(sum.merges == 23 && sum.exits == 23)
         #expect(sum.stageSums == [23, 25, 27, 29, 31])
-        #expect(sum.readLatencyBuckets == [23, 0])
-        #expect(sum.writeLatencyBuckets == [0, 23])
+        #expect(sum.readLatencyBuckets == BucketCounts([23, 0]))
+        #expect(sum.writeLatencyBuckets == BucketCounts([0, 23]))
         #expect(sum.depth == 23)
         #expect(sum.oldest == 20)
     }
@@ -45,10 +45,10 @@ private let second: Nanoseconds = 1_000_000_000
         var sum = queue(20)
         var other = queue(3)
         (other.merges, other.exits) = (nil, nil)
-        other.readLatencyBuckets = []
+        other.readLatencyBuckets = nil
         sum.add(other)
         #expect(sum.merges == nil && sum.exits == nil)
-        #expect(sum.readLatencyBuckets.isEmpty)
+        #expect(sum.readLatencyBuckets == nil)
         var unknown = other
         unknown.add(queue(3))
         #expect(unknown.merges == nil && unknown.exits == nil)

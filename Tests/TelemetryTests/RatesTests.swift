@@ -104,8 +104,8 @@ private let second: Nanoseconds = 1_000_000_000
 
     @Test mutating func nothingOutlivesItsInterval() {
         var (before, after) = readings()
-        before.readLatencyBuckets = [0, 0]
-        after.readLatencyBuckets = [0, 23]
+        before.readLatencyBuckets = BucketCounts([0, 0])
+        after.readLatencyBuckets = BucketCounts([0, 23])
         after.turns = 23
         var lun = lun()
         lun.derive(from: before, to: after)
@@ -120,8 +120,8 @@ private let second: Nanoseconds = 1_000_000_000
 
     @Test mutating func latenciesOfTheInterval() throws {
         var (before, after) = readings()
-        before.readLatencyBuckets = [7, 0, 0]
-        after.readLatencyBuckets = [7, 20, 3]
+        before.readLatencyBuckets = BucketCounts([7, 0, 0])
+        after.readLatencyBuckets = BucketCounts([7, 20, 3])
         after.readLatencySum = 26
         var lun = lun()
         lun.derive(from: before, to: after)

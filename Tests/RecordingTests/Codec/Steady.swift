@@ -10,8 +10,8 @@ struct Steady {
         var random = SeededGenerator(seed: seed)
         var counters = (0..<lunCount).map { _ in
             var counters = LUNCounters(monotonic: 0)
-            counters.readLatencyBuckets = Array(repeating: 0, count: LatencyBuckets.count)
-            counters.writeLatencyBuckets = counters.readLatencyBuckets
+            counters.readLatencyBuckets = BucketCounts()
+            counters.writeLatencyBuckets = BucketCounts()
             counters.depthTimes = Array(repeating: 0, count: 9)
             return counters
         }
@@ -63,12 +63,12 @@ struct Steady {
                 counters.reads += 1
                 counters.readBytes += 4096
                 counters.readLatencySum += latency
-                counters.readLatencyBuckets[LatencyBuckets.index(of: latency)] += 1
+                counters.readLatencyBuckets?.add(to: LatencyBuckets.index(of: latency))
             } else {
                 counters.writes += 1
                 counters.writeBytes += 4096
                 counters.writeLatencySum += latency
-                counters.writeLatencyBuckets[LatencyBuckets.index(of: latency)] += 1
+                counters.writeLatencyBuckets?.add(to: LatencyBuckets.index(of: latency))
             }
             counters.kicks += 1
             counters.turns += 1

@@ -29,11 +29,10 @@ struct SimulatedLoad {
     /// Samples a second apart.
     func samples(_ count: Int) -> [Snapshot] {
         var random = Random(state: 42)
-        let zeros = [UInt64](repeating: 0, count: LatencyBuckets.count)
         var counters = rates.map { _ in
             var counters = LUNCounters(monotonic: 5_000_000_000)
-            counters.readLatencyBuckets = zeros
-            counters.writeLatencyBuckets = zeros
+            counters.readLatencyBuckets = BucketCounts()
+            counters.writeLatencyBuckets = BucketCounts()
             counters.depthTimes = Array(repeating: 0, count: 33)
             return counters
         }
@@ -93,12 +92,12 @@ struct SimulatedLoad {
                 counters.reads += 1
                 counters.readBytes += bytes
                 counters.readLatencySum += latency
-                counters.readLatencyBuckets[LatencyBuckets.index(of: latency)] += 1
+                counters.readLatencyBuckets?.add(to: LatencyBuckets.index(of: latency))
             } else {
                 counters.writes += 1
                 counters.writeBytes += bytes
                 counters.writeLatencySum += latency
-                counters.writeLatencyBuckets[LatencyBuckets.index(of: latency)] += 1
+                counters.writeLatencyBuckets?.add(to: LatencyBuckets.index(of: latency))
             }
             if random.unit() < 0.6 {
                 counters.kicks += 1
