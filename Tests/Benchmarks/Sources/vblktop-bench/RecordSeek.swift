@@ -12,8 +12,11 @@ enum RecordSeek {
         try write(count, to: whole)
         try cutIndex(of: whole, to: cut)
         let name = options.isQuick ? "an hour" : "24 h"
+        let perHour = Double(fileSize(whole)) / Double(count) * 3600 / 1e6
         report.add(
-            Figure("\(name) of samples of 56 LUNs", Double(fileSize(whole)) / 1e6, "MB"))
+            Figure(
+                "\(name) of samples of 56 LUNs, the closed file", perHour, "MB/h",
+                bar: .atMost(6.5), note: "28 busy, 14 trickling, 14 idle LUNs"))
         try measure(whole, name, options, open: 100, seek: 20, &report)
         try measure(
             cut, "\(name) without END and last index", options, open: 100, seek: 50, &report)
