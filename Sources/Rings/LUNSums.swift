@@ -13,9 +13,9 @@ struct LUNSums: Sendable {
     /// The depth of all queues together, for a LUN of several.
     var meter: QueueMeter
     private var depth: Int?
-    private var reads = LatencyCounts()
-    private var writes = LatencyCounts()
-    private var untyped = LatencyCounts()
+    private var reads = RingLatencies()
+    private var writes = RingLatencies()
+    private var untyped = RingLatencies()
     private var errorSum: UInt64 = 0
     private var counted: UInt64 = 0
     private(set) var slowest: [IOEvent] = []
@@ -46,9 +46,9 @@ struct LUNSums: Sendable {
         errorSum &+= event.latencyError
         counted &+= 1
         switch event.type {
-        case 0: reads.add(latency)
-        case 1: writes.add(latency)
-        case IOEvent.unknownType: untyped.add(latency)
+        case 0: reads.add(latency, error: event.latencyError)
+        case 1: writes.add(latency, error: event.latencyError)
+        case IOEvent.unknownType: untyped.add(latency, error: event.latencyError)
         default: break
         }
         guard slowest.count < Self.mostSlowest || latency > slowest.last?.latency ?? 0 else {
@@ -61,37 +61,12 @@ struct LUNSums: Sendable {
 
     /// Puts the requests counted into `reading`, and begins anew.
     mutating func takeRequests(into reading: inout LUNRings) {
-        reading.readLatencies = reads.take()
-        reading.writeLatencies = writes.take()
-        reading.untypedLatencies = untyped.take()
+        (reading.readLatencies, reading.writeLatencies) = (reads, writes)
+        reading.untypedLatencies = untyped
+        (reads, writes, untyped) = (RingLatencies(), RingLatencies(), RingLatencies())
         if counted > 0 { reading.latencyUncertainty = Double(errorSum) / Double(counted) / 1000 }
         reading.slowest = slowest
         (errorSum, counted) = (0, 0)
         slowest = []
-    }
-}
-
-/// Latencies counted in place.
-struct LatencyCounts: Sendable {
-    private var counts: [UInt64] = []
-    private var sum: UInt64 = 0
-
-    mutating func add(_ latency: Nanoseconds) {
-        if counts.isEmpty { counts = Array(repeating: 0, count: LatencyBuckets.count) }
-        counts[LatencyBuckets.index(of: latency)] += 1
-        sum &+= latency
-    }
-
-    /// What was counted since; it begins anew.
-    mutating func take() -> LatencyHistogram {
-        guard sum > 0 || !counts.isEmpty else { return LatencyHistogram() }
-        var buckets: [LatencyHistogram.Bucket] = []
-        for index in counts.indices where counts[index] > 0 {
-            buckets.append(
-                .init(index: UInt16(index), count: UInt32(clamping: counts[index])))
-            counts[index] = 0
-        }
-        defer { sum = 0 }
-        return LatencyHistogram(buckets: buckets, sum: sum)
     }
 }

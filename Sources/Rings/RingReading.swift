@@ -22,18 +22,19 @@ public struct LUNRings: Sendable {
     public var virtqueues: [Virtqueue] = []
     /// `nil` where a queue could not be followed during the whole interval.
     public var queueDepth: QueueDepth?
-    /// Means by Little's law: how many requests were in a stage, over how many passed.
-    public var stages = StageTimes()
+    /// Means by Little's law: how many requests were in a stage, over how many passed; `nil` where
+    /// too few looks found any.
+    public var stages: StageTimes?
     public var stageQuality = StageQualities()
     /// The oldest first.
     public var inFlight: [InFlightRequest] = []
     /// Requests that were followed and ended, the slowest first.
     public var slowest: [IOEvent] = []
     /// Of the requests followed; empty where none was.
-    public var readLatencies = LatencyHistogram()
-    public var writeLatencies = LatencyHistogram()
+    public var readLatencies = RingLatencies()
+    public var writeLatencies = RingLatencies()
     /// Of requests that ended before anybody could see what they were.
-    public var untypedLatencies = LatencyHistogram()
+    public var untypedLatencies = RingLatencies()
     /// Mean of the followed requests' `latencyError`, microseconds.
     public var latencyUncertainty: Double?
     /// Requests that ended, by the indices.

@@ -5,6 +5,9 @@ extension VMRings {
     private static let reapPatience: Nanoseconds = 10_000_000
     /// Requests under way that are told of one LUN.
     private static let mostInFlight = 64
+    /// Looks that must have found requests before anything is said of where their time goes: of
+    /// less, a mean is the luck of a look.
+    private static let leastLooks = 10
 
     /// What every LUN's queues showed since this was called last, by `LUN.id`. `name` makes ids
     /// those of `LUN.qualifiedID`.
@@ -42,9 +45,10 @@ extension VMRings {
     /// average, and so many passed it in the time.
     private static func summarize(_ queues: [WatchedQueue], into reading: inout LUNRings) {
         var (waiting, device, unreaped) = (0.0, 0.0, 0.0)
-        var (showsPops, showsReaps) = (true, true)
+        var (showsPops, showsReaps, looks) = (true, true, UInt64(0))
         for queue in queues {
             let meter = queue.record.meter
+            looks &+= meter.busyLooks
             reading.ended &+= meter.completions
             reading.followed &+= meter.followed
             reading.slipped &+= meter.slipped
@@ -55,18 +59,20 @@ extension VMRings {
             device += meter.inFlightTime
             unreaped += meter.unreapedTime * scale(meter.unreapedKnown)
         }
-        guard reading.ended > 0 else { return }
+        guard reading.ended > 0, looks >= leastLooks, showsPops || showsReaps else { return }
         let count = Double(reading.ended) * 1000
+        var stages = StageTimes()
         if showsPops {
-            reading.stages.ringWait = waiting / count
-            reading.stages.storage = max(0, device - waiting) / count
+            stages.ringWait = waiting / count
+            stages.storage = max(0, device - waiting) / count
             reading.stageQuality[.ringWait] = .derived
             reading.stageQuality[.storage] = .derived
         }
         if showsReaps {
-            reading.stages.notify = unreaped / count
+            stages.notify = unreaped / count
             reading.stageQuality[.notify] = .derived
         }
+        reading.stages = stages
     }
 
     /// What is under way, the oldest first.

@@ -26,7 +26,8 @@ extension Painter {
         }
         let reserve = isWide || rates.stages == nil ? 0 : 7
         drawHistogram(
-            PowerHistogram(reads: reads, writes: writes), quantiles(reads, writes),
+            PowerHistogram(reads: reads, writes: writes),
+            quantiles(reads, writes, within: rates.latencyUncertainty),
             &pen, end: pen.end - reserve)
         if !isWide { drawStageStack(rates, &pen) }
         drawOutliers(of: chosen, &pen)
@@ -83,9 +84,10 @@ extension Painter {
 
     /// Percentiles of reads and writes together, to be marked beside the histogram.
     private func quantiles(
-        _ reads: LatencyHistogram, _ writes: LatencyHistogram
+        _ reads: LatencyHistogram, _ writes: LatencyHistogram, within uncertainty: Double?
     ) -> [(String, Double)] {
-        guard let summary = LatencySummary(of: .sum([reads, writes])) else { return [] }
+        let all = LatencyHistogram.sum([reads, writes])
+        guard let summary = LatencySummary(of: all, within: uncertainty) else { return [] }
         return [("p50", summary.p50), ("p99", summary.p99), ("p99.9", summary.p999)].compactMap {
             name, value in value.map { (name, $0) }
         }

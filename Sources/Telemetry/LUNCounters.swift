@@ -311,18 +311,18 @@ extension BlockRates {
                     ? depths.reduce(0) { $0 &+ ($1.now ?? 0) } : nil,
                 mean: depths.reduce(0) { $0 + $1.mean })
         }
+        latencyUncertainty = Self.uncertainty(of: luns)
         // By index, as above: to copy a LUN takes longer than to add what it has.
         readLatency = .total(
             luns.indices.map { luns[$0].rates.readLatency },
             of: luns.indices.map { luns[$0].readLatencies },
-            by: luns.indices.map { luns[$0].rates.reads })
+            by: luns.indices.map { luns[$0].rates.reads }, within: latencyUncertainty)
         writeLatency = .total(
             luns.indices.map { luns[$0].rates.writeLatency },
             of: luns.indices.map { luns[$0].writeLatencies },
-            by: luns.indices.map { luns[$0].rates.writes })
+            by: luns.indices.map { luns[$0].rates.writes }, within: latencyUncertainty)
         stages = StageTimes(weighting: luns)
         stageQuality = StageQualities(weakestOf: luns)
-        latencyUncertainty = Self.uncertainty(of: luns)
     }
 
     /// The mean of the LUNs', weighted by their reads and writes; one that is stamped is not off.
@@ -366,13 +366,17 @@ extension BlockRates {
 
 extension LatencySummary {
     /// All LUNs together, each at the same place in all three: from their histograms where every
-    /// LUN with a latency has one, else only the mean, weighted by the rates.
+    /// LUN with a latency has one, else only the mean, weighted by the rates. Where the histograms
+    /// may be off by `uncertainty`, means of the LUNs are better than theirs.
     static func total(
-        _ latencies: [LatencySummary?], of histograms: [LatencyHistogram?], by rates: [Double?]
+        _ latencies: [LatencySummary?], of histograms: [LatencyHistogram?], by rates: [Double?],
+        within uncertainty: Double?
     ) -> LatencySummary? {
         let known = latencies.indices.filter { latencies[$0] != nil }
+        var total: LatencySummary?
         if known.allSatisfy({ histograms[$0] != nil }) {
-            return LatencySummary(of: .sum(histograms))
+            total = LatencySummary(of: .sum(histograms), within: uncertainty)
+            if uncertainty == nil { return total }
         }
         var (weight, weighted) = (0.0, 0.0)
         for index in known {
@@ -380,7 +384,9 @@ extension LatencySummary {
             weight += requests
             weighted += (latencies[index]?.mean ?? 0) * requests
         }
-        return weight > 0 ? LatencySummary(mean: weighted / weight) : nil
+        guard weight > 0 else { return nil }
+        total?.mean = weighted / weight
+        return total ?? LatencySummary(mean: weighted / weight)
     }
 }
 

@@ -161,12 +161,13 @@ public struct LatencySummary: Sendable, Equatable {
 }
 
 extension LatencySummary {
-    /// Mean and percentiles of `latencies`, `nil` when it counts nothing.
+    /// Mean and percentiles of `latencies`, `nil` when it counts nothing. What is not above
+    /// `uncertainty`, microseconds, by which each may be off, is not known.
     ///
     /// A percentile is the upper end of the bucket in which it lies, as HdrHistogram has it (its
     /// Swift library is the oracle in the tests): the stated share of requests took at most that
     /// long.
-    public init?(of latencies: LatencyHistogram?) {
+    public init?(of latencies: LatencyHistogram?, within uncertainty: Double? = nil) {
         guard let latencies, let last = latencies.buckets.last else { return nil }
         let count = latencies.count
         var seen: UInt64 = 0
@@ -182,10 +183,11 @@ extension LatencySummary {
             }
             return Self.upperEnd(of: latencies.buckets[at])
         }
+        func known(_ value: Double) -> Double? { value > uncertainty ?? 0 ? value : nil }
         self.init(
-            mean: Double(latencies.sum) / Double(count) / 1000,
-            p50: microseconds(0.5), p99: microseconds(0.99), p999: microseconds(0.999),
-            max: Self.upperEnd(of: last))
+            mean: Double(latencies.sum) / Double(count) / 1000, p50: known(microseconds(0.5)),
+            p99: known(microseconds(0.99)), p999: known(microseconds(0.999)),
+            max: known(Self.upperEnd(of: last)))
     }
 
     private static func upperEnd(of bucket: LatencyHistogram.Bucket) -> Double {

@@ -85,6 +85,27 @@ struct FollowTests {
         #expect(latency <= 1_003_000 && event.latencyError >= latency)
     }
 
+    @Test("Where requests' time went is told once ten looks found some under way")
+    func stagesWantLooks() throws {
+        let ring = try LiveRing()
+        let rings = try ring.watch()
+        ring.look(rings)
+        for (looks, isTold) in [(0, false), (5, false), (10, true)] {
+            ring.add(type: 0, sector: 8, byteCount: 4096)
+            ring.publish()
+            ring.pop()
+            for _ in 0..<looks { ring.look(rings) }
+            ring.push()
+            ring.publishUsed()
+            ring.reap()
+            ring.look(rings)
+            let reading = try #require(rings.take { $0 }["vd0"])
+            #expect(reading.ended == 1)
+            #expect((reading.stages != nil) == isTold, "\(looks) looks")
+            #expect((reading.stageQuality[.storage] == .derived) == isTold)
+        }
+    }
+
     @Test("Latency lies within its bounds, and the type and place are told")
     func latency() throws {
         let ring = try LiveRing()

@@ -48,6 +48,28 @@ import Testing
         #expect(total.writeLatency == nil)
     }
 
+    /// Of requests that were followed by looks: their percentiles are as good as the looks are
+    /// close, and somebody else has counted the means.
+    @Test mutating func latenciesThatMayBeOffKeepTheirMeans() throws {
+        let luns = [(10.0, 3.0), (40, 1)].map { mean, rate in
+            lun {
+                var histogram = LatencyHistogram()
+                for _ in 0..<98 { histogram.record(2_000_000) }
+                for _ in 0..<2 { histogram.record(70_000_000) }
+                $0.readLatencies = histogram
+                $0.rates.reads = rate
+                $0.rates.readLatency = LatencySummary(mean: mean)
+                $0.rates.latencyUncertainty = 5000
+            }
+        }
+        let total = BlockRates(summing: luns)
+        let latency = try #require(total.readLatency)
+        #expect(latency.mean == 17.5)
+        #expect(latency.p50 == nil)
+        #expect(abs((latency.p99 ?? 0) - 70_000) < 70_000 * 0.032)
+        #expect(total.latencyUncertainty == 5000)
+    }
+
     @Test mutating func withoutHistogramsTheMeanIsWeightedByRequests() throws {
         let luns = [(10.0, 100.0), (30, 20)].map { rate, mean in
             lun {

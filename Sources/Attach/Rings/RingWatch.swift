@@ -83,6 +83,28 @@ extension VMReading {
         reason: "a virtqueue shows when a request is popped and completed, not what QEMU does with "
             + "it: `storage` is the time from one to the other")
 
+    /// What the looks are too far apart for.
+    private func untold(_ seen: RingReading) -> [Unavailable] {
+        let reason = "requests are over before the next look at their virtqueue: "
+        let remedy = "--ring-rate 20000 looks closer"
+        var untold: [Unavailable] = []
+        if luns.contains(where: \.hasUntoldPercentiles) {
+            untold.append(
+                Unavailable(
+                    metric: "read_latency_us.p50",
+                    reason: reason + "a percentile is told where it is more than it may be off by",
+                    remedy: remedy + ", and --set-histograms has QEMU count latencies"))
+        }
+        if seen.luns.values.contains(where: { $0.ended > 0 && $0.stages == nil }) {
+            untold.append(
+                Unavailable(
+                    metric: "stage_us",
+                    reason: reason + "stages are told where ten looks found some under way",
+                    remedy: remedy))
+        }
+        return untold
+    }
+
     /// Adds what the virtqueues showed.
     mutating func add(_ seen: RingReading, prefix: String?, now: Nanoseconds) {
         for index in luns.indices {
@@ -94,6 +116,7 @@ extension VMReading {
         }
         unavailable.removeAll { Self.shownByRings.contains($0.metric) }
         unavailable.append(Self.unseen)
+        unavailable += untold(seen)
         inFlight.sort { $0.age > $1.age }
         inFlight = Array(inFlight.prefix(Self.mostInFlight))
         slowest.sort { $0.request.latency ?? 0 > $1.request.latency ?? 0 }
@@ -117,6 +140,12 @@ extension VMReading {
 }
 
 extension LUN {
+    /// Whether the looks are too far apart for a percentile of its requests.
+    fileprivate var hasUntoldPercentiles: Bool {
+        guard rates.latencyUncertainty != nil else { return false }
+        return [rates.readLatency, rates.writeLatency].contains { $0 != nil && $0?.p50 == nil }
+    }
+
     /// Adds what its virtqueues showed.
     mutating func add(_ rings: LUNRings) {
         virtqueues = rings.virtqueues
@@ -130,30 +159,30 @@ extension LUN {
         addLatencies(rings)
     }
 
-    /// Percentiles of the requests followed, where QEMU counts none. The means stay QEMU's, which
-    /// are exact.
+    /// Percentiles of the requests followed, where QEMU counts none, as far as the looks tell them.
+    /// The means stay QEMU's, which are exact.
     private mutating func addLatencies(_ rings: LUNRings) {
         guard readLatencies == nil, writeLatencies == nil else { return }
         let (reads, writes) = (rates.reads ?? 0, rates.writes ?? 0)
         let share = reads + writes > 0 ? reads / (reads + writes) : 0.5
-        var (read, write) = (rings.readLatencies, rings.writeLatencies)
-        read.add(rings.untypedLatencies.scaled(by: share))
-        write.add(rings.untypedLatencies.scaled(by: 1 - share))
-        guard read.count + write.count > 0 else { return }
-        (readLatencies, writeLatencies) = (read, write)
-        rates.latencyUncertainty = rings.latencyUncertainty
-        rates.readLatency = Self.summary(of: read, mean: rates.readLatency?.mean)
-        rates.writeLatency = Self.summary(of: write, mean: rates.writeLatency?.mean)
-    }
-
-    private static func summary(
-        of latencies: LatencyHistogram, mean: Double?
-    ) -> LatencySummary? {
-        guard var summary = LatencySummary(of: latencies) else {
-            return mean.map { LatencySummary(mean: $0) }
+        let untyped = rings.untypedLatencies
+        guard rings.readLatencies.count + rings.writeLatencies.count + untyped.count > 0 else {
+            return
         }
-        if let mean { summary.mean = mean }
-        return summary
+        rates.latencyUncertainty = rings.latencyUncertainty
+        func summarize(
+            _ latencies: RingLatencies, share: Double, _ summary: inout LatencySummary?
+        ) -> LatencyHistogram {
+            let mean = summary?.mean
+            let histogram = latencies.histogram(with: untyped, share: share, mean: mean)
+            if let found = LatencySummary(of: histogram, within: rings.latencyUncertainty) {
+                summary = found
+                summary?.mean = mean ?? found.mean
+            }
+            return histogram
+        }
+        readLatencies = summarize(rings.readLatencies, share: share, &rates.readLatency)
+        writeLatencies = summarize(rings.writeLatencies, share: 1 - share, &rates.writeLatency)
     }
 }
 
