@@ -63,8 +63,9 @@ extension Engine {
         ofLUN index: Int, after previous: [LUNCounters]? = nil
     ) -> [LUNCounters] {
         let rate = self.rate
+        let known = previous?.count == queues[index].count ? previous : nil
         return queues[index].enumerated().map { number, queue in
-            var counters = queue.counters.read(rate: rate, after: previous?[number])
+            var counters = queue.counters.read(rate: rate, after: known?[number])
             counters.exits = queue.exits(
                 kicks: counters.kicks, traps: queue.counters[DriverCounter.traps],
                 interrupts: counters.interrupts)

@@ -84,8 +84,6 @@ struct Roster: Sendable, Equatable {
         }
     }
 
-    func contains(_ subject: Subject) -> Bool { all.contains(subject) }
-
     private mutating func add(_ subject: Subject, _ index: Int? = nil, isEmbedded: Bool) {
         guard all.insert(subject).inserted else { return }
         entries.append(Entry(subject: subject, index: index, isEmbedded: isEmbedded))

@@ -23,8 +23,10 @@ public struct LUNRings: Sendable {
     /// `nil` where a queue could not be followed during the whole interval.
     public var queueDepth: QueueDepth?
     /// Means by Little's law: how many requests were in a stage, over how many passed; `nil` where
-    /// too few looks found any.
+    /// neither side shows how far it is, or too few looks found any.
     public var stages: StageTimes?
+    /// Whether too few looks found requests under way for `stages`.
+    public var isTooBrief = false
     public var stageQuality = StageQualities()
     /// The oldest first.
     public var inFlight: [InFlightRequest] = []

@@ -59,7 +59,9 @@ extension VMRings {
             device += meter.inFlightTime
             unreaped += meter.unreapedTime * scale(meter.unreapedKnown)
         }
-        guard reading.ended > 0, looks >= leastLooks, showsPops || showsReaps else { return }
+        guard reading.ended > 0, showsPops || showsReaps else { return }
+        reading.isTooBrief = looks < leastLooks
+        if reading.isTooBrief { return }
         let count = Double(reading.ended) * 1000
         var stages = StageTimes()
         if showsPops {

@@ -141,12 +141,23 @@ extension GuestTests {
             let ended = zip(samples, samples.dropFirst()).reduce(0) {
                 $0 + $1.0.completions(of: "fast", until: $1.1)
             }
+            let seen = "\(counts) in " + samples.map(Self.course).joined(separator: "; ")
             #expect(truth.guest.reads >= truth.fio.reads && truth.guest.reads > 10_000)
-            #expect(counts.ended == truth.guest.reads && ended == truth.guest.reads)
-            #expect(counts.followed + counts.slipped == ended)
-            #expect(Double(counts.followed) >= 0.99 * Double(truth.guest.reads), "\(counts)")
-            #expect(requests.count == counts.followed)
+            #expect(counts.ended == truth.guest.reads && ended == truth.guest.reads, "\(seen)")
+            #expect(counts.followed + counts.slipped == ended, "\(seen)")
+            #expect(Double(counts.followed) >= 0.99 * Double(truth.guest.reads), "\(seen)")
+            #expect(requests.count == counts.followed, "\(seen)")
             #expect(samples.last?.lun("fast")?["virtqueues"]?[0]?["size"] == 256)
+        }
+
+        /// What one sample tells of the course of things, for who asks why numbers differ.
+        private static func course(_ sample: JSONValue) -> String {
+            let index = sample.lun("fast")?["virtqueues"]?[0]?["used_index"]?.integer
+            let lost = sample["own_cost"]?["lost_events"]?.integer
+            return "\(sample["sequence"]?.integer ?? -1) after "
+                + "\(sample["interval_s"]?.number ?? -1) s: index \(index ?? -1), "
+                + "\(sample.lun("fast")?["iops"]?.number ?? -1) IOPS, lost \(lost ?? -1), "
+                + "\(sample.source("rings")?["detail"]?.text ?? "-")"
         }
 
         /// Whoever may ask QEMU but not look at its process.

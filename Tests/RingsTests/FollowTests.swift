@@ -102,6 +102,7 @@ struct FollowTests {
             let reading = try #require(rings.take { $0 }["vd0"])
             #expect(reading.ended == 1)
             #expect((reading.stages != nil) == isTold, "\(looks) looks")
+            #expect(reading.isTooBrief != isTold)
             #expect((reading.stageQuality[.storage] == .derived) == isTold)
         }
     }

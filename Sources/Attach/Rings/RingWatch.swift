@@ -95,7 +95,7 @@ extension VMReading {
                     reason: reason + "a percentile is told where it is more than it may be off by",
                     remedy: remedy + ", and --set-histograms has QEMU count latencies"))
         }
-        if seen.luns.values.contains(where: { $0.ended > 0 && $0.stages == nil }) {
+        if seen.luns.values.contains(where: \.isTooBrief) {
             untold.append(
                 Unavailable(
                     metric: "stage_us",
