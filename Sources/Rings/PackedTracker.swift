@@ -33,7 +33,8 @@ struct PackedTracker: Sendable {
     /// Whether more happened since the last look than the ring holds.
     private var isOverrun = false
     private var state: QueueMeter.State?
-    private var before: Look?
+    /// The last look.
+    private(set) var before: Look?
     private(set) var nonsense = 0
     private static let patience = 3
     /// Requests published and completed since the tracker began, modulo 65,536: what a split

@@ -20,6 +20,9 @@ public struct RingReading: Sendable {
 /// What one LUN's virtqueues showed.
 public struct LUNRings: Sendable {
     public var virtqueues: [Virtqueue] = []
+    /// `CLOCK_MONOTONIC` nanoseconds of the last look at the virtqueue that was looked at longest
+    /// ago: at those that are idle not every look is.
+    public var lookedAt: Nanoseconds?
     /// `nil` where a queue could not be followed during the whole interval.
     public var queueDepth: QueueDepth?
     /// Means by Little's law: how many requests were in a stage, over how many passed; `nil` where

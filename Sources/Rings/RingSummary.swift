@@ -20,6 +20,7 @@ extension VMRings {
                 let members = luns[index].queues
                 let all = members.map { queues[$0] }
                 reading.virtqueues = all.map(Virtqueue.init)
+                reading.lookedAt = all.compactMap { $0.last?.end }.min()
                 reading.queueDepth = Self.depth(of: all, luns[index])
                 Self.summarize(all, into: &reading)
                 reading.inFlight = Self.inFlight(all, lun: name(luns[index].id), at: now)

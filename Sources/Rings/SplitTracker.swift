@@ -13,7 +13,8 @@ struct SplitTracker: Sendable {
     /// How far the device has popped.
     private var popped: UInt16?
     private var state: QueueMeter.State?
-    private var before: Look?
+    /// The last look.
+    private(set) var before: Look?
     private var wishes: Wishes?
     /// Looks in a row in which nothing was outstanding.
     private(set) var idleLooks = 0
@@ -22,6 +23,8 @@ struct SplitTracker: Sendable {
     /// Looks in a row that made no sense.
     private(set) var nonsense = 0
     private static let patience = 3
+    /// Requests taken since what is under way was found out last.
+    private var takenCount = 0
     /// Whether the indices went back, or further than any device goes.
     private var isAnother = false
     /// A queue's requests take at least this, nanoseconds.
@@ -85,8 +88,27 @@ struct SplitTracker: Sendable {
         let taken = take(ring, upTo: newAvail, newUsed, bounds, &queue)
         // An entry that makes no sense holds up all behind it.
         guard avail &- used <= ring.size else { return doubt(ring, look, &queue) }
+        takenCount &+= Int(taken.published)
         nonsense = avail == newAvail && used == newUsed ? 0 : nonsense + 1
+        if nonsense == 2, takenCount >= ring.size { return findAnew(ring, look, &queue) }
         note(ring, taken, since: before, look, &queue)
+    }
+
+    /// Entries made no sense twice in a row, in a ring of which many have: a copy whose index was
+    /// newer than its entry showed a head of the lap before, another was taken for completed, and
+    /// the driver uses the right one again. What is under way is found out as by who comes late;
+    /// where that does not help, there is no ring.
+    private mutating func findAnew(
+        _ ring: SplitRingCopy, _ look: Look, _ queue: inout QueueRecord
+    ) {
+        let completed = ring.usedIndex &- used
+        queue.meter.submissions &+= UInt64(ring.availIndex &- avail)
+        queue.meter.completions &+= UInt64(completed)
+        queue.meter.slipped &+= UInt64(completed)
+        // When those were reaped that the device has completed, nobody will know.
+        queue.ended += queue.unreaped.filter { $0.entry.state == .underWay }
+        takenCount = 0
+        begin(ring, look, &queue)
     }
 
     /// Takes the new entries of both rings: how many of each. A head may have been given back and

@@ -47,6 +47,8 @@ struct WatchedQueue {
     var isStale: Bool { split?.isStale ?? packed?.isStale ?? false }
     var indices: (avail: UInt16, used: UInt16) { split?.indices ?? packed?.indices ?? (0, 0) }
     var current: QueueMeter.State? { split?.current ?? packed?.current }
+    /// The last look at it: where it is idle, not all are.
+    var last: Look? { split?.before ?? packed?.before }
 
     /// Takes a look at the queue as `copy` has it.
     mutating func look(_ copy: Copy, _ look: Look) {

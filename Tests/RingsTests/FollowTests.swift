@@ -216,6 +216,13 @@ struct FollowTests {
         let rings = try ring.watch()
         rings.idleStride = 4
         for _ in 0..<8 { ring.look(rings) }
+        var lags: Set<Nanoseconds> = []
+        for _ in 0..<4 {
+            ring.look(rings)
+            let lookedAt = try #require(rings.take { $0 }["vd0"]?.lookedAt)
+            lags.insert(try #require(rings.last).end - lookedAt)
+        }
+        #expect(lags.count == 4 && lags.contains(0), "three looks of four were not at it")
         ring.add(type: 1, sector: 9, byteCount: 512)
         ring.publish()
         let truth = ring.clock

@@ -173,6 +173,52 @@ struct HostileTests {
         }
     }
 
+    /// A copy is not of one instant: its index may be newer than the entry it leads to.
+    @Test("A used entry of the lap before is got over, and the ring is followed on")
+    func oldEntry() throws {
+        let ring = try LiveRing(size: 8)
+        let rings = try ring.watch()
+        ring.look(rings)
+        for _ in 0..<12 { serve(ring, rings) }
+        ring.add(type: 0, sector: 1, byteCount: 512)
+        ring.add(type: 0, sector: 2, byteCount: 512)
+        ring.publish()
+        ring.pop()
+        ring.look(rings)
+        let heads = ring.held
+        #expect(heads.count == 2)
+        ring.push()
+        ring.publishUsed()
+        // The head is the upper half of this word, that of the entry in place 12.
+        let entry = ring.host(ring.place.used.rawValue) + 12 % 8 * 8
+        let truth = HostMemory.loadWord(at: entry)
+        #expect(truth >> 32 == UInt64(heads[0]))
+        HostMemory.storeWord(truth & 0xFFFF_FFFF | UInt64(heads[1]) << 32, at: entry)
+        ring.look(rings)
+        HostMemory.storeWord(truth, at: entry)
+        ring.reap()
+        ring.add(type: 0, sector: 3, byteCount: 512)
+        ring.publish()
+        for _ in 0..<4 { ring.look(rings) }
+        #expect(rings.problem == nil)
+        for _ in 0..<6 { serve(ring, rings) }
+        _ = rings.take { $0 }
+        for _ in 0..<6 { serve(ring, rings) }
+        let reading = try #require(rings.take { $0 }["vd0"])
+        #expect(reading.ended == 6 && reading.followed == 6)
+    }
+
+    private func serve(_ ring: LiveRing, _ rings: VMRings) {
+        ring.add(type: 0, sector: 8, byteCount: 512)
+        ring.publish()
+        ring.look(rings)
+        ring.pop()
+        ring.push(at: ring.held.count - 1)
+        ring.publishUsed()
+        ring.reap()
+        ring.look(rings)
+    }
+
     @Test("Indices that make no sense three times over are no ring any more")
     func nonsense() throws {
         let ring = try LiveRing(size: 8)

@@ -22,11 +22,13 @@ extension VMWatch {
     /// Leaves out of `seen` the disks of which QEMU counts requests while their virtqueues stand
     /// still: those may not be theirs any more.
     mutating func leaveOutAbandoned(_ seen: inout RingReading) {
-        guard let newest = seen.newest, seen.problem == nil else { return }
+        guard seen.problem == nil else { return }
         for disk in model.disks where disk.isVirtioBlock {
-            guard let found = seen.luns[disk.lun.id], let counters = disk.counters else { continue }
+            guard let found = seen.luns[disk.lun.id], let lookedAt = found.lookedAt,
+                let counters = disk.counters
+            else { continue }
             let isServing = rings.isServing(
-                disk.key, ended: found.ended, newest: newest, count: counters.requests,
+                disk.key, ended: found.ended, newest: lookedAt, count: counters.requests,
                 at: counters.monotonic)
             if !isServing { seen.luns[disk.lun.id] = nil }
         }
