@@ -76,8 +76,10 @@ struct FuzzLooks {
             require((depth.p50 ?? 0) <= (depth.p99 ?? 0), "percentiles")
         }
         for queue in reading.virtqueues { check(queue) }
-        let stages = [reading.stages.ringWait, reading.stages.storage, reading.stages.notify]
-        for number in stages.compactMap(\.self) + [reading.latencyUncertainty ?? 0] {
+        let stages = [
+            reading.stages?.ringWait, reading.stages?.storage, reading.stages?.notify,
+        ]
+        for number in stages.compactMap({ $0 }) + [reading.latencyUncertainty ?? 0] {
             require(number.isFinite && number >= 0, "a time that is none")
         }
         require(reading.inFlight.count <= 64, "more requests told than are wanted")
