@@ -70,13 +70,13 @@ extension BenchRun {
         for (old, new) in zip(first.luns, last.luns) {
             requests &+= new.requests >= old.requests ? new.requests - old.requests : 0
             histograms.append(
-                new.readLatencyBuckets?.histogram(
-                    since: old.readLatencyBuckets ?? BucketCounts(),
-                    sum: new.readLatencySum &- old.readLatencySum))
+                LatencyHistogram(
+                    from: old.readLatencyBuckets, to: new.readLatencyBuckets,
+                    sums: (old.readLatencySum, new.readLatencySum)))
             histograms.append(
-                new.writeLatencyBuckets?.histogram(
-                    since: old.writeLatencyBuckets ?? BucketCounts(),
-                    sum: new.writeLatencySum &- old.writeLatencySum))
+                LatencyHistogram(
+                    from: old.writeLatencyBuckets, to: new.writeLatencyBuckets,
+                    sums: (old.writeLatencySum, new.writeLatencySum)))
         }
         self.init(
             seconds: interval.seconds, requests: requests,

@@ -12,24 +12,8 @@ struct Roster: Sendable, Equatable {
     /// In the sample's order, disks of the guest by name.
     private(set) var entries: [Entry] = []
     private var all: Set<Subject> = []
-    /// What it is made of.
-    private var basis = Basis()
-
-    private struct Basis: Sendable {
-        var facts = FactSheet()
-        var vms: [VirtualMachine] = []
-        var luns: [LUN] = []
-        var disks: [HostDisk] = []
-        var threads: [ThreadActivity] = []
-
-        init() {}
-
-        init(_ sample: Snapshot) {
-            facts = sample.facts
-            (vms, luns, disks) = (sample.vms, sample.luns, sample.host.disks)
-            threads = sample.threads
-        }
-    }
+    /// The sample it is made of.
+    private var basis: Snapshot?
 
     /// Nobody.
     init() {}
@@ -37,25 +21,27 @@ struct Roster: Sendable, Equatable {
     /// Whether the roster of `sample` is the same for certain: where nobody came or went there is
     /// none to be made.
     func holds(for sample: Snapshot) -> Bool {
+        guard let basis else { return false }
         let (disks, threads) = (sample.host.disks, sample.threads)
+        let (oldDisks, oldThreads) = (basis.host.disks, basis.threads)
         return sample.facts.isIdentical(to: basis.facts) && sample.vms == basis.vms
             && sample.luns.areCalled(like: basis.luns)
-            && disks.count == basis.disks.count && threads.count == basis.threads.count
+            && disks.count == oldDisks.count && threads.count == oldThreads.count
             && disks.indices.allSatisfy { index in
-                disks[index].name == basis.disks[index].name
-                    && disks[index].luns.isEmpty == basis.disks[index].luns.isEmpty
+                disks[index].name == oldDisks[index].name
+                    && disks[index].luns.isEmpty == oldDisks[index].luns.isEmpty
             }
             && threads.indices.allSatisfy { index in
-                threads[index].name == basis.threads[index].name
-                    && threads[index].role == basis.threads[index].role
-                    && threads[index].vm == basis.threads[index].vm
+                threads[index].name == oldThreads[index].name
+                    && threads[index].role == oldThreads[index].role
+                    && threads[index].vm == oldThreads[index].vm
             }
     }
 
     static func == (left: Roster, right: Roster) -> Bool { left.entries == right.entries }
 
     init(_ sample: Snapshot) {
-        basis = Basis(sample)
+        basis = sample
         let isEmbedded = sample.vms.contains { $0.accelerator == .embedded }
         add(Subject(.host), isEmbedded: false)
         let names: [String?] =

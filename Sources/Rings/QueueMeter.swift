@@ -67,6 +67,13 @@ struct QueueMeter: Sendable {
         }
     }
 
+    /// Counts requests of which there is nothing but what the indices say.
+    mutating func slip(submitted: UInt16, completed: UInt16) {
+        submissions &+= UInt64(submitted)
+        completions &+= UInt64(completed)
+        slipped &+= UInt64(completed)
+    }
+
     /// Nothing was outstanding for `duration` nanoseconds.
     mutating func addIdle(_ duration: UInt64) {
         time &+= duration

@@ -47,8 +47,10 @@ public struct RingLatencies: Sendable, Equatable {
         // A mean may be anything at all that QEMU says.
         each = min(max(0, each), Self.longest)
         let bucket = LatencyHistogram.Bucket(
-            index: UInt16(LatencyBuckets.index(of: UInt64(each))), count: UInt32(brief))
-        all.add(LatencyHistogram(buckets: [bucket], sum: UInt64((each * brief).rounded())))
+            index: UInt16(LatencyBuckets.index(of: UInt64(each))),
+            count: UInt32(min(brief, Double(UInt32.max))))
+        let sum = UInt64(min((each * brief).rounded(), 1e19))
+        all.add(LatencyHistogram(buckets: [bucket], sum: sum))
         return all
     }
 

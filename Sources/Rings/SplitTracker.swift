@@ -79,9 +79,7 @@ struct SplitTracker: Sendable {
         guard newAvail &- newUsed <= ring.size else { return doubt(ring, look, &queue) }
         guard published <= ring.size, completed <= ring.size else {
             // Entries were overwritten before they were seen.
-            queue.meter.submissions &+= UInt64(published)
-            queue.meter.completions &+= UInt64(completed)
-            queue.meter.slipped &+= UInt64(completed)
+            queue.meter.slip(submitted: published, completed: completed)
             return begin(ring, look, &queue)
         }
         let bounds = Bounds(earliest: before.begin, latest: look.end)
@@ -101,10 +99,8 @@ struct SplitTracker: Sendable {
     private mutating func findAnew(
         _ ring: SplitRingCopy, _ look: Look, _ queue: inout QueueRecord
     ) {
-        let completed = ring.usedIndex &- used
-        queue.meter.submissions &+= UInt64(ring.availIndex &- avail)
-        queue.meter.completions &+= UInt64(completed)
-        queue.meter.slipped &+= UInt64(completed)
+        queue.meter.slip(
+            submitted: ring.availIndex &- avail, completed: ring.usedIndex &- used)
         // When those were reaped that the device has completed, nobody will know.
         queue.ended += queue.unreaped.filter { $0.entry.state == .underWay }
         takenCount = 0

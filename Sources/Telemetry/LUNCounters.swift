@@ -186,7 +186,9 @@ extension RateInterval {
 
 extension LatencyHistogram {
     /// What was counted between two readings, or `nil` where there is no histogram or it was reset.
-    init?(from previous: BucketCounts?, to current: BucketCounts?, sums: (UInt64, UInt64)) {
+    public init?(
+        from previous: BucketCounts?, to current: BucketCounts?, sums: (UInt64, UInt64)
+    ) {
         guard let previous, let current, sums.1 >= sums.0 else { return nil }
         // No time was added, so nothing was counted: an idle LUN costs nothing here.
         if sums.0 == sums.1 {
