@@ -20,6 +20,7 @@ public final class TestGuest {
     private let folder: TemporaryFolder
     private let conversation: LineChannel
     private var commandCount = 0
+    private var lastCommand = "nothing yet"
     private let patience: Duration
 
     /// Starts QEMU, runs the body, and ends QEMU whatever comes.
@@ -80,6 +81,10 @@ public final class TestGuest {
     /// The socket of a monitor for the program under test.
     public func monitorPath(_ index: Int = 0) -> String { "\(folder.path)/qmp\(index)" }
 
+    /// The ends of what its kernel printed and of what QEMU said.
+    var consoleTail: String { folder.tail("console") }
+    var errorsTail: String { folder.tail("errors") }
+
     /// The file of a disk.
     public func filePath(_ disk: GuestDisk) -> String? { disk.file.map { "\(folder.path)/\($0)" } }
 
@@ -128,6 +133,7 @@ public final class TestGuest {
     public func say(_ command: String) throws -> Int {
         precondition(!command.contains("\n"), "a command is a line")
         commandCount += 1
+        lastCommand = command
         try conversation.send("\(commandCount) \(command)")
         return commandCount
     }
@@ -136,9 +142,7 @@ public final class TestGuest {
         do {
             return try conversation.line(before: .now + patience)
         } catch {
-            throw HarnessError(
-                "\(error)\nconsole:\n\(folder.tail("console"))\n"
-                    + "QEMU:\n\(folder.tail("errors"))")
+            throw HarnessError("\(error)\nsaid to it: \(lastCommand)\n\(whatIsKnown())")
         }
     }
 }

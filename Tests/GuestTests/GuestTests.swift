@@ -69,6 +69,15 @@ struct GuestTests {
         }
     }
 
+    @Test func everyWordReachesTheGuestWhileProgramsEndInIt() throws {
+        try TestGuest.with(GuestMachine(), patience: .seconds(20)) { guest in
+            try guest.waitUntilReady()
+            try guest.run("start orphans 'while true; do (sleep 0.01 &); sleep 0.01; done'")
+            let word = String(repeating: "x", count: 100)
+            for _ in 0..<200 { #expect(try guest.run("echo \(word)") == word) }
+        }
+    }
+
     @Test func aMachineThatQEMURefusesIsAnErrorAtOnce() {
         var machine = GuestMachine()
         machine.disks = [GuestDisk("same"), GuestDisk("same")]
