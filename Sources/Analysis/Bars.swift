@@ -6,14 +6,14 @@ func powerBars(
     _ reads: ArraySlice<UInt64>, _ writes: ArraySlice<UInt64>, unit: UInt64
 ) -> [Report.Bar] {
     var bars = (0...38).map { Report.Bar(upTo: Double(UInt64(1) << $0), reads: 0, writes: 0) }
-    // Of distances, 0 is what matters most and has a bar of its own.
-    if unit == 1 { bars.insert(Report.Bar(upTo: 0, reads: 0, writes: 0), at: 0) }
+    // Of distances, 0 is what matters most and has a bar of its own. A latency of 0 is not told.
+    bars.insert(Report.Bar(upTo: unit == 1 ? 0 : nil, reads: 0, writes: 0), at: 0)
     func index(_ bucket: Int) -> Int {
         let value = LatencyBuckets.range(of: bucket).upperBound
-        if unit == 1, value == 0 { return 0 }
+        if value == 0 { return 0 }
         let units = (value + unit - 1) / unit
         let power = units < 2 ? 0 : 64 - (units - 1).leadingZeroBitCount
-        return min(power + (unit == 1 ? 1 : 0), bars.count - 1)
+        return min(power + 1, bars.count - 1)
     }
     for (bucket, count) in reads.enumerated() where count > 0 {
         bars[index(bucket)].reads &+= count

@@ -102,7 +102,8 @@ struct LUNTally: Sendable {
         span[Place.counts &+ kind.rawValue] &+= 1
         // The first three histograms are in the order of the kinds.
         if let latency, kind.rawValue <= RequestKind.flush.rawValue {
-            record(latency, kind.rawValue, &span)
+            // What is off by as much as it is long is not told.
+            record(event.latencyError < latency ? latency : 0, kind.rawValue, &span)
         }
         let first = Histogram.ringWait.rawValue
         stage(event.queued, event.popped, first, &span)

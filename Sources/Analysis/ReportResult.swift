@@ -96,9 +96,10 @@ extension Report {
     public struct Latency: Sendable, Equatable {
         /// Requests measured; `nil` where only their mean is known.
         public var count: UInt64?
-        public var mean: Double
+        /// `nil` where some were over too soon to tell and nobody counted their time.
+        public var mean: Double?
         /// Upper ends of the histogram's buckets, which are at most 3.2 % wide; `nil` where only
-        /// means are known.
+        /// means are known, and where it is that of a request that was over too soon to tell.
         public var p50: Double?
         public var p95: Double?
         public var p99: Double?
@@ -144,8 +145,9 @@ extension Report {
 
     /// A bar of a histogram whose bounds are powers of two.
     public struct Bar: Sendable, Equatable {
-        /// Counts values up to this and above the bar before.
-        public var upTo: Double
+        /// Counts values up to this and above the bar before; `nil`: of requests that were over too
+        /// soon to tell.
+        public var upTo: Double?
         public var reads: UInt64
         public var writes: UInt64
     }
@@ -255,16 +257,22 @@ extension Report {
 }
 
 extension Report.Latency {
-    /// Latencies counted in the layout of `LatencyBuckets`; `nil` if there are none.
-    init?(buckets: ArraySlice<UInt64>, sum: UInt64, largest: UInt64?) {
+    /// Latencies counted in the layout of `LatencyBuckets`, with the `sum` of those that are told;
+    /// `nil` if there are none. What is not above `uncertainty`, microseconds, is not told.
+    init?(
+        buckets: ArraySlice<UInt64>, sum: UInt64, largest: UInt64?, uncertainty: Double? = nil
+    ) {
         let found = quantiles(of: buckets, [0.5, 0.95, 0.99, 0.999, 1])
         guard let found else { return nil }
         // A bucket's upper end may lie beyond the largest value, where that is known.
-        let values = found.values.map { Double(min($0, largest ?? .max)) / 1000 }
+        let values = found.values.map { value -> Double? in
+            let microseconds = Double(min(value, largest ?? .max)) / 1000
+            return microseconds > (uncertainty ?? 0) ? microseconds : nil
+        }
+        let isWhole = buckets[buckets.startIndex + LatencyBuckets.untold] == 0
         self.init(
-            count: found.count, mean: Double(sum) / Double(found.count) / 1000, p50: values[0],
-            p95: values[1], p99: values[2], p999: values[3],
-            max: largest.map { Double($0) / 1000 } ?? values[4])
+            count: found.count, mean: isWhole ? Double(sum) / Double(found.count) / 1000 : nil,
+            p50: values[0], p95: values[1], p99: values[2], p999: values[3], max: values[4])
     }
 }
 

@@ -20,7 +20,7 @@ extension Report.Result {
             let room = width - 32
             let reads = bar(Double(row.reads) / most, room, hasWrites ? "r" : "#")
             let both = bar(count / most, room).count
-            return "<= " + Figures.right(bound(row.upTo), 8)
+            return (row.upTo.map { "<= " + Figures.right(bound($0), 8) } ?? "  too brief")
                 + Figures.right(Figures.compact(count), 8)
                 + Figures.right(Figures.fixed(count / all * 100, 1), 7) + "%  " + reads
                 + String(repeating: "w", count: max(0, both - reads.count))

@@ -99,7 +99,11 @@ extension LUNTally {
         ]
         return shares(
             of: stages.compactMap { stage, histogram in
-                latency(histogram).map { (stage, $0.mean, $0.p99) }
+                guard let found = quantiles(of: self.histogram(histogram), [0.99]) else {
+                    return nil
+                }
+                let mean = Double(sum(histogram)) / Double(found.count) / 1000
+                return (stage, mean, Double(min(found.values[0], largest(histogram))) / 1000)
             })
     }
 }

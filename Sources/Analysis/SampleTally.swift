@@ -87,12 +87,17 @@ struct LatencyTally: Sendable {
     private var weighted = 0.0
     private var weight = 0.0
     private var isWhole = true
+    /// What a latency may be off by, microseconds, at most.
+    private var uncertainty: Double?
 
-    /// Adds an interval's latencies, of `requests` requests.
+    /// Adds an interval's latencies, of `requests` requests, which may be off by `uncertainty`.
     mutating func add(
         _ histogram: LatencyHistogram?, _ summary: LatencySummary?, requests: Double?,
-        mayHaveBuckets: Bool
+        uncertainty: Double?, mayHaveBuckets: Bool
     ) {
+        if let error = known(uncertainty) {
+            self.uncertainty = max(self.uncertainty ?? 0, error)
+        }
         if let mean = known(summary?.mean), let requests = known(requests), requests > 0 {
             weighted += mean * requests
             weight += requests
@@ -109,10 +114,16 @@ struct LatencyTally: Sendable {
     /// What is known of the latencies; `nil` if nothing is.
     var latency: Report.Latency? {
         if isWhole, !buckets.isEmpty {
-            return Report.Latency(buckets: buckets[...], sum: sum, largest: nil)
+            var latency = Report.Latency(
+                buckets: buckets[...], sum: sum, largest: nil, uncertainty: uncertainty)
+            // Means that were counted are better than those of looks.
+            if uncertainty != nil { latency?.mean = counted }
+            return latency
         }
-        return weight > 0 ? Report.Latency(count: nil, mean: weighted / weight) : nil
+        return counted.map { Report.Latency(count: nil, mean: $0) }
     }
+
+    private var counted: Double? { weight > 0 ? weighted / weight : nil }
 
     var histogram: [UInt64] { isWhole ? buckets : [] }
 }

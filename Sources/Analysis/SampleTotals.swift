@@ -71,11 +71,11 @@ struct SampleTotals: Sendable {
                 && ($0.rates.writeLatency == nil || $0.writeLatencies != nil)
         }
         total.reads.add(
-            areAll ? reads : nil, rates.readLatency,
-            requests: rates.reads.map { $0 * seconds }, mayHaveBuckets: true)
+            areAll ? reads : nil, rates.readLatency, requests: rates.reads.map { $0 * seconds },
+            uncertainty: rates.latencyUncertainty, mayHaveBuckets: true)
         total.writes.add(
-            areAll ? writes : nil, rates.writeLatency,
-            requests: rates.writes.map { $0 * seconds }, mayHaveBuckets: true)
+            areAll ? writes : nil, rates.writeLatency, requests: rates.writes.map { $0 * seconds },
+            uncertainty: rates.latencyUncertainty, mayHaveBuckets: true)
     }
 
     /// When the counters of each VM were read: a sample that came before QEMU answered repeats what
@@ -117,10 +117,12 @@ struct SampleTotals: Sendable {
         let mayHave = slot < Self.histograms
         luns[slot].reads.add(
             lun.readLatencies, lun.rates.readLatency,
-            requests: lun.rates.reads.map { $0 * seconds }, mayHaveBuckets: mayHave)
+            requests: lun.rates.reads.map { $0 * seconds },
+            uncertainty: lun.rates.latencyUncertainty, mayHaveBuckets: mayHave)
         luns[slot].writes.add(
             lun.writeLatencies, lun.rates.writeLatency,
-            requests: lun.rates.writes.map { $0 * seconds }, mayHaveBuckets: mayHave)
+            requests: lun.rates.writes.map { $0 * seconds },
+            uncertainty: lun.rates.latencyUncertainty, mayHaveBuckets: mayHave)
     }
 
     /// A LUN stalls while its oldest request is as old as a stall and nothing completed.

@@ -134,8 +134,13 @@ extension LatencySummary {
         share: ([LUN], Int) -> Double?
     ) {
         guard let mean = rows.mean({ summary($0, $1)?.mean }, share: share) else { return nil }
+        // What looks do not tell is at most what they may be off by: a mean without it would be
+        // that of the slow samples.
+        func p50(_ luns: [LUN], _ place: Int) -> Double? {
+            summary(luns, place).flatMap { $0.p50 ?? luns[place].rates.latencyUncertainty }
+        }
         self.init(
-            mean: mean, p50: rows.mean({ summary($0, $1)?.p50 }, share: share),
+            mean: mean, p50: rows.mean(p50, share: share),
             p99: rows.largest { summary($0, $1)?.p99 },
             p999: rows.largest { summary($0, $1)?.p999 },
             max: rows.largest { summary($0, $1)?.max })

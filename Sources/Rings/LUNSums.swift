@@ -61,9 +61,9 @@ struct LUNSums: Sendable {
 
     /// Puts the requests counted into `reading`, and begins anew.
     mutating func takeRequests(into reading: inout LUNRings) {
-        (reading.readLatencies, reading.writeLatencies) = (reads, writes)
-        reading.untypedLatencies = untyped
-        (reads, writes, untyped) = (RingLatencies(), RingLatencies(), RingLatencies())
+        reading.readLatencies = reads.take()
+        reading.writeLatencies = writes.take()
+        reading.untypedLatencies = untyped.take()
         if counted > 0 { reading.latencyUncertainty = Double(errorSum) / Double(counted) / 1000 }
         reading.slowest = slowest
         (errorSum, counted) = (0, 0)

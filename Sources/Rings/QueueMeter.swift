@@ -30,8 +30,8 @@ struct QueueMeter: Sendable {
     private(set) var unreapedKnown: UInt64 = 0
     private(set) var fullTime: UInt64 = 0
     private(set) var deepest = 0
-    /// Looks that found a request outstanding.
-    private(set) var busyLooks: UInt64 = 0
+    /// Looks that found a request outstanding, a second one taken at once not counted.
+    var busyLooks: UInt64 = 0
 
     var submissions: UInt64 = 0
     var completions: UInt64 = 0
@@ -53,7 +53,6 @@ struct QueueMeter: Sendable {
     /// time: that is exact for all that changes at random between two looks.
     mutating func add(from old: State, to new: State, duration: UInt64) {
         time &+= duration
-        if new.outstanding > 0 { busyLooks += 1 }
         let half = duration / 2
         note(old, for: half)
         note(new, for: duration - half)

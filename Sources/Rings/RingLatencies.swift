@@ -4,11 +4,11 @@ public import Telemetry
 public struct RingLatencies: Sendable, Equatable {
     /// Requests that were under way for longer than it is uncertain when they began and ended.
     private var counts = BucketCounts()
+    /// What those took, nanoseconds.
     private var sum: UInt64 = 0
-    /// The others: they began and ended between two looks or so. How many, and the nanoseconds
-    /// they took at a guess.
+    /// The others: they began and ended between two looks or so. How long they took, looks do not
+    /// tell.
     private var briefCount: UInt64 = 0
-    private var briefSum: UInt64 = 0
 
     /// None.
     public init() {}
@@ -23,39 +23,58 @@ public struct RingLatencies: Sendable, Equatable {
             sum &+= latency
         } else {
             briefCount &+= 1
-            briefSum &+= latency
         }
     }
 
-    /// All of these, and of `others` a `share` of 0…1, as a histogram whose mean is `mean`,
-    /// microseconds, where somebody counts it: the brief ones then took what the rest leaves of the
-    /// whole time. A guess has a mean of its own.
-    public func histogram(
-        with others: RingLatencies = RingLatencies(), share: Double = 0, mean: Double?
-    ) -> LatencyHistogram {
-        var all = others.slow.scaled(by: share)
-        all.add(slow)
-        let brief = Double(briefCount) + (Double(others.briefCount) * share).rounded()
-        guard brief > 0 else { return all }
-        let guess =
-            Double(briefSum &+ others.briefSum) / Double(briefCount &+ others.briefCount)
-        var each = guess
-        if let mean {
-            let left = mean * 1000 * (Double(all.count) + brief) - Double(all.sum)
-            each = left > 0 ? left / brief : min(guess, mean * 1000)
+    /// Adds those of `other`.
+    public mutating func add(_ other: RingLatencies) {
+        counts.add(other.counts)
+        sum &+= other.sum
+        briefCount &+= other.briefCount
+    }
+
+    /// What was counted; it begins anew without giving its memory back.
+    mutating func take() -> RingLatencies {
+        var taken = self
+        taken.counts = counts.take()
+        (sum, briefCount) = (0, 0)
+        return taken
+    }
+
+    /// A `share` of 0…1 of these, and the rest of them.
+    public func divided(by share: Double) -> (RingLatencies, RingLatencies) {
+        let share = min(max(share, 0), 1)
+        func part(_ value: UInt64) -> UInt64 {
+            min(value, UInt64(min((Double(value) * share).rounded(), 1e19)))
         }
-        // A mean may be anything at all that QEMU says.
-        each = min(max(0, each), Self.longest)
-        let bucket = LatencyHistogram.Bucket(
-            index: UInt16(LatencyBuckets.index(of: UInt64(each))),
-            count: UInt32(min(brief, Double(UInt32.max))))
-        let sum = UInt64(min((each * brief).rounded(), 1e19))
-        all.add(LatencyHistogram(buckets: [bucket], sum: sum))
+        var (first, rest) = (RingLatencies(), RingLatencies())
+        for bucket in counts.range {
+            first.counts.add(part(counts[bucket]), to: bucket)
+            rest.counts.add(counts[bucket] - part(counts[bucket]), to: bucket)
+        }
+        (first.sum, rest.sum) = (part(sum), sum - part(sum))
+        (first.briefCount, rest.briefCount) = (part(briefCount), briefCount - part(briefCount))
+        return (first, rest)
+    }
+
+    /// The mean in microseconds, where the looks tell the latency of all; `nil` without requests.
+    public var mean: Double? {
+        count > 0 && briefCount == 0 ? Double(sum) / Double(count) / 1000 : nil
+    }
+
+    /// All of these. What looks do not tell of is counted as such; its time is what the others
+    /// leave of that of all, where somebody counts a `mean` in microseconds.
+    public func histogram(mean: Double?) -> LatencyHistogram {
+        var all = LatencyHistogram()
+        if briefCount > 0 {
+            // A mean may be anything at all that QEMU says.
+            let whole = min(max(0, (mean ?? 0) * 1000 * Double(count)), 9e18)
+            let left = whole > Double(sum) ? UInt64(whole - Double(sum)) : 0
+            let brief = LatencyHistogram.Bucket(
+                index: UInt16(LatencyBuckets.untold), count: UInt32(clamping: briefCount))
+            all = LatencyHistogram(buckets: [brief], sum: left)
+        }
+        all.add(counts.histogram(since: BucketCounts(), sum: sum))
         return all
     }
-
-    /// What the last bucket begins with, nanoseconds.
-    private static let longest = 1.37e11
-
-    private var slow: LatencyHistogram { counts.histogram(since: BucketCounts(), sum: sum) }
 }

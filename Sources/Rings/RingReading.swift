@@ -21,16 +21,18 @@ public struct RingReading: Sendable {
 public struct LUNRings: Sendable {
     public var virtqueues: [Virtqueue] = []
     /// `CLOCK_MONOTONIC` nanoseconds of the last look at the virtqueue that was looked at longest
-    /// ago: at those that are idle not every look is.
-    public var lookedAt: Nanoseconds?
+    /// ago, and of that which was looked at last: at those that are idle not every look is.
+    public var lookedAt: ClosedRange<Nanoseconds>?
     /// `nil` where a queue could not be followed during the whole interval.
     public var queueDepth: QueueDepth?
-    /// Means by Little's law: how many requests were in a stage, over how many passed; `nil` where
-    /// neither side shows how far it is, or too few looks found any.
+    /// Means by Little's law: how many requests were in a stage, over how many passed.
     public var stages: StageTimes?
-    /// Whether too few looks found requests under way for `stages`.
-    public var isTooBrief = false
+    /// Why there are no `stages`; `nil` where there are, and where no request ended.
+    public var whyNoStages: StageGap?
     public var stageQuality = StageQualities()
+    /// From publication until they were reaped, or completed where that cannot be seen: mean of all
+    /// requests in microseconds, by Little's law likewise.
+    public var meanLatency: Double?
     /// The oldest first.
     public var inFlight: [InFlightRequest] = []
     /// Requests that were followed and ended, the slowest first.
@@ -52,6 +54,16 @@ public struct LUNRings: Sendable {
 
     /// Nothing seen.
     public init() {}
+}
+
+/// Why nothing is said of where the time of a LUN's requests goes.
+public enum StageGap: Sendable, Equatable {
+    /// Neither side of its virtqueue shows how far it is.
+    case hidden
+    /// So few requests ended that a mean would be the luck of a look.
+    case fewRequests
+    /// Its requests are over before the next look.
+    case brief
 }
 
 /// Why rings cannot be read.

@@ -7,7 +7,7 @@ extension VMRings {
     private static let mostInFlight = 64
     /// Looks that must have found requests before anything is said of where their time goes: of
     /// less, a mean is the luck of a look.
-    private static let leastLooks = 10
+    private static let leastLooks: UInt64 = 10
 
     /// What every LUN's queues showed since this was called last, by `LUN.id`. `name` makes ids
     /// those of `LUN.qualifiedID`.
@@ -20,7 +20,8 @@ extension VMRings {
                 let members = luns[index].queues
                 let all = members.map { queues[$0] }
                 reading.virtqueues = all.map(Virtqueue.init)
-                reading.lookedAt = all.compactMap { $0.last?.end }.min()
+                let looks = all.compactMap { $0.last?.end }
+                reading.lookedAt = looks.max().map { (looks.min() ?? $0)...$0 }
                 reading.queueDepth = Self.depth(of: all, luns[index])
                 Self.summarize(all, into: &reading)
                 reading.inFlight = Self.inFlight(all, lun: name(luns[index].id), at: now)
@@ -45,7 +46,7 @@ extension VMRings {
     /// Counts, and the means of the stages by Little's law: so many requests were in a stage on
     /// average, and so many passed it in the time.
     private static func summarize(_ queues: [WatchedQueue], into reading: inout LUNRings) {
-        var (waiting, device, unreaped) = (0.0, 0.0, 0.0)
+        var (waiting, device, unreaped, outstanding) = (0.0, 0.0, 0.0, 0.0)
         var (showsPops, showsReaps, looks) = (true, true, UInt64(0))
         for queue in queues {
             let meter = queue.record.meter
@@ -59,11 +60,19 @@ extension VMRings {
             waiting += meter.waitingTime * scale(meter.waitingKnown)
             device += meter.inFlightTime
             unreaped += meter.unreapedTime * scale(meter.unreapedKnown)
+            outstanding += meter.outstandingTime
         }
-        guard reading.ended > 0, showsPops || showsReaps else { return }
-        reading.isTooBrief = looks < leastLooks
-        if reading.isTooBrief { return }
+        guard reading.ended > 0 else { return }
+        guard looks >= leastLooks else {
+            reading.whyNoStages = reading.ended < leastLooks ? .fewRequests : .brief
+            return
+        }
         let count = Double(reading.ended) * 1000
+        reading.meanLatency = outstanding / count
+        guard showsPops || showsReaps else {
+            reading.whyNoStages = .hidden
+            return
+        }
         var stages = StageTimes()
         if showsPops {
             stages.ringWait = waiting / count

@@ -67,12 +67,9 @@ struct SplitTracker: Sendable {
     /// Takes one look at the queue.
     mutating func look(_ ring: SplitRingCopy, _ look: Look, into queue: inout QueueRecord) {
         defer { before = look }
-        let (newAvail, seenUsed) = (ring.availIndex, ring.usedIndex)
         guard let before, state != nil else { return begin(ring, look, &queue) }
+        let (newAvail, newUsed) = Self.indices(of: ring)
         let published = newAvail &- avail
-        // No more can be completed than is published: the index of the used ring is the newer one.
-        let ahead = Int16(bitPattern: seenUsed &- newAvail)
-        let newUsed = ahead > 0 && ahead <= 64 ? newAvail : seenUsed
         let completed = newUsed &- used
         let most = max(Nanoseconds(ring.size), (look.end &- before.begin) / Self.leastTime)
         guard published <= min(most, 0x7FFF), completed < 0x8000 else { return leave(&queue) }
@@ -92,6 +89,14 @@ struct SplitTracker: Sendable {
         note(ring, taken, since: before, look, &queue)
     }
 
+    /// The indices of both rings. No more can be completed than is published: where it seems so,
+    /// that of the used ring is the newer one.
+    private static func indices(of ring: SplitRingCopy) -> (avail: UInt16, used: UInt16) {
+        let (avail, used) = (ring.availIndex, ring.usedIndex)
+        let ahead = Int16(bitPattern: used &- avail)
+        return (avail, ahead > 0 && ahead <= 64 ? avail : used)
+    }
+
     /// Entries made no sense twice in a row, in a ring of which many have: a copy whose index was
     /// newer than its entry showed a head of the lap before, another was taken for completed, and
     /// the driver uses the right one again. What is under way is found out as by who comes late;
@@ -99,11 +104,10 @@ struct SplitTracker: Sendable {
     private mutating func findAnew(
         _ ring: SplitRingCopy, _ look: Look, _ queue: inout QueueRecord
     ) {
-        queue.meter.slip(
-            submitted: ring.availIndex &- avail, completed: ring.usedIndex &- used)
+        let new = Self.indices(of: ring)
+        queue.meter.slip(submitted: new.avail &- avail, completed: new.used &- used)
         // When those were reaped that the device has completed, nobody will know.
         queue.ended += queue.unreaped.filter { $0.entry.state == .underWay }
-        takenCount = 0
         begin(ring, look, &queue)
     }
 
@@ -273,8 +277,8 @@ struct SplitTracker: Sendable {
     private mutating func begin(
         _ ring: SplitRingCopy, _ look: Look, _ queue: inout QueueRecord
     ) {
-        (avail, used) = (ring.availIndex, ring.usedIndex)
-        popped = nil
+        (avail, used) = Self.indices(of: ring)
+        (popped, takenCount) = (nil, 0)
         queue.book.removeAll()
         queue.fresh.removeAll(keepingCapacity: true)
         let inFlight = avail &- used

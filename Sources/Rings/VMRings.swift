@@ -101,7 +101,9 @@ final class VMRings {
         let now = last?.end ?? 0
         isActive = false
         for index in table.awake {
-            isActive = isActive || table.queues[index].current?.inFlight ?? 0 > 0
+            let state = table.queues[index].current
+            if state?.outstanding ?? 0 > 0 { table.queues[index].record.meter.busyLooks += 1 }
+            isActive = isActive || state?.inFlight ?? 0 > 0
             if !table.queues[index].record.fresh.isEmpty {
                 takeFresh(of: index, into: &wanted, limit)
                 isActive = true

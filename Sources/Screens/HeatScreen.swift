@@ -179,8 +179,8 @@ extension Painter {
                 String(worst.mark), row: line, column: 1,
                 style: Style(worst.role, bold: worst == .critical))
             putRight(
-                "<" + latencyText(bound), row: line, end: place.left - 1, width: place.left - 3,
-                style: Style(.label))
+                bound > 0 ? "<" + latencyText(bound) : HeatBands.untold, row: line,
+                end: place.left - 1, width: place.left - 3, style: Style(.label))
             draw(cells, scale, line: line, place) { _ in worst }
             if place.right > 0 {
                 putNumber(
@@ -271,30 +271,37 @@ extension Painter {
 }
 
 /// The latencies that the lines of a heat map stand for, the slowest first: powers of two, the
-/// fastest of them in one line where there are more than lines.
+/// fastest of them in one line where there are more than lines; below them what is not told.
 struct HeatBands {
-    /// Upper ends, microseconds.
+    /// Upper ends, microseconds; 0 of requests that were over too soon to tell.
     let bounds: [Double]
+    /// Where the fastest that are told are counted.
+    private let lowest: Double?
+    /// What such a line is called.
+    static let untold = "brief"
 
     init(_ samples: [PowerHistogram?], lines: Int) {
         let used = samples.compactMap { $0?.buckets.filter { $0.count > 0 } }.joined()
-        let highest = used.reduce(0) { max($0, $1.upperBound) }
-        let lowest = used.reduce(highest) { min($0, $1.upperBound) }
+        let told = used.filter { $0.upperBound > 0 }
+        let highest = told.reduce(0) { max($0, $1.upperBound) }
+        let lowest = told.reduce(highest) { min($0, $1.upperBound) }
+        let hasUntold = lines > 1 && used.contains { $0.upperBound == 0 }
         var bounds: [Double] = []
         var bound = highest
-        while bound >= max(1, lowest), bounds.count < lines {
+        while bound >= max(1, lowest), bounds.count < lines - (hasUntold ? 1 : 0) {
             bounds.append(bound)
             bound /= 2
         }
-        self.bounds = bounds
+        self.lowest = bounds.last
+        self.bounds = bounds + (hasUntold ? [0] : [])
     }
 
     /// Requests of `histogram` in the band that ends at `bound`.
     func count(_ histogram: PowerHistogram, _ bound: Double) -> Double {
-        let isLast = bound == bounds.last
+        let isLowest = bound == lowest
         return histogram.buckets.reduce(0) { sum, bucket in
-            bucket.upperBound == bound || isLast && bucket.upperBound < bound
-                ? sum + Double(bucket.count) : sum
+            let isBelow = isLowest && bucket.upperBound > 0 && bucket.upperBound < bound
+            return bucket.upperBound == bound || isBelow ? sum + Double(bucket.count) : sum
         }
     }
 }

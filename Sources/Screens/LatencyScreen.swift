@@ -150,7 +150,12 @@ extension Painter {
         _ bucket: PowerHistogram.Bucket, of highest: UInt64, _ cumulative: Double, _ marks: String,
         _ pen: Pen
     ) {
-        putNumber(bucket.upperBound, .latency, row: pen.row, end: pen.column + 9, width: 9)
+        if bucket.upperBound > 0 {
+            putNumber(bucket.upperBound, .latency, row: pen.row, end: pen.column + 9, width: 9)
+        } else {
+            putRight(
+                HeatBands.untold, row: pen.row, end: pen.column + 9, width: 9, style: Style(.label))
+        }
         putNumber(Double(bucket.count), .count, row: pen.row, end: pen.column + 18, width: 8)
         putNumber(cumulative, .percent, row: pen.row, end: pen.column + 25, width: 6)
         let width = pen.width - Self.barStart - 1

@@ -12,6 +12,8 @@ struct MarkedStretch: Sendable {
         private var worstP99: Double?
         private var histograms = LatencyHistogram.sum([])
         private var isHistogramWhole = true
+        /// What a latency may be off by, microseconds, at most.
+        private var uncertainty: Double?
 
         /// A mean of what is known.
         private struct Mean: Sendable {
@@ -31,9 +33,11 @@ struct MarkedStretch: Sendable {
             bytes.add(rates.bytes)
             depth.add(rates.queueDepth?.mean)
             latency.add(rates.meanLatency, weight: (rates.reads ?? 0) + (rates.writes ?? 0))
-            guard let p99 = rates.worstP99 else { return }
-            worstP99 = max(worstP99 ?? 0, p99)
-            if latencies.isEmpty { isHistogramWhole = false }
+            if let p99 = rates.worstP99 {
+                worstP99 = max(worstP99 ?? 0, p99)
+                if latencies.isEmpty { isHistogramWhole = false }
+            }
+            if let error = rates.latencyUncertainty { uncertainty = max(uncertainty ?? 0, error) }
             histograms = .sum([histograms] + latencies)
         }
 
@@ -45,7 +49,8 @@ struct MarkedStretch: Sendable {
             case .iops: iops.value
             case .bandwidth: bytes.value
             case .latency: latency.value
-            case .p99: exactP99 ? LatencySummary(of: histograms)?.p99 : worstP99
+            case .p99:
+                exactP99 ? LatencySummary(of: histograms, within: uncertainty)?.p99 : worstP99
             case .depth: depth.value
             }
         }

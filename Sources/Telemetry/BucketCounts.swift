@@ -42,6 +42,13 @@ public struct BucketCounts: Sendable, Equatable {
         counts[bucket - first] &+= count
     }
 
+    /// What was counted; counting begins anew, with room for as much.
+    public mutating func take() -> BucketCounts {
+        let taken = self
+        for place in counts.indices { counts[place] = 0 }
+        return taken
+    }
+
     /// Adds what `other` counted.
     public mutating func add(_ other: BucketCounts) {
         for bucket in other.range { add(other[bucket], to: bucket) }

@@ -327,20 +327,28 @@ extension BlockRates {
         stageQuality = StageQualities(weakestOf: luns)
     }
 
-    /// The mean of the LUNs', weighted by their reads and writes; one that is stamped is not off.
+    /// The mean of the LUNs', weighted by their requests; one that is stamped is not off. The
+    /// largest where nobody knows how many requests there were.
     private static func uncertainty(of luns: [LUN]) -> Double? {
-        var (weight, weighted, isKnown) = (0.0, 0.0, false)
+        var (weight, weighted, largest) = (0.0, 0.0, Double?.none)
         for index in luns.indices {
-            guard luns[index].rates.readLatency != nil || luns[index].rates.writeLatency != nil
-            else { continue }
-            let requests = (luns[index].rates.reads ?? 0) + (luns[index].rates.writes ?? 0)
             let error = luns[index].rates.latencyUncertainty
-            isKnown = isKnown || error != nil
+            guard
+                error != nil || luns[index].rates.readLatency != nil
+                    || luns[index].rates.writeLatency != nil
+            else { continue }
+            let requests = luns[index].rates.measuredRequests
+            if let error { largest = max(largest ?? 0, error) }
             weight += requests
             weighted += (error ?? 0) * requests
         }
-        guard isKnown else { return nil }
-        return weight > 0 ? weighted / weight : nil
+        guard let largest else { return nil }
+        return weight > 0 ? weighted / weight : largest
+    }
+
+    /// Reads and writes a second, or all requests where those are not told apart.
+    private var measuredRequests: Double {
+        reads == nil && writes == nil ? iops ?? 0 : (reads ?? 0) + (writes ?? 0)
     }
 }
 
@@ -409,7 +417,11 @@ extension LatencyHistogram {
 }
 
 extension StageTimes {
-    /// Stage means over all LUNs, weighted by their request rates; `nil` if none has any.
+    /// Of all requests those of LUNs whose stages are known, at least: the mean of fewer would be
+    /// that of the LUNs whose requests last long enough to be seen.
+    private static let leastShare = 0.9
+
+    /// Stage means over all LUNs, weighted by their request rates; `nil` if too few have any.
     init?(weighting luns: [LUN]) {
         let known = luns.indices.compactMap { index in
             if let stages = luns[index].rates.stages, let iops = luns[index].rates.iops {
@@ -419,7 +431,8 @@ extension StageTimes {
             }
         }
         let weight = known.reduce(0) { $0 + $1.1 }
-        guard weight > 0 else { return nil }
+        let all = luns.indices.reduce(0) { $0 + (luns[$1].rates.iops ?? 0) }
+        guard weight > 0, weight >= Self.leastShare * all else { return nil }
         self.init()
         for stage in Stage.allCases {
             let parts = known.compactMap { stages, iops in stages[stage].map { $0 * iops } }

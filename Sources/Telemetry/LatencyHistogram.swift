@@ -9,6 +9,10 @@ public enum LatencyBuckets {
     /// Number of buckets.
     public static let count = 1056
 
+    /// The bucket of 0 ns. No request takes that: it counts those of which is known only that they
+    /// were over too soon to tell how long they took.
+    public static let untold = 0
+
     /// The bucket that counts `nanoseconds`, in `0..<count`.
     @inlinable
     public static func index(of nanoseconds: UInt64) -> Int {
@@ -85,6 +89,12 @@ public struct LatencyHistogram: Sendable, Equatable {
     /// Requests counted.
     public var count: UInt64 { buckets.reduce(0) { $0 + UInt64($1.count) } }
 
+    /// Those of them that were over too soon to tell how long they took.
+    public var untoldCount: UInt64 {
+        guard let first = buckets.first, first.index == LatencyBuckets.untold else { return 0 }
+        return UInt64(first.count)
+    }
+
     /// Counts one request that took `nanoseconds`.
     public mutating func record(_ nanoseconds: UInt64) {
         add(LatencyHistogram(single: nanoseconds))
@@ -138,9 +148,9 @@ public struct LatencyHistogram: Sendable, Equatable {
 
 /// Latencies of an interval in microseconds.
 public struct LatencySummary: Sendable, Equatable {
-    /// Exact mean.
+    /// Mean; exact where it is counted.
     public var mean: Double
-    /// Half of the requests took at most this; `nil` where only means are known.
+    /// Half of the requests took at most this; `nil` where only means are known, or this is not.
     public var p50: Double?
     public var p99: Double?
     public var p999: Double?
@@ -161,8 +171,9 @@ public struct LatencySummary: Sendable, Equatable {
 }
 
 extension LatencySummary {
-    /// Mean and percentiles of `latencies`, `nil` when it counts nothing. What is not above
-    /// `uncertainty`, microseconds, by which each may be off, is not known.
+    /// Mean and percentiles of `latencies`, `nil` when it counts nothing. A percentile that lies
+    /// among those too soon over to tell is not known, and neither is what is not above
+    /// `uncertainty`, microseconds, by which each may be off.
     ///
     /// A percentile is the upper end of the bucket in which it lies, as HdrHistogram has it (its
     /// Swift library is the oracle in the tests): the stated share of requests took at most that
@@ -183,7 +194,7 @@ extension LatencySummary {
             }
             return Self.upperEnd(of: latencies.buckets[at])
         }
-        func known(_ value: Double) -> Double? { value > uncertainty ?? 0 ? value : nil }
+        func known(_ value: Double) -> Double? { value > (uncertainty ?? 0) ? value : nil }
         self.init(
             mean: Double(latencies.sum) / Double(count) / 1000, p50: known(microseconds(0.5)),
             p99: known(microseconds(0.99)), p999: known(microseconds(0.999)),

@@ -7,17 +7,21 @@ import Testing
 /// What QEMU counts and what the virtqueues show make one LUN.
 @Suite("Latencies from virtqueues")
 struct RingLatencyTests {
-    private func reading(_ rings: LUNRings, mean: Double? = 12) -> VMReading {
+    private func reading(
+        _ rings: LUNRings, mean: Double? = 12, isCounted: Bool = true
+    ) -> VMReading {
         var lun = LUN(id: "vd0", device: "virtio-blk-pci")
-        (lun.rates.iops, lun.rates.reads, lun.rates.writes) = (100, 100, 0)
-        lun.rates.readLatency = mean.map { LatencySummary(mean: $0) }
+        if isCounted {
+            (lun.rates.iops, lun.rates.reads, lun.rates.writes) = (100, 100, 0)
+            lun.rates.readLatency = mean.map { LatencySummary(mean: $0) }
+        }
         var reading = VMReading(
             vm: VirtualMachine(
                 name: "vm", pid: 1, version: "", accelerator: .tcg, status: "running", vcpus: 1,
                 memoryBytes: nil), luns: [lun])
         var seen = RingReading()
         seen.luns["vd0"] = rings
-        reading.add(seen, prefix: nil, now: 1)
+        reading.add(seen, prefix: nil, remedy: "--ring-rate 20000", now: 1)
         return reading
     }
 
@@ -27,7 +31,7 @@ struct RingLatencyTests {
         for _ in 0..<slow { rings.readLatencies.add(50_000_000, error: 1_000_000) }
         rings.latencyUncertainty = 600
         rings.ended = UInt64(brief + slow)
-        rings.isTooBrief = slow == 0
+        rings.whyNoStages = slow == 0 ? .brief : nil
         return rings
     }
 
@@ -38,7 +42,40 @@ struct RingLatencyTests {
         #expect(reading.luns[0].readLatencies?.count == 100)
         let reasons = reading.unavailable.filter { $0.metric == "read_latency_us.p50" }
         #expect(reasons.map(\.remedy).first??.contains("--ring-rate") == true)
+        #expect(reading.unavailable.contains { $0.metric == "read_latency_us.p99" })
+        #expect(!reading.unavailable.contains { $0.metric.hasPrefix("write_latency_us") })
         #expect(reading.unavailable.contains { $0.metric == "stage_us" })
+        let total = BlockRates(summing: reading.luns)
+        #expect(total.readLatency == LatencySummary(mean: 12))
+    }
+
+    /// A disk that another process serves: QEMU counts nothing of it.
+    @Test func withoutACountNothingIsGuessed() throws {
+        let reading = reading(rings(brief: 100, slow: 0), isCounted: false)
+        #expect(reading.luns[0].rates.readLatency == nil)
+        #expect(reading.unavailable.contains { $0.metric == "read_latency_us.p50" })
+        #expect(BlockRates(summing: reading.luns).readLatency == nil)
+    }
+
+    /// Of one kind, all of them: so many were outstanding on average, and so many ended.
+    @Test func ofOneKindTheMeanIsThatOfLittlesLaw() throws {
+        var rings = LUNRings()
+        for _ in 0..<100 { rings.readLatencies.add(300_000, error: 600_000) }
+        (rings.latencyUncertainty, rings.ended, rings.meanLatency) = (600, 100, 80)
+        var latency = reading(rings, isCounted: false).luns[0].rates.readLatency
+        #expect(latency == LatencySummary(mean: 80))
+        rings.writeLatencies.add(300_000, error: 600_000)
+        latency = reading(rings, isCounted: false).luns[0].rates.readLatency
+        #expect(latency == nil)
+    }
+
+    @Test func whyStagesAreBlank() {
+        var rings = rings(brief: 1, slow: 0)
+        rings.whyNoStages = .fewRequests
+        #expect(!reading(rings).unavailable.contains { $0.metric == "stage_us" })
+        rings.whyNoStages = .hidden
+        let reasons = reading(rings).unavailable.filter { $0.metric == "stage_us" }
+        #expect(reasons.map { $0.reason.contains("neither") } == [true])
     }
 
     @Test func aTailIsSeenWhateverIsQuick() throws {

@@ -123,8 +123,11 @@ struct RingRelocationTests {
     /// Its driver was reloaded, and the memory of the old virtqueues stays as it was.
     @Test mutating func virtqueuesThatStandStill() throws {
         let path = "/machine/peripheral/plain/virtio-backend"
-        func isServing(ended: UInt64, newest: UInt64, count: UInt64, at time: UInt64) -> Bool {
-            vm.locator.isServing(path, ended: ended, newest: newest, count: count, at: time)
+        func isServing(
+            ended: UInt64, oldest: UInt64? = nil, newest: UInt64, count: UInt64, at time: UInt64
+        ) -> Bool {
+            vm.locator.isServing(
+                path, ended: ended, looks: (oldest ?? newest)...newest, count: count, at: time)
         }
         #expect(isServing(ended: 5, newest: 10, count: 100, at: 9))
         // What was counted before the look before was seen by that.
@@ -148,6 +151,22 @@ struct RingRelocationTests {
         #expect(isServing(ended: 0, newest: 80, count: 1010, at: 69))
         #expect(isServing(ended: 0, newest: 90, count: 1015, at: 79))
         #expect(!isServing(ended: 0, newest: 100, count: 1100, at: 89))
+    }
+
+    /// A LUN of several virtqueues, of which one is idle and looked at less often.
+    @Test mutating func virtqueuesThatAreLookedAtInTurns() throws {
+        let path = "/machine/peripheral/plain/virtio-backend"
+        func isServing(
+            ended: UInt64, looks: ClosedRange<UInt64>, count: UInt64, at time: UInt64
+        ) -> Bool {
+            vm.locator.isServing(path, ended: ended, looks: looks, count: count, at: time)
+        }
+        #expect(isServing(ended: 5, looks: 12...20, count: 100, at: 11))
+        // The newest of the looks before may have seen what was counted between the two.
+        #expect(isServing(ended: 0, looks: 30...38, count: 200, at: 15))
+        // What was counted after the oldest of these, the next may see.
+        #expect(isServing(ended: 0, looks: 40...48, count: 300, at: 44))
+        #expect(!isServing(ended: 0, looks: 50...58, count: 400, at: 49))
     }
 
     /// A reader that is never content does not keep QEMU busy.

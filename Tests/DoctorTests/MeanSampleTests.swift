@@ -28,6 +28,14 @@ struct MeanSampleTests {
         #expect(mean.interval == 4)
     }
 
+    /// A second whose median is not told counts with the most it can be.
+    @Test func mediansAreNotThoseOfSlowSecondsAlone() {
+        var samples = [sample(1, reads: 100, latency: 10), sample(1, reads: 100, latency: 10)]
+        for index in samples.indices { samples[index].luns[0].rates.latencyUncertainty = 300 }
+        samples[1].luns[0].rates.readLatency?.p50 = 700
+        #expect(Snapshot.mean(of: samples).luns[0].rates.readLatency?.p50 == 500)
+    }
+
     @Test func whatIsMissingIsNoZero() {
         let mean = Snapshot.mean(of: [
             sample(nil, reads: nil, latency: nil), sample(1, reads: nil, latency: nil),

@@ -139,6 +139,18 @@ extension RuleCase {
             $0.luns[0].rates.writes = 1000
             $0.luns[0].rates.writeLatency = LatencySummary(mean: 900, p50: 2500, p99: 50_000)
         },
+        RuleCase("latency-outliers", "quick but for some", .flagged(.warning, ["60 ms"])) {
+            $0.tail(p50: nil, p99: 60_000)
+            $0.luns[0].rates.latencyUncertainty = 300
+        },
+        RuleCase("latency-outliers", "quick", .healthy) {
+            $0.tail(p50: nil, p99: nil)
+            $0.luns[0].rates.latencyUncertainty = 300
+        },
+        RuleCase("latency-outliers", "looks too far apart", .healthy) {
+            $0.tail(p50: nil, p99: 60_000)
+            $0.luns[0].rates.latencyUncertainty = 5000
+        },
         RuleCase("latency-outliers", "not long", .healthy) { $0.tail(p50: 300, p99: 49_000) },
         RuleCase("latency-outliers", "slow throughout", .healthy) {
             $0.tail(p50: 5000, p99: 99_000)
@@ -198,7 +210,7 @@ extension Snapshot {
         luns[0].rates.writes = writes
     }
 
-    fileprivate mutating func tail(p50: Double, p99: Double) {
+    fileprivate mutating func tail(p50: Double?, p99: Double?) {
         luns[0].rates.iops = 3000
         luns[0].rates.reads = 3000
         luns[0].rates.readLatency = LatencySummary(mean: 900, p50: p50, p99: p99)

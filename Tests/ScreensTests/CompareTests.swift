@@ -53,6 +53,27 @@ struct CompareTests {
         #expect(two.luns["vd0"]?.value(.depth, exactP99: false) == nil)
     }
 
+    @Test("the p99 is that of all requests, also of samples whose own is not told")
+    func untold() {
+        let slow = LatencyHistogram.Bucket(
+            index: UInt16(LatencyBuckets.index(of: 60_000_000)), count: 2)
+        let brief = LatencyHistogram.Bucket(index: UInt16(LatencyBuckets.untold), count: 100)
+        let samples = (1...10).map { (number: UInt64) -> Snapshot in
+            var sample = sample(number, iops: 100, mean: 12)
+            sample.luns[0].rates.latencyUncertainty = 300
+            let buckets = number == 3 ? [brief, slow] : [brief]
+            sample.luns[0].readLatencies = LatencyHistogram(buckets: buckets, sum: 1)
+            sample.luns[0].rates.readLatency = LatencySummary(
+                of: sample.luns[0].readLatencies, within: 300)
+            return sample
+        }
+        #expect(samples[2].luns[0].rates.worstP99 ?? 0 > 59_000)
+        let sums = stretch(samples).luns["vd0"]
+        #expect(sums?.hasWholeHistogram == true)
+        #expect(sums?.value(.p99, exactP99: true) == nil, "2 of 1002 took long")
+        #expect(stretch([samples[2]]).luns["vd0"]?.value(.p99, exactP99: true) ?? 0 > 59_000)
+    }
+
     @Test("a sample left out ends the stretch")
     func holes() {
         let samples = [1, 2, 3, 7, 8].map { sample($0, iops: 1, mean: 1) }

@@ -189,6 +189,26 @@ struct HeatTests {
         }
     }
 
+    @Test("requests that were over too soon to tell have a line of their own, below all others")
+    func untold() {
+        let latencies = LatencyHistogram(
+            buckets: [
+                .init(index: UInt16(LatencyBuckets.untold), count: 95),
+                .init(index: UInt16(LatencyBuckets.index(of: 3_000_000)), count: 4),
+                .init(index: UInt16(LatencyBuckets.index(of: 900_000)), count: 1),
+            ].sorted { $0.index < $1.index }, sum: 14_000_000)
+        let histogram = PowerHistogram(reads: latencies, writes: LatencyHistogram())
+        #expect(histogram.buckets.map(\.upperBound) == [0, 1024, 2048, 4096])
+        #expect(histogram.buckets.map(\.count) == [95, 1, 0, 4])
+        for lines in 2...6 {
+            let bands = HeatBands([histogram], lines: lines)
+            #expect(bands.bounds.first == 4096 && bands.bounds.last == 0)
+            #expect(bands.count(histogram, 0) == 95)
+            let sum = bands.bounds.reduce(0) { $0 + bands.count(histogram, $1) }
+            #expect(sum == 100 && bands.bounds.count <= lines)
+        }
+    }
+
     @Test("what is bad is told by marks and in the legend, not by colour alone")
     func severity() {
         var bench = bench

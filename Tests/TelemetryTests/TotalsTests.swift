@@ -108,10 +108,35 @@ import Testing
                 $0.rates.iops = 100
                 $0.rates.stages = StageTimes(ringWait: 5)
             },
-            lun { $0.rates.iops = 1000 },
+            lun { $0.rates.iops = 40 },
         ]
-        let total = BlockRates(summing: luns)
-        #expect(total.stages == StageTimes(ringWait: 2))
+        #expect(BlockRates(summing: luns).stages == StageTimes(ringWait: 2))
+        // What is known of few is not that of all.
+        let others = luns + [lun { $0.rates.iops = 40 }]
+        #expect(BlockRates(summing: others).stages == nil)
+    }
+
+    /// Quick disks of which nobody counts reads and writes, beside one that is told.
+    @Test mutating func whatIsUntoldOfALUNIsUntoldOfAll() throws {
+        var untold = LatencyHistogram()
+        for _ in 0..<99 { untold.record(0) }
+        let quick = lun {
+            $0.rates.iops = 99
+            $0.rates.latencyUncertainty = 300
+            $0.readLatencies = untold
+        }
+        #expect(BlockRates(summing: [quick]).readLatency == nil)
+        #expect(BlockRates(summing: [quick]).latencyUncertainty == 300)
+        let slow = lun {
+            $0.rates.reads = 1
+            $0.rates.iops = 1
+            $0.readLatencies = LatencyHistogram()
+            $0.readLatencies?.record(9_000_000)
+            $0.rates.readLatency = LatencySummary(of: $0.readLatencies)
+        }
+        let total = BlockRates(summing: [quick, slow])
+        #expect(total.readLatency?.p50 == nil && total.readLatency?.p99 == nil)
+        #expect(total.readLatency?.max ?? 0 > 8900 && total.latencyUncertainty == 297)
     }
 
     @Test mutating func theOldestOfAll() {

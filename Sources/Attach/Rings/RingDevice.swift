@@ -117,13 +117,13 @@ struct RingDevice: Sendable {
     }
 
     /// Whether its virtqueues can be those that do the disk's requests: `ended` of them since this
-    /// was asked last, as of `newest`; QEMU had counted `count` at `time`. A driver that was
-    /// reloaded has others, and says so to nobody.
+    /// was asked last, the last `looks` at them considered; QEMU had counted `count` at `time`. A
+    /// driver that was reloaded has others, and says so to nobody.
     mutating func judge(
-        ended: UInt64, newest: Nanoseconds, count: UInt64, at time: Nanoseconds
+        ended: UInt64, looks: ClosedRange<Nanoseconds>, count: UInt64, at time: Nanoseconds
     ) -> Verdict {
         let counted = lastCount.map { count >= $0 ? count - $0 : 0 } ?? 0
-        defer { (lookedAt, lastCount) = (newest, count) }
+        defer { (lookedAt, lastCount) = (looks.upperBound, count) }
         guard ended == 0 else {
             (restingSince, countAtRest) = (nil, nil)
             return .serving
@@ -131,7 +131,7 @@ struct RingDevice: Sendable {
         // The look before may have seen what was counted before it, unless it saw nothing either;
         // what was counted after the last look, the next one may see.
         let isSeen = restingSince == nil && lookedAt.map { time < $0 } ?? false
-        let isAhead = time > newest
+        let isAhead = time > looks.lowerBound
         let verdict: Verdict =
             counted < Self.mostUnseen || isSeen || isAhead ? .serving : .doubtful
         guard let since = restingSince ?? lookedAt else { return verdict }

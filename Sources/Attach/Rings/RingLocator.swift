@@ -173,12 +173,13 @@ struct RingLocator: Sendable {
     /// Whether the virtqueues of the disk at `path` still serve it: see `RingDevice.judge`. Where
     /// they do not, they are asked for again.
     mutating func isServing(
-        _ path: String, ended: UInt64, newest: Nanoseconds, count: UInt64, at time: Nanoseconds
+        _ path: String, ended: UInt64, looks: ClosedRange<Nanoseconds>, count: UInt64,
+        at time: Nanoseconds
     ) -> Bool {
         guard let index = devices.firstIndex(where: { $0.identity.path == path }) else {
             return true
         }
-        switch devices[index].judge(ended: ended, newest: newest, count: count, at: time) {
+        switch devices[index].judge(ended: ended, looks: looks, count: count, at: time) {
         case .serving: return true
         case .doubtful: return false
         case .abandoned:

@@ -8,6 +8,8 @@ struct RingWatch: Sendable {
     /// The generation of each watch's location that is looked at.
     private let generations: Lock<[Int: Int]>
     private let followed: Set<String>
+    /// How they could be looked at more often; `nil` where they are as often as can be.
+    let remedy: String?
 
     /// `nil` where virtqueues are not to be looked at, or no thread can be had for it.
     init?(_ configuration: AttachConfiguration) {
@@ -17,6 +19,8 @@ struct RingWatch: Sendable {
         else { return nil }
         self.sampler = sampler
         followed = configuration.followedLUNs
+        let isMost = configuration.ringRate >= 20_000 && configuration.ringBudget >= 100
+        remedy = isMost ? nil : "--ring-rate 20000 --ring-budget 100 looks as closely as can be"
         generations = Lock([:])
     }
 
@@ -53,7 +57,7 @@ extension AttachSource {
             seen.problem, ofGeneration: location.generation, at: Clock.monotonic())
         guard seen.problem == nil else { return }
         watches[index].leaveOutAbandoned(&seen)
-        reading.add(seen, prefix: prefix, now: Clock.monotonic())
+        reading.add(seen, prefix: prefix, remedy: rings.remedy, now: Clock.monotonic())
     }
 
     /// The requests that were followed one by one, for who records them.
@@ -83,30 +87,47 @@ extension VMReading {
         reason: "a virtqueue shows when a request is popped and completed, not what QEMU does with "
             + "it: `storage` is the time from one to the other")
 
-    /// What the looks are too far apart for.
-    private func untold(_ seen: RingReading) -> [Unavailable] {
-        let reason = "requests are over before the next look at their virtqueue: "
-        let remedy = "--ring-rate 20000 looks closer"
+    /// What virtqueues do not tell of these LUNs, and why; `remedy` looks closer.
+    private func untold(_ seen: RingReading, remedy: String?) -> [Unavailable] {
+        let isBrief = "requests are over before the next look at their virtqueue: "
         var untold: [Unavailable] = []
-        if luns.contains(where: \.hasUntoldPercentiles) {
+        for (metric, isUntold) in Self.percentiles where luns.contains(where: isUntold) {
+            let other = "--set-histograms has QEMU count latencies"
             untold.append(
                 Unavailable(
-                    metric: "read_latency_us.p50",
-                    reason: reason + "a percentile is told where it is more than it may be off by",
-                    remedy: remedy + ", and --set-histograms has QEMU count latencies"))
+                    metric: metric,
+                    reason: isBrief + "a percentile is told where it is not one of theirs",
+                    remedy: remedy.map { $0 + ", and " + other } ?? other))
         }
-        if seen.luns.values.contains(where: \.isTooBrief) {
+        let gaps = seen.luns.values.compactMap(\.whyNoStages)
+        if gaps.contains(.hidden) {
             untold.append(
                 Unavailable(
                     metric: "stage_us",
-                    reason: reason + "stages are told where ten looks found some under way",
+                    reason: "neither driver nor device shows in the virtqueue how far it is"))
+        }
+        if gaps.contains(.brief) {
+            untold.append(
+                Unavailable(
+                    metric: "stage_us",
+                    reason: isBrief + "stages are told where ten looks found some under way",
                     remedy: remedy))
         }
         return untold
     }
 
+    /// What may be untold of a LUN, by the names of metrics.
+    private static let percentiles: [(metric: String, isUntold: @Sendable (LUN) -> Bool)] = [
+        ("read_latency_us.p50", { $0.hides(\.p50, $0.rates.readLatency, $0.readLatencies) }),
+        ("read_latency_us.p99", { $0.hides(\.p99, $0.rates.readLatency, $0.readLatencies) }),
+        ("write_latency_us.p50", { $0.hides(\.p50, $0.rates.writeLatency, $0.writeLatencies) }),
+        ("write_latency_us.p99", { $0.hides(\.p99, $0.rates.writeLatency, $0.writeLatencies) }),
+    ]
+
     /// Adds what the virtqueues showed.
-    mutating func add(_ seen: RingReading, prefix: String?, now: Nanoseconds) {
+    mutating func add(
+        _ seen: RingReading, prefix: String?, remedy: String?, now: Nanoseconds
+    ) {
         for index in luns.indices {
             guard let rings = seen.luns[luns[index].id] else { continue }
             luns[index].add(rings)
@@ -116,7 +137,7 @@ extension VMReading {
         }
         unavailable.removeAll { Self.shownByRings.contains($0.metric) }
         unavailable.append(Self.unseen)
-        unavailable += untold(seen)
+        unavailable += untold(seen, remedy: remedy)
         inFlight.sort { $0.age > $1.age }
         inFlight = Array(inFlight.prefix(Self.mostInFlight))
         slowest.sort { $0.request.latency ?? 0 > $1.request.latency ?? 0 }
@@ -140,10 +161,15 @@ extension VMReading {
 }
 
 extension LUN {
-    /// Whether the looks are too far apart for a percentile of its requests.
-    fileprivate var hasUntoldPercentiles: Bool {
-        guard rates.latencyUncertainty != nil else { return false }
-        return [rates.readLatency, rates.writeLatency].contains { $0 != nil && $0?.p50 == nil }
+    /// Whether the looks are too far apart to tell a percentile of requests that there were.
+    fileprivate func hides(
+        _ percentile: (LatencySummary) -> Double?, _ summary: LatencySummary?,
+        _ latencies: LatencyHistogram?
+    ) -> Bool {
+        guard rates.latencyUncertainty != nil, latencies?.buckets.isEmpty == false else {
+            return false
+        }
+        return summary.flatMap(percentile) == nil
     }
 
     /// Adds what its virtqueues showed.
@@ -163,26 +189,31 @@ extension LUN {
     /// The means stay QEMU's, which are exact.
     private mutating func addLatencies(_ rings: LUNRings) {
         guard readLatencies == nil, writeLatencies == nil else { return }
-        let (reads, writes) = (rates.reads ?? 0, rates.writes ?? 0)
-        let share = reads + writes > 0 ? reads / (reads + writes) : 0.5
-        let untyped = rings.untypedLatencies
-        guard rings.readLatencies.count + rings.writeLatencies.count + untyped.count > 0 else {
-            return
-        }
+        var (reads, writes) = (rings.readLatencies, rings.writeLatencies)
+        // Requests whose kind was not seen are shared out as QEMU counts them, else as the others.
+        var (read, write) = (rates.reads ?? 0, rates.writes ?? 0)
+        if read + write == 0 { (read, write) = (Double(reads.count), Double(writes.count)) }
+        let parts = rings.untypedLatencies.divided(
+            by: read + write > 0 ? read / (read + write) : 0.5)
+        reads.add(parts.0)
+        writes.add(parts.1)
+        guard reads.count + writes.count > 0 else { return }
         rates.latencyUncertainty = rings.latencyUncertainty
-        func summarize(
-            _ latencies: RingLatencies, share: Double, _ summary: inout LatencySummary?
+        func add(
+            _ latencies: RingLatencies, isAlone: Bool, to summary: inout LatencySummary?
         ) -> LatencyHistogram {
-            let mean = summary?.mean
-            let histogram = latencies.histogram(with: untyped, share: share, mean: mean)
-            if let found = LatencySummary(of: histogram, within: rings.latencyUncertainty) {
-                summary = found
-                summary?.mean = mean ?? found.mean
-            }
+            let mean = summary?.mean ?? latencies.mean ?? (isAlone ? rings.meanLatency : nil)
+            let histogram = latencies.histogram(mean: mean)
+            // Of a mean that nobody knows there is no summary.
+            guard let mean,
+                var found = LatencySummary(of: histogram, within: rings.latencyUncertainty)
+            else { return histogram }
+            found.mean = mean
+            summary = found
             return histogram
         }
-        readLatencies = summarize(rings.readLatencies, share: share, &rates.readLatency)
-        writeLatencies = summarize(rings.writeLatencies, share: 1 - share, &rates.writeLatency)
+        readLatencies = add(reads, isAlone: writes.count == 0, to: &rates.readLatency)
+        writeLatencies = add(writes, isAlone: reads.count == 0, to: &rates.writeLatency)
     }
 }
 

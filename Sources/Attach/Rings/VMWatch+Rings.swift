@@ -28,7 +28,7 @@ extension VMWatch {
                 let counters = disk.counters
             else { continue }
             let isServing = rings.isServing(
-                disk.key, ended: found.ended, newest: lookedAt, count: counters.requests,
+                disk.key, ended: found.ended, looks: lookedAt, count: counters.requests,
                 at: counters.monotonic)
             if !isServing { seen.luns[disk.lun.id] = nil }
         }

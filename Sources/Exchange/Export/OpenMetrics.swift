@@ -97,21 +97,28 @@ public struct OpenMetricsExporter: SampleExporter {
             for (operation, latencies) in both {
                 guard let latencies else { continue }
                 histogram(
-                    latencies, name, labels(of: lun) + [("operation", operation)], in: &text)
+                    latencies, name, labels(of: lun) + [("operation", operation)],
+                    uncertainty: lun.rates.latencyUncertainty, in: &text)
             }
         }
     }
 
     /// Bounds from 1 µs to 17 s; the last value below each power of two, since a bound belongs to
-    /// its bucket.
+    /// its bucket. Requests that were over too soon to tell took at most what they may be off by,
+    /// to either side.
     private static func histogram(
         _ latencies: LatencyHistogram, _ name: String, _ labels: [OpenMetricsText.Label],
-        in text: inout OpenMetricsText
+        uncertainty: Double?, in text: inout OpenMetricsText
     ) {
         var rest = latencies.buckets[...]
-        var count: UInt64 = 0
+        var (count, untold) = (UInt64(0), latencies.untoldCount)
+        if untold > 0 { rest = rest.dropFirst() }
         for power in 10...34 {
             let bound = (UInt64(1) << UInt64(power)) - 1
+            if Double(bound) >= 2000 * (uncertainty ?? 0) {
+                count &+= untold
+                untold = 0
+            }
             while let bucket = rest.first,
                 LatencyBuckets.range(of: Int(bucket.index)).upperBound <= bound
             {

@@ -16,7 +16,7 @@ struct OldLUNGuesser: ColumnGuesser {
     /// The numbers of a summary; none where there is no histogram to make it of.
     private static func words(_ histogram: LatencyHistogram?) -> [UInt64?] {
         guard let histogram else { return [] }
-        guard let summary = LatencySummary(of: histogram) else {
+        guard let summary = LatencySummary.foretold(by: histogram) else {
             return [nil, nil, nil, nil, nil]
         }
         return [
@@ -207,7 +207,7 @@ struct OldFrameGuesser: ColumnGuesser {
     init(_ luns: [LUN], time: Nanoseconds?) {
         self.time = time
         var walker = NumberWalker(.takeWords, room: BlockRates.numberCount)
-        var rates = BlockRates(summing: luns)
+        var rates = ForetoldTotal.rates(of: luns)
         rates.walk(&walker)
         total = walker.words
         isThere = walker.isThere

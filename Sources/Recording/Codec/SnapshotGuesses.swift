@@ -53,7 +53,7 @@ struct LUNGuesser: ColumnGuesser {
     /// The numbers of a summary; none where there is no histogram to make it of.
     private static func words(_ histogram: LatencyHistogram?) -> [UInt64?] {
         guard let histogram else { return [] }
-        guard let summary = LatencySummary(of: histogram) else {
+        guard let summary = LatencySummary.foretold(by: histogram) else {
             return [nil, nil, nil, nil, nil]
         }
         return [
@@ -342,7 +342,7 @@ struct FrameGuesser: ColumnGuesser {
         self.time = time
         spans = luns.indices.compactMap { luns[$0].span }
         var walker = NumberWalker(.takeWords, room: BlockRates.numberCount)
-        var rates = BlockRates(summing: luns)
+        var rates = ForetoldTotal.rates(of: luns)
         rates.walk(&walker)
         total = walker.words
         isThere = walker.isThere
