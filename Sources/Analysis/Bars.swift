@@ -2,18 +2,24 @@ internal import Telemetry
 
 /// Histograms in powers of two of `unit`, from fine ones in the layout of `LatencyBuckets`. A fine
 /// bucket counts where its upper end lies.
+///
+/// A value of 0 has a bar of its own among distances, where it matters most, and where it stands
+/// for latencies that are not told.
 func powerBars(
-    _ reads: ArraySlice<UInt64>, _ writes: ArraySlice<UInt64>, unit: UInt64
+    _ reads: ArraySlice<UInt64>, _ writes: ArraySlice<UInt64>, unit: UInt64,
+    isZeroUntold: Bool = false
 ) -> [Report.Bar] {
     var bars = (0...38).map { Report.Bar(upTo: Double(UInt64(1) << $0), reads: 0, writes: 0) }
-    // Of distances, 0 is what matters most and has a bar of its own. A latency of 0 is not told.
-    bars.insert(Report.Bar(upTo: unit == 1 ? 0 : nil, reads: 0, writes: 0), at: 0)
+    let hasZero = unit == 1 || isZeroUntold
+    if hasZero {
+        bars.insert(Report.Bar(upTo: isZeroUntold ? nil : 0, reads: 0, writes: 0), at: 0)
+    }
     func index(_ bucket: Int) -> Int {
         let value = LatencyBuckets.range(of: bucket).upperBound
-        if value == 0 { return 0 }
+        if hasZero, value == 0 { return 0 }
         let units = (value + unit - 1) / unit
         let power = units < 2 ? 0 : 64 - (units - 1).leadingZeroBitCount
-        return min(power + 1, bars.count - 1)
+        return min(power + (hasZero ? 1 : 0), bars.count - 1)
     }
     for (bucket, count) in reads.enumerated() where count > 0 {
         bars[index(bucket)].reads &+= count
@@ -22,6 +28,13 @@ func powerBars(
         bars[index(bucket)].writes &+= count
     }
     return trimmed(bars)
+}
+
+/// Latencies of requests, in powers of two of a microsecond.
+func latencyBars(_ tally: LUNTally) -> [Report.Bar] {
+    powerBars(
+        tally.histogram(.read), tally.histogram(.write), unit: 1000,
+        isZeroUntold: tally.untold > 0)
 }
 
 /// Request sizes, index n for sizes of at most 2^n bytes.

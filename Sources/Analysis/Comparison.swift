@@ -12,7 +12,8 @@ public struct Comparison: Sendable, Equatable {
         case changed
         /// The interval of the difference holds 0.
         case noChangeSeen = "no_change_seen"
-        /// There are no two samples on each side to tell the spread from.
+        /// There are no two samples on each side to tell the spread from, or the percentile is not
+        /// told in all samples: those that have one are the slow ones.
         case unknown
     }
 
@@ -117,8 +118,21 @@ private func changesOf(
         }
         return Comparison.Change(
             metric: metric, before: left.mean, after: right.mean, interval: difference.interval,
-            verdict: verdict(difference, metric), samples: (left.count, right.count))
+            verdict: isPartial(before, metric) || isPartial(after, metric)
+                ? .unknown : verdict(difference, metric),
+            samples: (left.count, right.count))
     }
+}
+
+/// Whether a percentile is told of fewer than nine in ten samples that tell the mean.
+private func isPartial(_ lun: Report.LUNReport, _ metric: Metric) -> Bool {
+    let mean: Metric
+    switch metric {
+    case .readP99: mean = .readLatency
+    case .writeP99: mean = .writeLatency
+    default: return false
+    }
+    return lun.series[metric.rawValue].count * 10 < lun.series[mean.rawValue].count * 9
 }
 
 private func verdict(_ difference: MeanDifference, _ metric: Metric) -> Comparison.Verdict {

@@ -7,6 +7,9 @@ struct LUNAccount {
     /// Buckets of the latencies, one entry for each request: a second of few requests takes little.
     private var readBuckets: [UInt16] = []
     private var writeBuckets: [UInt16] = []
+    /// Requests with a latency, those of them that were over too soon to tell it, and by how much
+    /// all may be off together, nanoseconds.
+    private var (timed, untold, errorSum) = (UInt64(0), UInt64(0), UInt64(0))
     private var stageSums = [UInt64](repeating: 0, count: StageTimes.Stage.allCases.count)
     private var stageCounts = [UInt64](repeating: 0, count: StageTimes.Stage.allCases.count)
     /// Requests in flight, and since when they are that many.
@@ -27,6 +30,7 @@ struct LUNAccount {
             counters = LUNCounters(monotonic: 0)
             readBuckets.removeAll(keepingCapacity: readBuckets.count < 1024)
             writeBuckets.removeAll(keepingCapacity: writeBuckets.count < 1024)
+            (timed, untold, errorSum) = (0, 0, 0)
             for index in stageSums.indices { (stageSums[index], stageCounts[index]) = (0, 0) }
         }
         if !depthTimes.isEmpty { depthTimes.removeAll(keepingCapacity: depthTimes.count < 64) }
@@ -56,11 +60,17 @@ struct LUNAccount {
         case 0:
             counters.reads += 1
             counters.readBytes += UInt64(event.byteCount)
-            Self.add(latency, to: &readBuckets, &counters.readLatencySum)
+            if let bucket = note(event, latency) {
+                readBuckets.append(bucket)
+                Self.add(latency ?? 0, to: &counters.readLatencySum)
+            }
         case 1:
             counters.writes += 1
             counters.writeBytes += UInt64(event.byteCount)
-            Self.add(latency, to: &writeBuckets, &counters.writeLatencySum)
+            if let bucket = note(event, latency) {
+                writeBuckets.append(bucket)
+                Self.add(latency ?? 0, to: &counters.writeLatencySum)
+            }
         case 4: counters.flushes += 1
         case 11: counters.discards += 1
         case 13: counters.writeZeroes += 1
@@ -74,12 +84,14 @@ struct LUNAccount {
         }
     }
 
-    private static func add(
-        _ latency: Nanoseconds?, to buckets: inout [UInt16], _ sum: inout UInt64
-    ) {
-        guard let latency else { return }
-        buckets.append(UInt16(LatencyBuckets.index(of: latency)))
-        add(latency, to: &sum)
+    /// Counts a request with a latency: the bucket it belongs to.
+    private mutating func note(_ event: IOEvent, _ latency: Nanoseconds?) -> UInt16? {
+        guard let latency else { return nil }
+        let isUntold = event.isUntold(latency)
+        timed += 1
+        if isUntold { untold += 1 }
+        Self.add(event.latencyError, to: &errorSum)
+        return UInt16(isUntold ? LatencyBuckets.untold : LatencyBuckets.index(of: latency))
     }
 
     /// Sums of nonsense stop at the largest number.
@@ -113,9 +125,18 @@ struct LUNAccount {
         lun.rates.interrupts = nil
         lun.rates.exits = nil
         if !hasStatus { lun.rates.errors = nil }
-        lun.rates.queueDepth = hasCompletions ? queueDepth : nil
+        lun.rates.queueDepth = hasCompletions && untold <= timed / 20 ? queueDepth : nil
         lun.rates.stages = stages
+        if errorSum > 0 { leaveOutUntold(&lun) }
         return lun
+    }
+
+    /// Its latencies come of looks, which do not tell all.
+    private func leaveOutUntold(_ lun: inout LUN) {
+        let uncertainty = Double(errorSum) / Double(timed) / 1000
+        lun.rates.latencyUncertainty = uncertainty
+        lun.rates.readLatency = LatencySummary(of: lun.readLatencies, within: uncertainty)
+        lun.rates.writeLatency = LatencySummary(of: lun.writeLatencies, within: uncertainty)
     }
 
     private static func buckets(_ indexes: [UInt16]) -> BucketCounts {

@@ -35,6 +35,8 @@ struct LUNTally: Sendable {
     /// Requests with a latency, and its sum, whatever their kind.
     var timed: UInt64 = 0
     var latencySum: UInt64 = 0
+    /// Requests of `timed` that were over too soon to tell how long they took.
+    var untold: UInt64 = 0
     /// Changes of the requests in flight at the borders of `TimeAxis`.
     var depthSteps = [Int32](repeating: 0, count: TimeAxis.cells)
     var seeks = SeekWindow()
@@ -69,6 +71,7 @@ struct LUNTally: Sendable {
         }
         if let latency {
             timed &+= 1
+            if event.isUntold(latency) { untold &+= 1 }
             latencySum = latencySum.addingClamped(latency)
             Self.step(&depthSteps, axis.border(after: start), axis.border(after: end))
         }
@@ -102,8 +105,7 @@ struct LUNTally: Sendable {
         span[Place.counts &+ kind.rawValue] &+= 1
         // The first three histograms are in the order of the kinds.
         if let latency, kind.rawValue <= RequestKind.flush.rawValue {
-            // What is off by as much as it is long is not told.
-            record(event.latencyError < latency ? latency : 0, kind.rawValue, &span)
+            record(event.isUntold(latency) ? 0 : latency, kind.rawValue, &span)
         }
         let first = Histogram.ringWait.rawValue
         stage(event.queued, event.popped, first, &span)
@@ -141,7 +143,11 @@ struct LUNTally: Sendable {
         judged &+= other.judged
         timed &+= other.timed
         latencySum = latencySum.addingClamped(other.latencySum)
+        untold &+= other.untold
     }
+
+    /// Whether what took a request is told of nearly all.
+    var isTold: Bool { untold <= timed / 20 }
 
     @inline(__always)
     private static func seekBucket(_ distance: UInt64) -> Int {

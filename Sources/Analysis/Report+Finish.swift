@@ -72,9 +72,11 @@ extension Report {
         return Double(requests.count) / counted * 100
     }
 
-    /// Recorded requests are the better figures, if they are (nearly) all there were.
+    /// Recorded requests are the better figures, if they are (nearly) all there were, and if it is
+    /// told of (nearly) all how long they took.
     private var basis: Basis {
-        if requests.count > 0, (coverage ?? 100) >= 95 { return .requests }
+        let isTold = LUNTally(summing: requests.tallies).isTold
+        if requests.count > 0, (coverage ?? 100) >= 95, isTold { return .requests }
         if samples.total.seconds > 0 { return .samples }
         return requests.count > 0 ? .requests : .nothing
     }
@@ -89,8 +91,7 @@ extension Report {
         let total = LUNTally(summing: requests.tallies)
         result.total = total.report(over: seconds, depths: requests.depths(of: requests.tallies))
         result.total.pattern = Pattern(of: requests.tallies, merged: total)
-        result.latencies = powerBars(
-            total.histogram(.read), total.histogram(.write), unit: 1000)
+        result.latencies = latencyBars(total)
     }
 
     /// What only requests tell, whatever the basis.
@@ -120,8 +121,7 @@ extension Report {
         if result.total.stages.isEmpty { result.total.stages = figures.stages }
         result.total.pattern = Pattern(of: requests.tallies, merged: total)
         if result.latencies.isEmpty {
-            result.latencies = powerBars(
-                total.histogram(.read), total.histogram(.write), unit: 1000)
+            result.latencies = latencyBars(total)
         }
         var tallies: [String: LUNTally] = [:]
         for tally in requests.tallies { tallies[tally.name] = tally }
@@ -139,7 +139,8 @@ extension Report {
         result.total = samples.total.report
         result.luns = samples.luns.map(\.report)
         result.latencies = powerBars(
-            samples.total.reads.histogram[...], samples.total.writes.histogram[...], unit: 1000)
+            samples.total.reads.histogram[...], samples.total.writes.histogram[...], unit: 1000,
+            isZeroUntold: samples.total.reads.isOfLooks || samples.total.writes.isOfLooks)
     }
 
     /// What only samples tell, whatever the basis.

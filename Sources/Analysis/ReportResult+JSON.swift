@@ -96,6 +96,7 @@ extension Report.Result: Encodable {
             try object.value(
                 "status", request.status == IOEvent.unknownStatus ? nil : request.status)
             try object.number("latency_us", Double(slow.latency) / 1000)
+            try object.number("latency_uncertainty_us", Double(request.latencyError) / 1000)
             let stages = Encoded { object in
                 for stage in StageTimes.Stage.allCases {
                     let time = request.time(in: stage).map { Double($0) / 1000 }

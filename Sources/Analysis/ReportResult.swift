@@ -257,8 +257,9 @@ extension Report {
 }
 
 extension Report.Latency {
-    /// Latencies counted in the layout of `LatencyBuckets`, with the `sum` of those that are told;
-    /// `nil` if there are none. What is not above `uncertainty`, microseconds, is not told.
+    /// Latencies counted in the layout of `LatencyBuckets`, with the `sum` of all; `nil` if there
+    /// are none. Where they may be off by `uncertainty`, microseconds, what is not above that is
+    /// not told, and neither is the mean.
     init?(
         buckets: ArraySlice<UInt64>, sum: UInt64, largest: UInt64?, uncertainty: Double? = nil
     ) {
@@ -267,11 +268,11 @@ extension Report.Latency {
         // A bucket's upper end may lie beyond the largest value, where that is known.
         let values = found.values.map { value -> Double? in
             let microseconds = Double(min(value, largest ?? .max)) / 1000
-            return microseconds > (uncertainty ?? 0) ? microseconds : nil
+            return uncertainty.map { microseconds > $0 } ?? true ? microseconds : nil
         }
-        let isWhole = buckets[buckets.startIndex + LatencyBuckets.untold] == 0
         self.init(
-            count: found.count, mean: isWhole ? Double(sum) / Double(found.count) / 1000 : nil,
+            count: found.count,
+            mean: uncertainty == nil ? Double(sum) / Double(found.count) / 1000 : nil,
             p50: values[0], p95: values[1], p99: values[2], p999: values[3], max: values[4])
     }
 }

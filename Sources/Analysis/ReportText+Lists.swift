@@ -76,6 +76,12 @@ extension Report.Result {
                 Figures.plain(Double($0.latency) / 1000, decimals: 1)
             },
         ]
+        if slowest.contains(where: { $0.request.latencyError > 0 }) {
+            columns.append(
+                .init(title: "+-", width: 6) {
+                    Figures.plain(Double($0.request.latencyError) / 1000, decimals: 1)
+                })
+        }
         let titles = ["ring", "subm", "stor", "cmpl", "notif"]
         for stage in StageTimes.Stage.allCases {
             columns.append(

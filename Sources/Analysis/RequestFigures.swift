@@ -42,7 +42,7 @@ extension RequestTotals {
                 start: begin, duration: seconds, reads: rate(sum.reads), writes: rate(sum.writes),
                 others: rate(sum.others), readBytes: rate(sum.readBytes),
                 writeBytes: rate(sum.writeBytes),
-                meanLatency: sum.timed > 0
+                meanLatency: sum.timed > 0 && sum.untold <= sum.timed / 20
                     ? Double(sum.latencySum) / Double(sum.timed) / 1000 : nil)
         }
     }
@@ -67,8 +67,8 @@ extension LUNTally {
 
     private func latency(_ histogram: Histogram) -> Report.Latency? {
         Report.Latency(
-            buckets: self.histogram(histogram), sum: sum(histogram),
-            largest: largest(histogram))
+            buckets: self.histogram(histogram), sum: sum(histogram), largest: largest(histogram),
+            uncertainty: untold > 0 ? 0 : nil)
     }
 
     func report(
@@ -84,7 +84,7 @@ extension LUNTally {
         report.readLatency = latency(.read)
         report.writeLatency = latency(.write)
         report.flushLatency = latency(.flush)
-        if timed > 0, let mean = depths.mean {
+        if timed > 0, isTold, let mean = depths.mean {
             report.depth = Report.Depth(mean: mean, counts: depths.counts)
         }
         report.stages = stageShares

@@ -64,7 +64,9 @@ struct RequestTotals: Sendable {
         let kind = RequestKind(type: event.type)
         count &+= 1
         tallies[slot].count(event, kind, start, end, latency: latency, axis: axis)
-        countActivity(axis.cell(of: end), kind, event.byteCount, latency)
+        countActivity(
+            axis.cell(of: end), kind, event.byteCount, latency,
+            isUntold: latency.map { event.isUntold($0) } ?? false)
         idle.add(start, end)
         guard let latency else { return }
         if latency >= slowest.threshold {
@@ -83,7 +85,8 @@ struct RequestTotals: Sendable {
 
     @inline(__always)
     private mutating func countActivity(
-        _ cell: Int, _ kind: RequestKind, _ bytes: UInt32, _ latency: Nanoseconds?
+        _ cell: Int, _ kind: RequestKind, _ bytes: UInt32, _ latency: Nanoseconds?,
+        isUntold: Bool
     ) {
         var cells = activity.mutableSpan
         switch kind {
@@ -97,6 +100,7 @@ struct RequestTotals: Sendable {
         }
         if let latency {
             cells[cell].timed &+= 1
+            if isUntold { cells[cell].untold &+= 1 }
             cells[cell].latencySum = cells[cell].latencySum.addingClamped(latency)
         }
     }

@@ -87,16 +87,16 @@ struct LatencyTally: Sendable {
     private var weighted = 0.0
     private var weight = 0.0
     private var isWhole = true
-    /// What a latency may be off by, microseconds, at most.
-    private var uncertainty: Double?
+    /// Requests whose latency may be off, times the microseconds by which; `nil` where none may.
+    private var error: Double?
 
     /// Adds an interval's latencies, of `requests` requests, which may be off by `uncertainty`.
     mutating func add(
         _ histogram: LatencyHistogram?, _ summary: LatencySummary?, requests: Double?,
         uncertainty: Double?, mayHaveBuckets: Bool
     ) {
-        if let error = known(uncertainty) {
-            self.uncertainty = max(self.uncertainty ?? 0, error)
+        if let uncertainty = known(uncertainty), let histogram {
+            error = (error ?? 0) + uncertainty * Double(histogram.count)
         }
         if let mean = known(summary?.mean), let requests = known(requests), requests > 0 {
             weighted += mean * requests
@@ -114,14 +114,21 @@ struct LatencyTally: Sendable {
     /// What is known of the latencies; `nil` if nothing is.
     var latency: Report.Latency? {
         if isWhole, !buckets.isEmpty {
+            let count = buckets.reduce(UInt64(0)) { $0.addingClamped($1) }
+            let uncertainty = error.map { $0 / max(1, Double(count)) }
             var latency = Report.Latency(
                 buckets: buckets[...], sum: sum, largest: nil, uncertainty: uncertainty)
-            // Means that were counted are better than those of looks.
-            if uncertainty != nil { latency?.mean = counted }
+            // Means that were counted are better than those of looks, if they are of nearly all.
+            if uncertainty != nil {
+                latency?.mean = weight >= 0.9 * Double(count) ? counted : nil
+            }
             return latency
         }
         return counted.map { Report.Latency(count: nil, mean: $0) }
     }
+
+    /// Whether some of them may be off.
+    var isOfLooks: Bool { error != nil }
 
     private var counted: Double? { weight > 0 ? weighted / weight : nil }
 

@@ -131,6 +131,8 @@ struct Activity: Sendable, Equatable, AdditiveArithmetic {
     /// Requests with a known latency, and the sum of these, nanoseconds.
     var timed: UInt64 = 0
     var latencySum: UInt64 = 0
+    /// Those of them that were over too soon to tell it.
+    var untold: UInt64 = 0
 
     static let zero = Activity()
 
@@ -139,7 +141,8 @@ struct Activity: Sendable, Equatable, AdditiveArithmetic {
             reads: left.reads &+ right.reads, writes: left.writes &+ right.writes,
             others: left.others &+ right.others, readBytes: left.readBytes &+ right.readBytes,
             writeBytes: left.writeBytes &+ right.writeBytes, timed: left.timed &+ right.timed,
-            latencySum: left.latencySum &+ right.latencySum)
+            latencySum: left.latencySum &+ right.latencySum,
+            untold: left.untold &+ right.untold)
     }
 
     static func - (left: Activity, right: Activity) -> Activity {

@@ -116,6 +116,7 @@ extension BlockRates {
         interrupts = rows.mean { $0[$1].rates.interrupts }
         exits = rows.mean { $0[$1].rates.exits }
         errors = rows.mean { $0[$1].rates.errors }
+        latencyUncertainty = rows.largest { $0[$1].rates.latencyUncertainty }
         readLatency = LatencySummary(
             meanOf: rows, { $0[$1].rates.readLatency }, share: { $0[$1].rates.reads })
         writeLatency = LatencySummary(
@@ -133,15 +134,17 @@ extension LatencySummary {
         meanOf rows: Rows<LUN>, _ summary: ([LUN], Int) -> LatencySummary?,
         share: ([LUN], Int) -> Double?
     ) {
-        guard let mean = rows.mean({ summary($0, $1)?.mean }, share: share) else { return nil }
-        // What looks do not tell is at most what they may be off by: a mean without it would be
-        // that of the slow samples.
+        // What looks do not tell was over before the next one: a mean without it would be that of
+        // the slow samples.
         func p50(_ luns: [LUN], _ place: Int) -> Double? {
-            summary(luns, place).flatMap { $0.p50 ?? luns[place].rates.latencyUncertainty }
+            let most = luns[place].rates.latencyUncertainty.map { 2 * $0 }
+            return summary(luns, place).flatMap { $0.p50 ?? most }
         }
+        let mean = rows.mean({ summary($0, $1)?.mean }, share: share)
+        let p99 = rows.largest { summary($0, $1)?.p99 }
+        guard mean != nil || p99 != nil else { return nil }
         self.init(
-            mean: mean, p50: rows.mean(p50, share: share),
-            p99: rows.largest { summary($0, $1)?.p99 },
+            mean: mean, p50: rows.mean(p50, share: share), p99: p99,
             p999: rows.largest { summary($0, $1)?.p999 },
             max: rows.largest { summary($0, $1)?.max })
     }

@@ -7,8 +7,9 @@ public struct RingLatencies: Sendable, Equatable {
     /// What those took, nanoseconds.
     private var sum: UInt64 = 0
     /// The others: they began and ended between two looks or so. How long they took, looks do not
-    /// tell.
+    /// tell, but how long together at most.
     private var briefCount: UInt64 = 0
+    private var briefTime: UInt64 = 0
 
     /// None.
     public init() {}
@@ -23,6 +24,7 @@ public struct RingLatencies: Sendable, Equatable {
             sum &+= latency
         } else {
             briefCount &+= 1
+            briefTime &+= latency &+ error
         }
     }
 
@@ -31,35 +33,55 @@ public struct RingLatencies: Sendable, Equatable {
         counts.add(other.counts)
         sum &+= other.sum
         briefCount &+= other.briefCount
+        briefTime &+= other.briefTime
     }
 
     /// What was counted; it begins anew without giving its memory back.
     mutating func take() -> RingLatencies {
         var taken = self
         taken.counts = counts.take()
-        (sum, briefCount) = (0, 0)
+        (sum, briefCount, briefTime) = (0, 0, 0)
         return taken
     }
 
-    /// A `share` of 0…1 of these, and the rest of them.
+    /// A `share` of 0…1 of these, and the rest of them. Counts are rounded; the rounding of each
+    /// bucket goes into the next.
     public func divided(by share: Double) -> (RingLatencies, RingLatencies) {
-        let share = min(max(share, 0), 1)
-        func part(_ value: UInt64) -> UInt64 {
-            min(value, UInt64(min((Double(value) * share).rounded(), 1e19)))
+        let share = share.isFinite ? min(max(share, 0), 1) : 0.5
+        var carry = 0.0
+        func part(_ count: UInt64) -> UInt64 {
+            let exact = Double(count) * share + carry
+            let part = min(count, UInt64(min(max(0, exact.rounded()), 9e18)))
+            carry = exact - Double(part)
+            return part
         }
         var (first, rest) = (RingLatencies(), RingLatencies())
-        for bucket in counts.range {
-            first.counts.add(part(counts[bucket]), to: bucket)
-            rest.counts.add(counts[bucket] - part(counts[bucket]), to: bucket)
+        for bucket in counts.range where counts[bucket] > 0 {
+            let (count, range) = (part(counts[bucket]), LatencyBuckets.range(of: bucket))
+            first.counts.add(count, to: bucket)
+            rest.counts.add(counts[bucket] - count, to: bucket)
+            let middle = range.lowerBound + (range.upperBound - range.lowerBound) / 2
+            first.sum &+= count &* middle
         }
-        (first.sum, rest.sum) = (part(sum), sum - part(sum))
-        (first.briefCount, rest.briefCount) = (part(briefCount), briefCount - part(briefCount))
+        // What stands in neither has no time, and together they have what there is.
+        let isWhole = rest.counts.total == 0
+        first.sum = isWhole ? sum : min(sum, first.sum)
+        rest.sum = sum - first.sum
+        (first.briefCount, first.briefTime) = (part(briefCount), 0)
+        rest.briefCount = briefCount - first.briefCount
+        if briefCount > 0 {
+            let own = Double(first.briefCount) / Double(briefCount)
+            first.briefTime = min(briefTime, UInt64(min(Double(briefTime) * own, 9e18)))
+        }
+        rest.briefTime = briefTime - first.briefTime
         return (first, rest)
     }
 
-    /// The mean in microseconds, where the looks tell the latency of all; `nil` without requests.
+    /// The mean in microseconds, where brief requests took too little together to matter: at most a
+    /// twentieth of what the others took, half of which is the best guess. `nil` without requests.
     public var mean: Double? {
-        count > 0 && briefCount == 0 ? Double(sum) / Double(count) / 1000 : nil
+        guard count > 0, briefTime <= sum / 20 else { return nil }
+        return (Double(sum) + Double(briefTime) / 2) / Double(count) / 1000
     }
 
     /// All of these. What looks do not tell of is counted as such; its time is what the others

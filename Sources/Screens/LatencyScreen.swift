@@ -107,12 +107,14 @@ extension Painter {
         }
         drawHistogramTitle(&pen)
         var seen: UInt64 = 0
-        // Where there are more buckets than lines, the fastest are left out and counted in the sum.
+        // Where there are more buckets than lines, the fastest that are told are left out and
+        // counted in the sum.
         let buckets = histogram.buckets
+        let untold = buckets.prefix { $0.upperBound == 0 }
         let skipped = max(0, buckets.count - (end - pen.row))
-        for bucket in buckets.prefix(skipped) { seen += bucket.count }
+        for bucket in buckets.dropFirst(untold.count).prefix(skipped) { seen += bucket.count }
         let highest = buckets.reduce(0) { max($0, $1.count) }
-        for bucket in buckets.dropFirst(skipped) {
+        for bucket in untold + buckets.dropFirst(untold.count + skipped) {
             seen += bucket.count
             let cumulative = Double(seen) / Double(histogram.count) * 100
             let marks = quantiles.filter { bucket.holds($0.1) }.map(\.0)

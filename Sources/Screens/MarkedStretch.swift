@@ -12,8 +12,9 @@ struct MarkedStretch: Sendable {
         private var worstP99: Double?
         private var histograms = LatencyHistogram.sum([])
         private var isHistogramWhole = true
-        /// What a latency may be off by, microseconds, at most.
-        private var uncertainty: Double?
+        /// What a latency may be off by, microseconds, where some may be.
+        private var uncertainty = Mean()
+        private var isUncertain = false
 
         /// A mean of what is known.
         private struct Mean: Sendable {
@@ -37,7 +38,9 @@ struct MarkedStretch: Sendable {
                 worstP99 = max(worstP99 ?? 0, p99)
                 if latencies.isEmpty { isHistogramWhole = false }
             }
-            if let error = rates.latencyUncertainty { uncertainty = max(uncertainty ?? 0, error) }
+            let count = latencies.reduce(0) { $0 + Double($1.count) }
+            uncertainty.add(rates.latencyUncertainty ?? 0, weight: count)
+            isUncertain = isUncertain || rates.latencyUncertainty != nil
             histograms = .sum([histograms] + latencies)
         }
 
@@ -50,7 +53,10 @@ struct MarkedStretch: Sendable {
             case .bandwidth: bytes.value
             case .latency: latency.value
             case .p99:
-                exactP99 ? LatencySummary(of: histograms, within: uncertainty)?.p99 : worstP99
+                exactP99
+                    ? LatencySummary(
+                        of: histograms, within: isUncertain ? uncertainty.value ?? 0 : nil)?.p99
+                    : worstP99
             case .depth: depth.value
             }
         }

@@ -42,7 +42,8 @@ public struct BucketCounts: Sendable, Equatable {
         counts[bucket - first] &+= count
     }
 
-    /// What was counted; counting begins anew, with room for as much.
+    /// What was counted; counting begins anew, with room for as much. The room is made here, not
+    /// where requests are counted.
     public mutating func take() -> BucketCounts {
         let taken = self
         for place in counts.indices { counts[place] = 0 }

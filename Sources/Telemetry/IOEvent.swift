@@ -74,7 +74,14 @@ extension IOEvent {
     public static let unknownType: UInt32 = 0xFFFF_FFFF
 
     /// By how much `latency` may be off in either direction, nanoseconds.
-    public var latencyError: Nanoseconds { UInt64(queuedError) + UInt64(endError) }
+    @inlinable public var latencyError: Nanoseconds { UInt64(queuedError) + UInt64(endError) }
+
+    /// Whether it may be off by as much as it is long: it was over too soon to tell its `latency`.
+    @inlinable
+    public func isUntold(_ latency: Nanoseconds) -> Bool {
+        let error = latencyError
+        return error > 0 && error >= latency
+    }
 
     /// When the request began: the first of its stamps that is known, 0 if none is.
     public var start: Nanoseconds {

@@ -318,11 +318,15 @@ extension BlockRates {
         readLatency = .total(
             luns.indices.map { luns[$0].rates.readLatency },
             of: luns.indices.map { luns[$0].readLatencies },
-            by: luns.indices.map { luns[$0].rates.reads }, within: latencyUncertainty)
+            by: luns.indices.map {
+                luns[$0].rates.reads ?? luns[$0].rate(of: luns[$0].readLatencies)
+            }, within: latencyUncertainty)
         writeLatency = .total(
             luns.indices.map { luns[$0].rates.writeLatency },
             of: luns.indices.map { luns[$0].writeLatencies },
-            by: luns.indices.map { luns[$0].rates.writes }, within: latencyUncertainty)
+            by: luns.indices.map {
+                luns[$0].rates.writes ?? luns[$0].rate(of: luns[$0].writeLatencies)
+            }, within: latencyUncertainty)
         stages = StageTimes(weighting: luns)
         stageQuality = StageQualities(weakestOf: luns)
     }
@@ -374,6 +378,13 @@ extension BlockRates {
     }
 }
 
+extension LUN {
+    /// Requests a second of which there is a latency.
+    fileprivate func rate(of latencies: LatencyHistogram?) -> Double? {
+        latencies.map { Double($0.count) * 1e9 / Double(max(1, span ?? 1_000_000_000)) }
+    }
+}
+
 extension LatencySummary {
     /// All LUNs together, each at the same place in all three: from their histograms where every
     /// LUN with a latency has one, else only the mean, weighted by the rates. Where the histograms
@@ -383,20 +394,31 @@ extension LatencySummary {
         within uncertainty: Double?
     ) -> LatencySummary? {
         let known = latencies.indices.filter { latencies[$0] != nil }
-        var total: LatencySummary?
-        if known.allSatisfy({ histograms[$0] != nil }) {
-            total = LatencySummary(of: .sum(histograms), within: uncertainty)
-            if uncertainty == nil { return total }
+        guard known.allSatisfy({ histograms[$0] != nil }) else {
+            return mean(of: latencies, by: rates).map { LatencySummary(mean: $0) }
         }
-        var (weight, weighted) = (0.0, 0.0)
-        for index in known {
-            let requests = rates[index] ?? 0
+        var total = LatencySummary(of: .sum(histograms), within: uncertainty)
+        if uncertainty != nil {
+            total?.mean = mean(of: latencies, by: rates)
+        }
+        return total
+    }
+
+    /// Of all requests those of LUNs whose mean is known, at least: the mean of fewer would be that
+    /// of the LUNs whose requests last long enough to be seen.
+    private static let leastShare = 0.9
+
+    /// The mean of the LUNs', weighted; `nil` if too few have any.
+    private static func mean(of latencies: [LatencySummary?], by weights: [Double?]) -> Double? {
+        var (all, weight, weighted) = (0.0, 0.0, 0.0)
+        for (latency, requests) in zip(latencies, weights) {
+            guard let requests else { continue }
+            all += requests
+            guard let mean = latency?.mean else { continue }
             weight += requests
-            weighted += (latencies[index]?.mean ?? 0) * requests
+            weighted += mean * requests
         }
-        guard weight > 0 else { return nil }
-        total?.mean = weighted / weight
-        return total ?? LatencySummary(mean: weighted / weight)
+        return weight > 0 && weight >= leastShare * all ? weighted / weight : nil
     }
 }
 

@@ -9,8 +9,8 @@ public enum LatencyBuckets {
     /// Number of buckets.
     public static let count = 1056
 
-    /// The bucket of 0 ns. No request takes that: it counts those of which is known only that they
-    /// were over too soon to tell how long they took.
+    /// The bucket of 0 ns. No request takes that: where latencies come of looks, it counts those of
+    /// which is known only that they were over too soon to tell how long they took.
     public static let untold = 0
 
     /// The bucket that counts `nanoseconds`, in `0..<count`.
@@ -89,7 +89,8 @@ public struct LatencyHistogram: Sendable, Equatable {
     /// Requests counted.
     public var count: UInt64 { buckets.reduce(0) { $0 + UInt64($1.count) } }
 
-    /// Those of them that were over too soon to tell how long they took.
+    /// Those of them that were over too soon to tell how long they took, where latencies come of
+    /// looks.
     public var untoldCount: UInt64 {
         guard let first = buckets.first, first.index == LatencyBuckets.untold else { return 0 }
         return UInt64(first.count)
@@ -103,22 +104,6 @@ public struct LatencyHistogram: Sendable, Equatable {
     private init(single nanoseconds: UInt64) {
         buckets = [Bucket(index: UInt16(LatencyBuckets.index(of: nanoseconds)), count: 1)]
         sum = nanoseconds
-    }
-
-    /// So many of the requests, by their `share` of 0…1: counts are rounded, the rounding of each
-    /// bucket goes into the next.
-    public func scaled(by share: Double) -> LatencyHistogram {
-        var carry = 0.5
-        var kept: [Bucket] = []
-        for bucket in buckets {
-            let exact = Double(bucket.count) * min(max(share, 0), 1) + carry
-            let count = exact.rounded(.down)
-            carry = exact - count
-            if count > 0 { kept.append(Bucket(index: bucket.index, count: UInt32(count))) }
-        }
-        let (all, some) = (Double(count), Double(kept.reduce(0) { $0 + UInt64($1.count) }))
-        return LatencyHistogram(
-            buckets: kept, sum: all > 0 ? UInt64(Double(sum) / all * some) : 0)
     }
 
     /// Adds the requests of `other`.
@@ -148,9 +133,10 @@ public struct LatencyHistogram: Sendable, Equatable {
 
 /// Latencies of an interval in microseconds.
 public struct LatencySummary: Sendable, Equatable {
-    /// Mean; exact where it is counted.
-    public var mean: Double
-    /// Half of the requests took at most this; `nil` where only means are known, or this is not.
+    /// Mean, exact where it is counted; `nil` where some were over too soon to tell and nobody
+    /// counts their time.
+    public var mean: Double?
+    /// Half of the requests took at most this; `nil` where only means are known, or not this.
     public var p50: Double?
     public var p99: Double?
     public var p999: Double?
@@ -159,7 +145,7 @@ public struct LatencySummary: Sendable, Equatable {
 
     /// A summary, percentiles where known.
     public init(
-        mean: Double, p50: Double? = nil, p99: Double? = nil, p999: Double? = nil,
+        mean: Double?, p50: Double? = nil, p99: Double? = nil, p999: Double? = nil,
         max: Double? = nil
     ) {
         self.mean = mean
@@ -171,9 +157,9 @@ public struct LatencySummary: Sendable, Equatable {
 }
 
 extension LatencySummary {
-    /// Mean and percentiles of `latencies`, `nil` when it counts nothing. A percentile that lies
-    /// among those too soon over to tell is not known, and neither is what is not above
-    /// `uncertainty`, microseconds, by which each may be off.
+    /// Mean and percentiles of `latencies`, `nil` when it counts nothing. Of looks, which may be
+    /// off by `uncertainty`, microseconds, no percentile is known that is not above that, so none
+    /// that lies among the requests too soon over to tell; and no mean, where there are such.
     ///
     /// A percentile is the upper end of the bucket in which it lies, as HdrHistogram has it (its
     /// Swift library is the oracle in the tests): the stated share of requests took at most that
@@ -194,9 +180,13 @@ extension LatencySummary {
             }
             return Self.upperEnd(of: latencies.buckets[at])
         }
-        func known(_ value: Double) -> Double? { value > (uncertainty ?? 0) ? value : nil }
+        func known(_ value: Double) -> Double? {
+            uncertainty.map { value > $0 } ?? true ? value : nil
+        }
+        let isWhole = uncertainty == nil || latencies.untoldCount == 0
         self.init(
-            mean: Double(latencies.sum) / Double(count) / 1000, p50: known(microseconds(0.5)),
+            mean: isWhole ? Double(latencies.sum) / Double(count) / 1000 : nil,
+            p50: known(microseconds(0.5)),
             p99: known(microseconds(0.99)), p999: known(microseconds(0.999)),
             max: known(Self.upperEnd(of: last)))
     }

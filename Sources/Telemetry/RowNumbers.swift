@@ -140,9 +140,10 @@ extension BlockRates {
         walker.visit(&p999)
         walker.visit(&highest)
         guard walker.restores else { return }
-        latency = mean.map {
-            LatencySummary(mean: $0, p50: p50, p99: p99, p999: p999, max: highest)
-        }
+        let isKnown = [mean, p50, p99, p999, highest].contains { $0 != nil }
+        latency =
+            isKnown
+            ? LatencySummary(mean: mean, p50: p50, p99: p99, p999: p999, max: highest) : nil
     }
 
     private mutating func walkStages(_ walker: inout NumberWalker) {

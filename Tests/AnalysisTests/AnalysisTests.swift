@@ -36,6 +36,52 @@ import Testing
         #expect(result.total.counts == lun.counts)
     }
 
+    /// Requests that were followed in a virtqueue, most of them over before the next look.
+    private func followed(brief: Int, slow: Int) -> [IOEvent] {
+        (0..<brief + slow).map { number in
+            var event = request(
+                at: UInt64(number + 1) * 20 * millisecond,
+                took: number < brief ? millisecond / 3 : 9 * millisecond)
+            event.queuedError = UInt32(millisecond / 3)
+            event.endError = UInt32(millisecond / 3)
+            return event
+        }
+    }
+
+    @Test func whatLooksDoNotTellIsNoLatency() {
+        var report = Report()
+        report.add(followed(brief: 90, slow: 10), names: ["vd0"])
+        let result = report.finish()
+        let latency = result.luns[0].readLatency
+        #expect(latency?.count == 100 && latency?.mean == nil && latency?.p50 == nil)
+        #expect(latency?.p99 == 9000 && result.luns[0].depth == nil)
+        #expect(result.latencies.first?.upTo == nil && result.latencies.first?.reads == 90)
+        #expect(result.mix.allSatisfy { $0.meanLatency == nil || $0.meanLatency == 9000 })
+        #expect(result.text().contains("+-"))
+        // What samples count is better then.
+        report.add(sample(at: second, [lun("vd0", reads: 100, latency: 12)]))
+        #expect(report.finish().basis == .samples)
+        #expect(report.finish().luns[0].readLatency?.mean == 12)
+    }
+
+    @Test func fewThatLooksDoNotTellDoNotMatter() {
+        var report = Report()
+        report.add(followed(brief: 2, slow: 98), names: ["vd0"])
+        let result = report.finish()
+        #expect(result.basis == .requests && result.luns[0].readLatency?.p50 == 9000)
+        #expect(result.luns[0].depth != nil)
+    }
+
+    /// Traces of others have requests of no time.
+    @Test func aLatencyOfZeroIsOne() {
+        var report = Report()
+        report.add(
+            [request(at: second, took: 0), request(at: 2 * second, took: 2000)], names: ["vd0"])
+        let latency = report.finish().luns[0].readLatency
+        #expect(latency?.mean == 1 && latency?.p50 == 0)
+        #expect(report.finish().latencies.first?.upTo == 1)
+    }
+
     @Test func depthIsWeightedByTime() {
         var report = Report()
         report.add(events, names: ["vd0"])

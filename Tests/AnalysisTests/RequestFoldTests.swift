@@ -36,6 +36,16 @@ import Testing
         return (samples, marks, fold)
     }
 
+    @Test func whatLooksDoNotTellIsNoLatency() throws {
+        var events = (0..<20).map { io(0, from: 100 + 20 * UInt64($0), to: 109 + 20 * UInt64($0)) }
+        for index in events.indices where index > 1 { events[index].endError = 9_000_000 }
+        let lun = try #require(fold(events).samples.last?.luns.first)
+        let latency = try #require(lun.rates.readLatency)
+        #expect(latency.mean == nil && latency.p50 == nil && latency.max ?? 0 > 8900)
+        #expect(lun.rates.queueDepth == nil && lun.rates.reads ?? 0 > 0)
+        #expect(abs((lun.rates.latencyUncertainty ?? 0) - 8100) < 1)
+    }
+
     @Test func aRequestCountsInTheSecondInWhichItCompletes() throws {
         let (samples, marks, _) = fold(
             [

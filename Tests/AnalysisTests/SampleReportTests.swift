@@ -66,7 +66,12 @@ import Testing
         disk.rates.readLatency = LatencySummary(of: disk.readLatencies, within: 300)
         disk.rates.readLatency?.mean = 460
         var report = Report()
-        report.add(sample(at: second, [disk]))
+        // One second that nobody could look at does not hide what others tell.
+        var held = lun("vd0", reads: 0.001)
+        held.readLatencies = LatencyHistogram()
+        (held.rates.readLatency, held.rates.latencyUncertainty) = (nil, 30_000)
+        report.add(sample(at: second, [held]))
+        report.add(sample(at: 2 * second, [disk]))
         let result = report.finish()
         for latency in [result.luns[0].readLatency, result.total.readLatency] {
             #expect(latency?.count == 100 && latency?.mean == 460)
@@ -177,6 +182,26 @@ import Testing
                 .init(lun: "vd0", key: "cache", before: "writeback", after: "none")
             ])
         #expect(comparison.text().contains("vd0 cache: writeback -> none"))
+    }
+
+    /// A p99 that is told of the slow seconds alone says nothing of the others.
+    @Test func percentilesOfFewSamplesAreNotCompared() {
+        func result(toldEvery step: Int, _ p99: Double) -> Report.Result {
+            var report = Report()
+            for number in 0..<30 {
+                var disk = lun("vd0", reads: 100)
+                let own = p99 + Double(number % 5)
+                disk.rates.readLatency?.p99 = number.isMultiple(of: step) ? own : nil
+                report.add(sample(at: UInt64(number + 1) * second, [disk]))
+            }
+            return report.finish()
+        }
+        func verdict(_ step: Int) -> Comparison.Verdict? {
+            Comparison(result(toldEvery: step, 60_000), result(toldEvery: 1, 500)).luns[0].changes
+                .first { $0.metric == .readP99 }?.verdict
+        }
+        #expect(verdict(1) == .better)
+        #expect(verdict(3) == .unknown)
     }
 
     @Test func noChangeIsSeenWhereTheIntervalHoldsZero() {

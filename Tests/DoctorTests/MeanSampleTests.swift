@@ -33,7 +33,15 @@ struct MeanSampleTests {
         var samples = [sample(1, reads: 100, latency: 10), sample(1, reads: 100, latency: 10)]
         for index in samples.indices { samples[index].luns[0].rates.latencyUncertainty = 300 }
         samples[1].luns[0].rates.readLatency?.p50 = 700
-        #expect(Snapshot.mean(of: samples).luns[0].rates.readLatency?.p50 == 500)
+        #expect(Snapshot.mean(of: samples).luns[0].rates.readLatency?.p50 == 650)
+        // The last second may be idle: what is untold is that of the others.
+        samples.append(sample(1, reads: 0, latency: nil))
+        #expect(Snapshot.mean(of: samples).luns[0].rates.latencyUncertainty == 300)
+        // A tail is one without a mean too.
+        samples[0].luns[0].rates.readLatency = LatencySummary(mean: nil, p99: 60_000)
+        samples[1].luns[0].rates.readLatency = nil
+        let latency = Snapshot.mean(of: samples).luns[0].rates.readLatency
+        #expect(latency?.mean == nil && latency?.p99 == 60_000 && latency?.p50 == 600)
     }
 
     @Test func whatIsMissingIsNoZero() {

@@ -151,6 +151,10 @@ extension RuleCase {
             $0.tail(p50: nil, p99: 60_000)
             $0.luns[0].rates.latencyUncertainty = 5000
         },
+        RuleCase("latency-outliers", "no look for long", .notChecked("p99")) {
+            $0.tail(p50: 300, p99: nil)
+            $0.luns[0].rates.latencyUncertainty = 60_000
+        },
         RuleCase("latency-outliers", "not long", .healthy) { $0.tail(p50: 300, p99: 49_000) },
         RuleCase("latency-outliers", "slow throughout", .healthy) {
             $0.tail(p50: 5000, p99: 99_000)

@@ -29,8 +29,8 @@ struct RingLatenciesTests {
         #expect(latencies.count == 100 && latencies.mean == nil)
         let histogram = latencies.histogram(mean: mean)
         #expect(histogram.count == 100 && histogram.untoldCount == 98)
-        let summary = LatencySummary(of: histogram)
-        #expect(summary?.p50 == nil)
+        let summary = LatencySummary(of: histogram, within: 300)
+        #expect(summary?.p50 == nil && summary?.mean == nil)
         #expect((4900...5200).contains(summary?.p99 ?? 0))
         #expect((8900...9200).contains(summary?.max ?? 0))
     }
@@ -42,17 +42,43 @@ struct RingLatenciesTests {
         #expect(latencies(brief: 98).histogram(mean: 20).sum == 14_000_000)
     }
 
-    @Test(arguments: [0, 0.3, 0.5, 1])
+    /// Brief ones that together took next to nothing leave a mean.
+    @Test func fewBriefOnesDoNotMatter() {
+        var latencies = RingLatencies()
+        for _ in 0..<99 { latencies.add(9_000_000, error: 100_000) }
+        latencies.add(300_000, error: 600_000)
+        #expect(abs((latencies.mean ?? 0) - (99 * 9000 + 450) / 100) < 1e-9)
+        for _ in 0..<100 { latencies.add(300_000, error: 600_000) }
+        #expect(latencies.mean == nil)
+    }
+
+    @Test(arguments: [0, 0.3, 0.6, 1, .nan])
     func partsAreTheWhole(_ share: Double) {
-        var whole = latencies(brief: 7)
+        var whole = latencies(brief: 40)
+        // A bucket each, as of a quiet disk.
+        for step in 1...40 as ClosedRange<Nanoseconds> {
+            whole.add(step * 10_000_000, error: 1_000_000)
+        }
         let parts = whole.divided(by: share)
-        #expect(parts.0.count + parts.1.count == whole.count)
-        #expect(share == 1 ? parts.1.count == 0 : parts.1.count > 0)
         var sum = parts.0
         sum.add(parts.1)
         #expect(sum.histogram(mean: 50) == whole.histogram(mean: 50))
-        whole.add(parts.0)
-        #expect(whole.count == 9 + parts.0.count)
+        let expected = (share.isNaN ? 0.5 : share) * 82
+        #expect(abs(Double(parts.0.count) - expected) <= 1)
+        // Both have their part of the slow ones and of the time.
+        for (part, share) in [(parts.0, expected / 82), (parts.1, 1 - expected / 82)] {
+            let told = part.histogram(mean: nil)
+            #expect(abs(Double(told.count - told.untoldCount) - 42 * share) <= 1)
+            #expect(abs(Double(told.sum) - 8.214e9 * share) <= 3e8)
+        }
+    }
+
+    /// A single request takes all of its time along.
+    @Test func oneRequestIsNotDivided() {
+        var one = RingLatencies()
+        one.add(2_000_000_000, error: 1000)
+        let (first, rest) = one.divided(by: 0.9)
+        #expect(first == one && rest == RingLatencies())
     }
 
     @Test func aPercentileNotAboveItsErrorIsNone() {

@@ -38,7 +38,8 @@ enum Night {
         }
         if index >= change {
             sample.luns[3].cache = "writeback"
-            sample.luns[3].rates.readLatency?.mean *= 3
+            let mean = sample.luns[3].rates.readLatency?.mean
+            sample.luns[3].rates.readLatency?.mean = mean.map { $0 * 3 }
             sample.luns[3].rates.iops = 100
         }
         return sample

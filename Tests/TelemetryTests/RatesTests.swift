@@ -126,7 +126,7 @@ private let second: Nanoseconds = 1_000_000_000
         var lun = lun()
         lun.derive(from: before, to: after)
         let latency = try #require(lun.rates.readLatency)
-        #expect(abs(latency.mean - 26.0 / 23 / 1000) < 1e-12)
+        #expect(abs((latency.mean ?? 0) - 26.0 / 23 / 1000) < 1e-12)
         #expect(latency.p50 == 0.001)
         #expect(latency.max == 0.002)
         #expect(lun.rates.writeLatency == nil)

@@ -125,7 +125,7 @@ import Testing
             $0.rates.latencyUncertainty = 300
             $0.readLatencies = untold
         }
-        #expect(BlockRates(summing: [quick]).readLatency == nil)
+        #expect(BlockRates(summing: [quick]).readLatency == LatencySummary(mean: nil))
         #expect(BlockRates(summing: [quick]).latencyUncertainty == 300)
         let slow = lun {
             $0.rates.reads = 1
@@ -137,6 +137,14 @@ import Testing
         let total = BlockRates(summing: [quick, slow])
         #expect(total.readLatency?.p50 == nil && total.readLatency?.p99 == nil)
         #expect(total.readLatency?.max ?? 0 > 8900 && total.latencyUncertainty == 297)
+        // The mean of one in a hundred is not that of all; of LUNs that are counted it is.
+        #expect(total.readLatency?.mean == nil)
+        let counted = lun {
+            $0 = quick
+            $0.rates.readLatency = LatencySummary(mean: 12)
+        }
+        let mean = BlockRates(summing: [counted, slow]).readLatency?.mean ?? 0
+        #expect(abs(mean - (99.0 * 12 + 9000) / 100) < 1e-9)
     }
 
     @Test mutating func theOldestOfAll() {

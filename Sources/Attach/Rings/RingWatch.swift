@@ -91,35 +91,38 @@ extension VMReading {
     private func untold(_ seen: RingReading, remedy: String?) -> [Unavailable] {
         let isBrief = "requests are over before the next look at their virtqueue: "
         var untold: [Unavailable] = []
-        for (metric, isUntold) in Self.percentiles where luns.contains(where: isUntold) {
-            let other = "--set-histograms has QEMU count latencies"
+        for (metric, isUntold) in Self.latencies where luns.contains(where: isUntold) {
+            // QEMU counts no latencies of disks that another process serves.
+            let isCountable = luns.contains { isUntold($0) && !$0.isServedElsewhere }
+            let other = isCountable ? "--set-histograms has QEMU count latencies" : nil
+            let both = [remedy, other].compactMap(\.self).joined(separator: ", and ")
             untold.append(
                 Unavailable(
                     metric: metric,
-                    reason: isBrief + "a percentile is told where it is not one of theirs",
-                    remedy: remedy.map { $0 + ", and " + other } ?? other))
+                    reason: isBrief
+                        + (metric.hasSuffix("mean")
+                            ? "nobody counts the time they take"
+                            : "a percentile is told where it is not one of theirs"),
+                    remedy: both.isEmpty ? nil : both))
         }
         let gaps = seen.luns.values.compactMap(\.whyNoStages)
-        if gaps.contains(.hidden) {
-            untold.append(
-                Unavailable(
-                    metric: "stage_us",
-                    reason: "neither driver nor device shows in the virtqueue how far it is"))
-        }
-        if gaps.contains(.brief) {
-            untold.append(
-                Unavailable(
-                    metric: "stage_us",
-                    reason: isBrief + "stages are told where ten looks found some under way",
-                    remedy: remedy))
+        let reasons: [(StageGap, String, String?)] = [
+            (.hidden, "neither driver nor device shows in the virtqueue how far it is", nil),
+            (.brief, isBrief + "stages are told where ten looks found some under way", remedy),
+            (.fewRequests, "stages are told where ten looks found requests under way", nil),
+        ]
+        for (gap, reason, remedy) in reasons where gaps.contains(gap) {
+            untold.append(Unavailable(metric: "stage_us", reason: reason, remedy: remedy))
         }
         return untold
     }
 
     /// What may be untold of a LUN, by the names of metrics.
-    private static let percentiles: [(metric: String, isUntold: @Sendable (LUN) -> Bool)] = [
+    private static let latencies: [(metric: String, isUntold: @Sendable (LUN) -> Bool)] = [
+        ("read_latency_us.mean", { $0.hides(\.mean, $0.rates.readLatency, $0.readLatencies) }),
         ("read_latency_us.p50", { $0.hides(\.p50, $0.rates.readLatency, $0.readLatencies) }),
         ("read_latency_us.p99", { $0.hides(\.p99, $0.rates.readLatency, $0.readLatencies) }),
+        ("write_latency_us.mean", { $0.hides(\.mean, $0.rates.writeLatency, $0.writeLatencies) }),
         ("write_latency_us.p50", { $0.hides(\.p50, $0.rates.writeLatency, $0.writeLatencies) }),
         ("write_latency_us.p99", { $0.hides(\.p99, $0.rates.writeLatency, $0.writeLatencies) }),
     ]
@@ -161,15 +164,15 @@ extension VMReading {
 }
 
 extension LUN {
-    /// Whether the looks are too far apart to tell a percentile of requests that there were.
+    /// Whether the looks are too far apart to tell a number of requests that there were.
     fileprivate func hides(
-        _ percentile: (LatencySummary) -> Double?, _ summary: LatencySummary?,
+        _ number: (LatencySummary) -> Double?, _ summary: LatencySummary?,
         _ latencies: LatencyHistogram?
     ) -> Bool {
         guard rates.latencyUncertainty != nil, latencies?.buckets.isEmpty == false else {
             return false
         }
-        return summary.flatMap(percentile) == nil
+        return summary.flatMap(number) == nil
     }
 
     /// Adds what its virtqueues showed.
@@ -200,21 +203,24 @@ extension LUN {
         guard reads.count + writes.count > 0 else { return }
         rates.latencyUncertainty = rings.latencyUncertainty
         func add(
-            _ latencies: RingLatencies, isAlone: Bool, to summary: inout LatencySummary?
+            _ latencies: RingLatencies, of kind: RingLatencies, to summary: inout LatencySummary?
         ) -> LatencyHistogram {
+            // Of all requests a mean is that of one kind, if the others are too few to matter.
+            let isAlone = Double(kind.count) > Self.nearlyAll * Double(rings.ended)
             let mean = summary?.mean ?? latencies.mean ?? (isAlone ? rings.meanLatency : nil)
             let histogram = latencies.histogram(mean: mean)
-            // Of a mean that nobody knows there is no summary.
-            guard let mean,
-                var found = LatencySummary(of: histogram, within: rings.latencyUncertainty)
-            else { return histogram }
-            found.mean = mean
-            summary = found
+            if var found = LatencySummary(of: histogram, within: rings.latencyUncertainty ?? 0) {
+                found.mean = mean
+                summary = found
+            }
             return histogram
         }
-        readLatencies = add(reads, isAlone: writes.count == 0, to: &rates.readLatency)
-        writeLatencies = add(writes, isAlone: reads.count == 0, to: &rates.writeLatency)
+        readLatencies = add(reads, of: rings.readLatencies, to: &rates.readLatency)
+        writeLatencies = add(writes, of: rings.writeLatencies, to: &rates.writeLatency)
     }
+
+    /// Of the requests that ended, those of which something is known, for it to be said of all.
+    fileprivate static let nearlyAll = 0.95
 }
 
 extension BlockRates {
@@ -227,7 +233,9 @@ extension BlockRates {
         iops = sum
         let (read, write) = (rings.readLatencies.count, rings.writeLatencies.count)
         // Of a few that were not seen, it is not known what they were.
-        guard rings.ended > 0, Double(read + write) > 0.95 * Double(rings.ended) else { return }
+        guard rings.ended > 0, Double(read + write) > LUN.nearlyAll * Double(rings.ended) else {
+            return
+        }
         reads = sum * Double(read) / Double(rings.ended)
         writes = sum * Double(write) / Double(rings.ended)
     }

@@ -198,9 +198,14 @@ extension Rule {
         for (what, rate, latency) in tails {
             guard let latency, let rate else { continue }
             guard rate * (patient.sample.interval ?? 1) >= 1000 else { continue }
-            // What looks at virtqueues do not tell is at most what they may be off by.
-            let most = rates.latencyUncertainty
-            let p99 = try patient.need(latency.p99 ?? most, "read_latency_us.p99")
+            // What looks at virtqueues do not tell was over before the next one: that may be known
+            // to be soon enough.
+            let most = rates.latencyUncertainty.map { 2 * $0 }
+            if latency.p99 == nil, let most, most < floor {
+                isJudged = true
+                continue
+            }
+            let p99 = try patient.need(latency.p99, "read_latency_us.p99")
             let p50 = try patient.need(latency.p50 ?? most, "read_latency_us.p50")
             isJudged = true
             guard patient.reaches(p99, floor), patient.reaches(p99, 20 * p50) else { continue }

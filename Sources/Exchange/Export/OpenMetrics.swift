@@ -93,12 +93,18 @@ public struct OpenMetricsExporter: SampleExporter {
             name, .gaugeHistogram, unit: "seconds",
             help: "The interval's requests by their latency.")
         for lun in sample.luns {
-            let both = [("read", lun.readLatencies), ("write", lun.writeLatencies)]
-            for (operation, latencies) in both {
+            let both = [
+                ("read", lun.readLatencies, lun.rates.readLatency),
+                ("write", lun.writeLatencies, lun.rates.writeLatency),
+            ]
+            for (operation, latencies, summary) in both {
                 guard let latencies else { continue }
-                histogram(
-                    latencies, name, labels(of: lun) + [("operation", operation)],
-                    uncertainty: lun.rates.latencyUncertainty, in: &text)
+                let own = labels(of: lun) + [("operation", operation)]
+                let uncertainty = lun.rates.latencyUncertainty
+                histogram(latencies, name, own, uncertainty: uncertainty, in: &text)
+                // Of a time that nobody counts there is no sum.
+                guard uncertainty == nil || summary?.mean != nil else { continue }
+                text.line(name + "_gsum", own, OpenMetricsText.seconds(latencies.sum))
             }
         }
     }
@@ -111,7 +117,7 @@ public struct OpenMetricsExporter: SampleExporter {
         uncertainty: Double?, in text: inout OpenMetricsText
     ) {
         var rest = latencies.buckets[...]
-        var (count, untold) = (UInt64(0), latencies.untoldCount)
+        var (count, untold) = (UInt64(0), uncertainty == nil ? 0 : latencies.untoldCount)
         if untold > 0 { rest = rest.dropFirst() }
         for power in 10...34 {
             let bound = (UInt64(1) << UInt64(power)) - 1
@@ -130,6 +136,5 @@ public struct OpenMetricsExporter: SampleExporter {
         }
         text.line(name + "_bucket", labels + [("le", "+Inf")], "\(latencies.count)")
         text.line(name + "_gcount", labels, "\(latencies.count)")
-        text.line(name + "_gsum", labels, OpenMetricsText.seconds(latencies.sum))
     }
 }

@@ -125,8 +125,8 @@ struct OpenMetricsGauge: Sendable {
             name: "vblktop_latency_mean_seconds", unit: "seconds",
             help: "Mean latency of the interval's requests.",
             values: [
-                Value([("operation", "read")]) { $0.readLatency.map { $0.mean / 1e6 } },
-                Value([("operation", "write")]) { $0.writeLatency.map { $0.mean / 1e6 } },
+                Value([("operation", "read")]) { $0.readLatency?.mean.map { $0 / 1e6 } },
+                Value([("operation", "write")]) { $0.writeLatency?.mean.map { $0 / 1e6 } },
             ]),
         OpenMetricsGauge(
             name: "vblktop_stage_mean_seconds", unit: "seconds",

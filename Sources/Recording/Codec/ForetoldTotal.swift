@@ -56,7 +56,7 @@ enum ForetoldTotal {
     ) -> LatencySummary? {
         let known = luns.indices.filter { latency(luns, $0) != nil }
         if known.allSatisfy({ histogram(luns, $0) != nil }) {
-            return .foretold(by: .sum(luns.indices.map { histogram(luns, $0) }))
+            return LatencySummary(of: .sum(luns.indices.map { histogram(luns, $0) }))
         }
         var (weight, weighted) = (0.0, 0.0)
         for index in known {
@@ -108,17 +108,5 @@ enum ForetoldTotal {
             weighted += (error ?? 0) * requests
         }
         return isKnown && weight > 0 ? weighted / weight : nil
-    }
-}
-
-extension LatencySummary {
-    /// What a histogram says of the summary beside it; `nil` where it counts nothing. What screens
-    /// do not tell is 0 in a file.
-    static func foretold(by histogram: LatencyHistogram) -> LatencySummary? {
-        LatencySummary(of: histogram).map {
-            LatencySummary(
-                mean: $0.mean, p50: $0.p50 ?? 0, p99: $0.p99 ?? 0, p999: $0.p999 ?? 0,
-                max: $0.max ?? 0)
-        }
     }
 }

@@ -53,11 +53,11 @@ struct LUNGuesser: ColumnGuesser {
     /// The numbers of a summary; none where there is no histogram to make it of.
     private static func words(_ histogram: LatencyHistogram?) -> [UInt64?] {
         guard let histogram else { return [] }
-        guard let summary = LatencySummary.foretold(by: histogram) else {
+        guard let summary = LatencySummary(of: histogram) else {
             return [nil, nil, nil, nil, nil]
         }
         return [
-            summary.mean.bitPattern, summary.p50?.bitPattern, summary.p99?.bitPattern,
+            summary.mean?.bitPattern, summary.p50?.bitPattern, summary.p99?.bitPattern,
             summary.p999?.bitPattern, summary.max?.bitPattern,
         ]
     }

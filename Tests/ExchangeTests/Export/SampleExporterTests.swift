@@ -57,6 +57,27 @@ import Testing
         #expect(text.contains(#"name="de\"mo\\""#))
     }
 
+    /// Requests that looks do not tell took at most twice what they may be off by, and nobody has
+    /// counted their time.
+    @Test func openMetricsDoesNotGuess() {
+        var sample = Samples.one
+        sample.luns[0].readLatencies?.record(0)
+        sample.luns[0].rates.latencyUncertainty = 60
+        sample.luns[0].rates.readLatency?.mean = nil
+        let checker = OpenMetricsChecker(OpenMetricsExporter.text(of: sample))
+        #expect(checker.faults == [])
+        let read = #"vm="a,\"b\"",lun="vd00",operation="read""#
+        let name = "vblktop_request_latency_seconds"
+        let counts = [
+            ("0.000001023", "2"), ("0.000065535", "3"), ("0.000131071", "5"), ("+Inf", "6"),
+        ]
+        for (bound, count) in counts {
+            #expect(checker.values["\(name)_bucket{\(read),le=\"\(bound)\"}"] == count, "\(bound)")
+        }
+        #expect(checker.values["\(name)_gcount{\(read)}"] == "6")
+        #expect(checker.values["\(name)_gsum{\(read)}"] == nil)
+    }
+
     @Test func theCheckerFindsWhatIsWrong() {
         let text = OpenMetricsExporter.text(of: Samples.one)
         for (from, to) in [
