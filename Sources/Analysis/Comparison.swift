@@ -12,7 +12,7 @@ public struct Comparison: Sendable, Equatable {
         case changed
         /// The interval of the difference holds 0.
         case noChangeSeen = "no_change_seen"
-        /// There are no two samples on each side to tell the spread from, or the percentile is not
+        /// There are no two samples on each side to tell the spread from, or the latency is not
         /// told in all samples: those that have one are the slow ones.
         case unknown
     }
@@ -124,15 +124,16 @@ private func changesOf(
     }
 }
 
-/// Whether a percentile is told of fewer than nine in ten samples that tell the mean.
+/// Whether a latency is told of fewer than nine in ten samples with such requests.
 private func isPartial(_ lun: Report.LUNReport, _ metric: Metric) -> Bool {
-    let mean: Metric
+    let requests: Metric
     switch metric {
-    case .readP99: mean = .readLatency
-    case .writeP99: mean = .writeLatency
+    case .readLatency, .readP99: requests = .reads
+    case .writeLatency, .writeP99: requests = .writes
     default: return false
     }
-    return lun.series[metric.rawValue].count * 10 < lun.series[mean.rawValue].count * 9
+    let all = lun.series[requests.rawValue].positiveCount
+    return lun.series[metric.rawValue].count * 10 < all * 9
 }
 
 private func verdict(_ difference: MeanDifference, _ metric: Metric) -> Comparison.Verdict {

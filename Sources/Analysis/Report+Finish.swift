@@ -101,7 +101,7 @@ extension Report {
             result.sizes = sizeBars(total.readSizes, total.writeSizes)
             result.seeks = powerBars(total.histogram(.seek), [], unit: 1)
             let depths = requests.depths(of: requests.tallies)
-            result.depths = depthShares(depths.counts)
+            result.depths = depthShares(total.isTold ? depths.counts : samples.total.depths)
             result.mix = requests.mix
             result.idle = requests.idleTime
             if basis == .samples { addRequestDetails(&result, total) }
@@ -147,6 +147,7 @@ extension Report {
     private func addSampleFigures(_ result: inout Result) {
         guard samples.count > 0, basis == .requests else { return }
         result.total.series = samples.total.series
+        result.total.takeMeans(of: samples.total)
         var place: [String: Int] = [:]
         for (index, lun) in result.luns.enumerated() { place[lun.id] = index }
         for tally in samples.luns {
@@ -164,9 +165,18 @@ extension Report {
             }
             result.luns[index].settings = sampled.settings
             result.luns[index].series = sampled.series
+            result.luns[index].takeMeans(of: tally)
             if let deepest = tally.deepest, let depth = result.luns[index].depth {
                 result.luns[index].depth?.max = max(deepest, depth.max ?? 0)
             }
         }
+    }
+}
+
+extension Report.LUNReport {
+    /// Means that requests do not tell, of samples.
+    fileprivate mutating func takeMeans(of samples: SampleTally) {
+        if readLatency?.mean == nil { readLatency?.mean = samples.reads.latency?.mean }
+        if writeLatency?.mean == nil { writeLatency?.mean = samples.writes.latency?.mean }
     }
 }

@@ -66,9 +66,11 @@ extension LUNTally {
     }
 
     private func latency(_ histogram: Histogram) -> Report.Latency? {
-        Report.Latency(
-            buckets: self.histogram(histogram), sum: sum(histogram), largest: largest(histogram),
-            uncertainty: untold > 0 ? 0 : nil)
+        let buckets = self.histogram(histogram)
+        let hasUntold = untold > 0 && buckets[buckets.startIndex + LatencyBuckets.untold] > 0
+        return Report.Latency(
+            buckets: buckets, sum: sum(histogram), largest: largest(histogram),
+            uncertainty: hasUntold ? 0 : nil)
     }
 
     func report(

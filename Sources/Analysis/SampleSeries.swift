@@ -4,8 +4,9 @@
 /// less than n independent ones would; `effectiveCount` says how many independent ones they are
 /// worth, by the correlation of each value with the one before: n (1 − r) / (1 + r).
 public struct SampleSeries: Sendable, Equatable {
-    /// Values taken.
+    /// Values taken, and those of them above 0.
     public private(set) var count = 0
+    public private(set) var positiveCount = 0
     /// Mean of the values.
     public private(set) var mean = 0.0
     /// The smallest and the largest.
@@ -26,6 +27,7 @@ public struct SampleSeries: Sendable, Equatable {
     public mutating func add(_ value: Double) {
         guard value.isFinite, abs(value) < 1e100 else { return }
         count += 1
+        if value > 0 { positiveCount += 1 }
         if count == 1 {
             first = value
         } else {

@@ -73,7 +73,9 @@ enum Columns {
                     ? .null : .integer(Int64($0.event.status))
             },
             Column("latency_us") { microseconds($0.event.latency) },
-            Column("latency_uncertainty_us") { microseconds($0.event.latencyError) },
+            Column("latency_uncertainty_us") {
+                microseconds($0.event.latencyError > 0 ? $0.event.latencyError : nil)
+            },
         ]
         + StageTimes.Stage.allCases.map { stage in
             Column(stage.key + "_us") { microseconds($0.event.time(in: stage)) }

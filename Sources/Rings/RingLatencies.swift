@@ -56,25 +56,30 @@ public struct RingLatencies: Sendable, Equatable {
             return part
         }
         var (first, rest) = (RingLatencies(), RingLatencies())
+        // What the requests of both took by their buckets' middles.
+        var (own, all) = (0.0, 0.0)
         for bucket in counts.range where counts[bucket] > 0 {
             let (count, range) = (part(counts[bucket]), LatencyBuckets.range(of: bucket))
             first.counts.add(count, to: bucket)
             rest.counts.add(counts[bucket] - count, to: bucket)
-            let middle = range.lowerBound + (range.upperBound - range.lowerBound) / 2
-            first.sum &+= count &* middle
+            let middle = (Double(range.lowerBound) + Double(range.upperBound)) / 2
+            own += Double(count) * middle
+            all += Double(counts[bucket]) * middle
         }
-        // What stands in neither has no time, and together they have what there is.
-        let isWhole = rest.counts.total == 0
-        first.sum = isWhole ? sum : min(sum, first.sum)
+        first.sum = Self.part(of: sum, own, of: all)
         rest.sum = sum - first.sum
-        (first.briefCount, first.briefTime) = (part(briefCount), 0)
+        first.briefCount = part(briefCount)
         rest.briefCount = briefCount - first.briefCount
-        if briefCount > 0 {
-            let own = Double(first.briefCount) / Double(briefCount)
-            first.briefTime = min(briefTime, UInt64(min(Double(briefTime) * own, 9e18)))
-        }
+        first.briefTime = Self.part(
+            of: briefTime, Double(first.briefCount), of: Double(briefCount))
         rest.briefTime = briefTime - first.briefTime
         return (first, rest)
+    }
+
+    /// As much of `time` as `own` is of `all`.
+    private static func part(of time: UInt64, _ own: Double, of all: Double) -> UInt64 {
+        guard own < all else { return time }
+        return min(time, UInt64(min(Double(time) * own / all, 9e18)))
     }
 
     /// The mean in microseconds, where brief requests took too little together to matter: at most a

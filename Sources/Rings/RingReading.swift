@@ -30,9 +30,6 @@ public struct LUNRings: Sendable {
     /// Why there are no `stages`; `nil` where there are, and where no request ended.
     public var whyNoStages: StageGap?
     public var stageQuality = StageQualities()
-    /// From publication until they were reaped, or completed where that cannot be seen: mean of all
-    /// requests in microseconds, by Little's law likewise.
-    public var meanLatency: Double?
     /// The oldest first.
     public var inFlight: [InFlightRequest] = []
     /// Requests that were followed and ended, the slowest first.

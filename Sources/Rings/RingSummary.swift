@@ -46,7 +46,7 @@ extension VMRings {
     /// Counts, and the means of the stages by Little's law: so many requests were in a stage on
     /// average, and so many passed it in the time.
     private static func summarize(_ queues: [WatchedQueue], into reading: inout LUNRings) {
-        var (waiting, device, unreaped, outstanding) = (0.0, 0.0, 0.0, 0.0)
+        var (waiting, device, unreaped) = (0.0, 0.0, 0.0)
         var (showsPops, showsReaps, looks) = (true, true, UInt64(0))
         for queue in queues {
             let meter = queue.record.meter
@@ -60,19 +60,17 @@ extension VMRings {
             waiting += meter.waitingTime * scale(meter.waitingKnown)
             device += meter.inFlightTime
             unreaped += meter.unreapedTime * scale(meter.unreapedKnown)
-            outstanding += meter.outstandingTime
         }
         guard reading.ended > 0 else { return }
         guard looks >= leastLooks else {
             reading.whyNoStages = reading.ended < leastLooks ? .fewRequests : .brief
             return
         }
-        let count = Double(reading.ended) * 1000
-        reading.meanLatency = outstanding / count
         guard showsPops || showsReaps else {
             reading.whyNoStages = .hidden
             return
         }
+        let count = Double(reading.ended) * 1000
         var stages = StageTimes()
         if showsPops {
             stages.ringWait = waiting / count

@@ -112,10 +112,11 @@ extension Painter {
         let buckets = histogram.buckets
         let untold = buckets.prefix { $0.upperBound == 0 }
         let skipped = max(0, buckets.count - (end - pen.row))
-        for bucket in buckets.dropFirst(untold.count).prefix(skipped) { seen += bucket.count }
         let highest = buckets.reduce(0) { max($0, $1.count) }
-        for bucket in untold + buckets.dropFirst(untold.count + skipped) {
+        for (place, bucket) in buckets.enumerated() {
             seen += bucket.count
+            if place >= untold.count, place < untold.count + skipped { continue }
+            guard pen.row < end else { break }
             let cumulative = Double(seen) / Double(histogram.count) * 100
             let marks = quantiles.filter { bucket.holds($0.1) }.map(\.0)
             draw(bucket, of: highest, cumulative, marks.joined(separator: " "), pen)

@@ -118,18 +118,18 @@ public struct BlockRates: Sendable, Equatable {
     /// Bytes per second in both directions.
     public var bytes: Double? { sum(readBytes, writeBytes) }
 
-    /// Mean latency of reads and writes together, microseconds, weighted by their rates.
+    /// Mean latency of reads and writes together, microseconds, weighted by their rates; `nil`
+    /// where more than one in ten is of a kind whose mean is not known.
     public var meanLatency: Double? {
-        var (weight, weighted) = (0.0, 0.0)
-        if let mean = readLatency?.mean, let reads, reads > 0 {
-            weight += reads
-            weighted += mean * reads
+        var (weight, weighted, all) = (0.0, 0.0, 0.0)
+        for (mean, rate) in [(readLatency?.mean, reads), (writeLatency?.mean, writes)] {
+            guard let rate, rate > 0 else { continue }
+            all += rate
+            guard let mean else { continue }
+            weight += rate
+            weighted += mean * rate
         }
-        if let mean = writeLatency?.mean, let writes, writes > 0 {
-            weight += writes
-            weighted += mean * writes
-        }
-        return weight > 0 ? weighted / weight : nil
+        return weight > 0 && weight >= 0.9 * all ? weighted / weight : nil
     }
 
     /// The larger p99 of reads and writes, microseconds.

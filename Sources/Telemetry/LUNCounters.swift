@@ -398,10 +398,10 @@ extension LatencySummary {
             return mean(of: latencies, by: rates).map { LatencySummary(mean: $0) }
         }
         var total = LatencySummary(of: .sum(histograms), within: uncertainty)
-        if uncertainty != nil {
-            total?.mean = mean(of: latencies, by: rates)
-        }
-        return total
+        if uncertainty == nil { return total }
+        let mean = mean(of: latencies, by: rates)
+        total?.mean = mean
+        return total ?? mean.map { LatencySummary(mean: $0) }
     }
 
     /// Of all requests those of LUNs whose mean is known, at least: the mean of fewer would be that

@@ -157,7 +157,7 @@ public struct LatencySummary: Sendable, Equatable {
 }
 
 extension LatencySummary {
-    /// Mean and percentiles of `latencies`, `nil` when it counts nothing. Of looks, which may be
+    /// Mean and percentiles of `latencies`, `nil` when it tells nothing. Of looks, which may be
     /// off by `uncertainty`, microseconds, no percentile is known that is not above that, so none
     /// that lies among the requests too soon over to tell; and no mean, where there are such.
     ///
@@ -189,6 +189,8 @@ extension LatencySummary {
             p50: known(microseconds(0.5)),
             p99: known(microseconds(0.99)), p999: known(microseconds(0.999)),
             max: known(Self.upperEnd(of: last)))
+        // The slowest is the last of them that may be known.
+        if mean == nil, max == nil { return nil }
     }
 
     private static func upperEnd(of bucket: LatencyHistogram.Bucket) -> Double {

@@ -57,6 +57,7 @@ import Testing
         #expect(latency?.p99 == 9000 && result.luns[0].depth == nil)
         #expect(result.latencies.first?.upTo == nil && result.latencies.first?.reads == 90)
         #expect(result.mix.allSatisfy { $0.meanLatency == nil || $0.meanLatency == 9000 })
+        #expect(result.depths.isEmpty)
         #expect(result.text().contains("+-"))
         // What samples count is better then.
         report.add(sample(at: second, [lun("vd0", reads: 100, latency: 12)]))
@@ -69,7 +70,16 @@ import Testing
         report.add(followed(brief: 2, slow: 98), names: ["vd0"])
         let result = report.finish()
         #expect(result.basis == .requests && result.luns[0].readLatency?.p50 == 9000)
-        #expect(result.luns[0].depth != nil)
+        #expect(result.luns[0].depth != nil && !result.depths.isEmpty)
+        #expect(result.luns[0].readLatency?.mean == nil)
+        // Of another kind all is told, and samples may count what requests do not tell.
+        var flush = request(4, at: 3 * second, took: 2 * millisecond)
+        flush.endError = 1000
+        report.add([flush], names: ["vd0"])
+        report.add(sample(at: second, [lun("vd0", reads: 98, latency: 8900)]))
+        let both = report.finish()
+        #expect(both.basis == .requests && both.luns[0].flushLatency?.mean == 2000)
+        #expect(both.luns[0].readLatency?.mean == 8900 && both.total.readLatency?.mean == 8900)
     }
 
     /// Traces of others have requests of no time.

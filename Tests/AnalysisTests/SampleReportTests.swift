@@ -186,11 +186,12 @@ import Testing
 
     /// A p99 that is told of the slow seconds alone says nothing of the others.
     @Test func percentilesOfFewSamplesAreNotCompared() {
-        func result(toldEvery step: Int, _ p99: Double) -> Report.Result {
+        func result(toldEvery step: Int, _ p99: Double, mean: Double? = 100) -> Report.Result {
             var report = Report()
             for number in 0..<30 {
                 var disk = lun("vd0", reads: 100)
                 let own = p99 + Double(number % 5)
+                disk.rates.readLatency?.mean = mean
                 disk.rates.readLatency?.p99 = number.isMultiple(of: step) ? own : nil
                 report.add(sample(at: UInt64(number + 1) * second, [disk]))
             }
@@ -202,6 +203,10 @@ import Testing
         }
         #expect(verdict(1) == .better)
         #expect(verdict(3) == .unknown)
+        // Nor where nobody knows a mean.
+        let few = result(toldEvery: 3, 60_000, mean: nil)
+        let changes = Comparison(few, result(toldEvery: 3, 500, mean: nil)).luns[0].changes
+        #expect(changes.first { $0.metric == .readP99 }?.verdict == .unknown)
     }
 
     @Test func noChangeIsSeenWhereTheIntervalHoldsZero() {

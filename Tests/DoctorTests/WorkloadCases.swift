@@ -155,6 +155,12 @@ extension RuleCase {
             $0.tail(p50: 300, p99: nil)
             $0.luns[0].rates.latencyUncertainty = 60_000
         },
+        RuleCase("latency-outliers", "writes beside", .flagged(.warning, ["writes", "90 ms"])) {
+            $0.tail(p50: 300, p99: nil)
+            $0.luns[0].rates.latencyUncertainty = 60_000
+            $0.luns[0].rates.writes = 1000
+            $0.luns[0].rates.writeLatency = LatencySummary(mean: 900, p50: 2500, p99: 90_000)
+        },
         RuleCase("latency-outliers", "not long", .healthy) { $0.tail(p50: 300, p99: 49_000) },
         RuleCase("latency-outliers", "slow throughout", .healthy) {
             $0.tail(p50: 5000, p99: 99_000)

@@ -104,7 +104,6 @@ struct FollowTests {
             #expect(reading.ended == 1)
             #expect((reading.stages != nil) == isTold, "\(looks) looks")
             #expect(reading.whyNoStages == (isTold ? nil : .fewRequests))
-            #expect((reading.meanLatency != nil) == isTold)
             #expect((reading.stageQuality[.storage] == .derived) == isTold)
         }
     }

@@ -73,6 +73,16 @@ struct RingLatenciesTests {
         }
     }
 
+    /// Where the requests of a bucket lie in it makes no difference to whom their time belongs.
+    @Test(arguments: [4_194_304, 4_325_375] as [Nanoseconds])
+    func aFewHaveTheirTime(_ latency: Nanoseconds) {
+        var all = RingLatencies()
+        for _ in 0..<200 { all.add(latency, error: 1000) }
+        let (first, rest) = all.divided(by: 0.99)
+        #expect(first.count == 198 && rest.count == 2)
+        #expect(abs((rest.mean ?? 0) - Double(latency) / 1000) < 0.001)
+    }
+
     /// A single request takes all of its time along.
     @Test func oneRequestIsNotDivided() {
         var one = RingLatencies()

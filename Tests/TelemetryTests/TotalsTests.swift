@@ -125,7 +125,7 @@ import Testing
             $0.rates.latencyUncertainty = 300
             $0.readLatencies = untold
         }
-        #expect(BlockRates(summing: [quick]).readLatency == LatencySummary(mean: nil))
+        #expect(BlockRates(summing: [quick]).readLatency == nil)
         #expect(BlockRates(summing: [quick]).latencyUncertainty == 300)
         let slow = lun {
             $0.rates.reads = 1
@@ -145,6 +145,13 @@ import Testing
         }
         let mean = BlockRates(summing: [counted, slow]).readLatency?.mean ?? 0
         #expect(abs(mean - (99.0 * 12 + 9000) / 100) < 1e-9)
+        // Looks may have followed none of what is counted.
+        let unfollowed = lun {
+            $0 = counted
+            $0.rates.reads = 99
+            $0.readLatencies = LatencyHistogram()
+        }
+        #expect(BlockRates(summing: [unfollowed]).readLatency == LatencySummary(mean: 12))
     }
 
     @Test mutating func theOldestOfAll() {
@@ -163,6 +170,12 @@ import Testing
         rates.writes = 10
         #expect(rates.meanLatency == 20)
         rates.writes = 0
+        #expect(rates.meanLatency == 10)
+        // What is known of few is not that of all.
+        rates.writes = 4
+        rates.writeLatency = nil
+        #expect(rates.meanLatency == nil)
+        rates.writes = 3
         #expect(rates.meanLatency == 10)
     }
 

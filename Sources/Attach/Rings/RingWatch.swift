@@ -203,11 +203,9 @@ extension LUN {
         guard reads.count + writes.count > 0 else { return }
         rates.latencyUncertainty = rings.latencyUncertainty
         func add(
-            _ latencies: RingLatencies, of kind: RingLatencies, to summary: inout LatencySummary?
+            _ latencies: RingLatencies, to summary: inout LatencySummary?
         ) -> LatencyHistogram {
-            // Of all requests a mean is that of one kind, if the others are too few to matter.
-            let isAlone = Double(kind.count) > Self.nearlyAll * Double(rings.ended)
-            let mean = summary?.mean ?? latencies.mean ?? (isAlone ? rings.meanLatency : nil)
+            let mean = summary?.mean ?? latencies.mean
             let histogram = latencies.histogram(mean: mean)
             if var found = LatencySummary(of: histogram, within: rings.latencyUncertainty ?? 0) {
                 found.mean = mean
@@ -215,12 +213,9 @@ extension LUN {
             }
             return histogram
         }
-        readLatencies = add(reads, of: rings.readLatencies, to: &rates.readLatency)
-        writeLatencies = add(writes, of: rings.writeLatencies, to: &rates.writeLatency)
+        readLatencies = add(reads, to: &rates.readLatency)
+        writeLatencies = add(writes, to: &rates.writeLatency)
     }
-
-    /// Of the requests that ended, those of which something is known, for it to be said of all.
-    fileprivate static let nearlyAll = 0.95
 }
 
 extension BlockRates {
@@ -233,9 +228,7 @@ extension BlockRates {
         iops = sum
         let (read, write) = (rings.readLatencies.count, rings.writeLatencies.count)
         // Of a few that were not seen, it is not known what they were.
-        guard rings.ended > 0, Double(read + write) > LUN.nearlyAll * Double(rings.ended) else {
-            return
-        }
+        guard rings.ended > 0, Double(read + write) > 0.95 * Double(rings.ended) else { return }
         reads = sum * Double(read) / Double(rings.ended)
         writes = sum * Double(write) / Double(rings.ended)
     }

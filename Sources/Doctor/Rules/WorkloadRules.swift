@@ -194,19 +194,17 @@ extension Rule {
         }
         let disk = patient.disk(under: lun)
         let floor = disk?.isRotational == true ? 500_000.0 : 50_000
-        var isJudged = false
+        var (isJudged, isUntold) = (false, false)
         for (what, rate, latency) in tails {
             guard let latency, let rate else { continue }
             guard rate * (patient.sample.interval ?? 1) >= 1000 else { continue }
             // What looks at virtqueues do not tell was over before the next one: that may be known
             // to be soon enough.
             let most = rates.latencyUncertainty.map { 2 * $0 }
-            if latency.p99 == nil, let most, most < floor {
-                isJudged = true
+            guard let p99 = latency.p99, let p50 = latency.p50 ?? most else {
+                if let most, most < floor { isJudged = true } else { isUntold = true }
                 continue
             }
-            let p99 = try patient.need(latency.p99, "read_latency_us.p99")
-            let p50 = try patient.need(latency.p50 ?? most, "read_latency_us.p50")
             isJudged = true
             guard patient.reaches(p99, floor), patient.reaches(p99, 20 * p50) else { continue }
             patient.citeCounters()
@@ -216,6 +214,7 @@ extension Rule {
                 + "\(duration(microseconds: p50)) (limit a twentieth)"
             return .flag(.warning, text)
         }
+        if isUntold { _ = try patient.need(Double?.none, "read_latency_us.p99") }
         return isJudged ? .healthy : .notApplicable
     }
 }
