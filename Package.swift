@@ -191,7 +191,7 @@ let package = Package(
             name: "TerminalTests", dependencies: ["Terminal", "Grid"], swiftSettings: swift),
         .testTarget(
             name: "QMPTests", dependencies: ["QMP", "Telemetry"],
-            exclude: ["Transcripts"], swiftSettings: swift),
+            exclude: ["MemoryMaps", "Transcripts"], swiftSettings: swift),
         .testTarget(
             name: "ProbesTests",
             dependencies: [

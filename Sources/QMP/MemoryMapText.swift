@@ -1,6 +1,6 @@
 import Telemetry
 
-/// A run of guest-physical addresses behind which there is RAM (`info mtree -f`).
+/// A run of guest-physical addresses behind which there is RAM (`info mtree`).
 public struct QMPMemoryRange: Sendable, Hashable {
     /// The first guest-physical address.
     public var start: UInt64
@@ -22,49 +22,11 @@ public struct QMPMemoryRange: Sendable, Hashable {
     /// The RAM that devices see (address space `memory`), in the order of its addresses; `nil` if
     /// the text has no such space. ROM, I/O and memory of other devices is left out.
     public static func all(in text: String) -> [QMPMemoryRange]? {
-        var ranges: [QMPMemoryRange] = []
-        var isWanted = false
-        var wasFound = false
-        for line in text.split(separator: "\n") {
-            if line.hasPrefix("FlatView #") {
-                // Spaces that look alike share a view: it is told once, below all their names.
-                if wasFound { return ranges }
-                isWanted = false
-            } else if line.hasPrefix(" AS \"memory\", ") {
-                isWanted = true
-                wasFound = true
-            } else if isWanted, ranges.count < limit, let range = QMPMemoryRange(line: line) {
-                ranges.append(range)
-            }
-        }
-        return wasFound ? ranges : nil
+        MemoryTree(text).memory(of: "memory")
     }
 
     /// More ranges than any machine has are a mistake, or worse.
     static let limit = 4096
-
-    /// `  START-LAST (prio 0, ram): NAME @OFFSET KVM`, without the last two where they do not
-    /// apply; numbers are hexadecimal.
-    private init?(line: Substring) {
-        guard line.hasPrefix("  "), let close = line.firstIndex(of: ")"),
-            line[close...].hasPrefix("): "), line[..<close].hasSuffix(", ram")
-        else { return nil }
-        let addresses = line.prefix { $0 != "(" }.split(separator: "-").map { $0.trimmed }
-        guard addresses.count == 2, let start = UInt64(addresses[0], radix: 16),
-            let last = UInt64(addresses[1], radix: 16), start <= last
-        else { return nil }
-        var name = line[close...].dropFirst(3).trimmed
-        if name.hasSuffix(" KVM") { name = name.dropLast(4) }
-        var offset: UInt64 = 0
-        if let mark = name.lastIndex(of: "@"),
-            let number = UInt64(name[name.index(after: mark)...], radix: 16)
-        {
-            offset = number
-            name = name[..<mark].trimmed
-        }
-        self.init(
-            start: start, last: last, name: String(name).harmless(limit: 200), offset: offset)
-    }
 }
 
 /// Where a guest-physical address lies in QEMU's own memory (`gpa2hva`).
@@ -86,13 +48,5 @@ public struct QMPHostAddress: Sendable, Hashable {
         else { return nil }
         self.guest = guest
         self.host = host
-    }
-}
-
-extension Substring {
-    fileprivate var trimmed: Substring {
-        var text = drop { $0 == " " }
-        while text.last == " " { text.removeLast() }
-        return text
     }
 }

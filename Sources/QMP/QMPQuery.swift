@@ -122,7 +122,7 @@ public enum QMPQuery: Sendable, Hashable {
 ///
 /// `info qtree` is left out on purpose: it has crashed some builds.
 public enum HarmlessText: Sendable, Hashable {
-    /// `info mtree -f`: the guest's memory as QEMU maps it.
+    /// `info mtree`: the guest's memory as QEMU maps it. Not `-f`: see `MemoryTree`.
     case memoryMap
     /// `gpa2hva ADDRESS`: where in QEMU's memory a guest-physical address lies.
     case hostAddress(ofGuest: UInt64)
@@ -140,7 +140,7 @@ public enum HarmlessText: Sendable, Hashable {
     /// What is typed.
     var line: String {
         switch self {
-        case .memoryMap: "info mtree -f"
+        case .memoryMap: "info mtree"
         case .hostAddress(let address): "gpa2hva 0x" + String(address, radix: 16)
         case .block: "info block -v"
         case .ramBlocks: "info ramblock"

@@ -31,7 +31,8 @@ struct RingFilesTests {
         let disk = RingDevice.Identity(path: "p", lun: "d", isVhost: false, rate: 0)
         locator.update([disk], pid: Kernel.Process.id)
         locator.take(
-            .monitorText(" AS \"memory\", root: s\n  1000-1fff (prio 0, ram): m @2000\n"),
+            .monitorText(
+                "address-space: memory\n  1000-1fff (prio 0, ram): alias x @m 2000-2fff\n"),
             to: .monitorText(.memoryMap), blocks: [], at: 0)
         locator.take(
             .monitorText(

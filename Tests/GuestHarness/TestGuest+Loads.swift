@@ -102,7 +102,7 @@ extension TestGuest {
     /// Unplugs a virtio disk that has a slot of its own and waits until the guest let it go.
     public func unplug(_ id: String) throws {
         try qmp.execute("device_del", ["id": .text(id)])
-        while try qmp.event("DEVICE_DELETED")["device"]?.text != id {}
+        try qmp.event("DEVICE_DELETED") { $0["device"]?.text == id }
         try qmp.execute("blockdev-del", ["node-name": .text("\(id)-node")])
     }
 }

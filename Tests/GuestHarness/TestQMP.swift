@@ -9,7 +9,7 @@ public final class TestQMP {
     public init(path: String, patience: Duration = .seconds(60)) throws {
         channel = try LineChannel(connectingTo: path)
         self.patience = patience
-        let greeting = try message(before: .now + patience)
+        let greeting = try message(before: .now + patience, of: "greeting")
         guard greeting["QMP"] != nil else {
             throw HarnessError("\(path): no greeting of QMP, but \(greeting)")
         }
@@ -24,7 +24,7 @@ public final class TestQMP {
         try channel.send(try JSONValue.object(request).line)
         let deadline = ContinuousClock.now + patience
         while true {
-            let message = try message(before: deadline)
+            let message = try message(before: deadline, of: command)
             if let result = message["return"] { return result }
             if let error = message["error"] {
                 throw HarnessError("QMP \(command): \(error["desc"]?.text ?? "\(error)")")
@@ -33,21 +33,31 @@ public final class TestQMP {
         }
     }
 
-    /// The data of the next event of this name, of those that came and those to come. Others are
-    /// kept.
+    /// The data of the next event of this name that is as wanted, of those that came and those to
+    /// come. Others are kept.
     @discardableResult
-    public func event(_ name: String) throws -> JSONValue {
+    public func event(
+        _ name: String, where isSo: (JSONValue) -> Bool = { _ in true }
+    ) throws -> JSONValue {
         let deadline = ContinuousClock.now + patience
         while true {
-            if let index = events.firstIndex(where: { $0["event"]?.text == name }) {
-                return events.remove(at: index)["data"] ?? .null
+            let index = events.firstIndex {
+                $0["event"]?.text == name && isSo($0["data"] ?? .null)
             }
-            events.append(try message(before: deadline))
+            if let index { return events.remove(at: index)["data"] ?? .null }
+            events.append(try message(before: deadline, of: name))
         }
     }
 
-    private func message(before deadline: ContinuousClock.Instant) throws -> JSONValue {
-        try JSONValue.parse(try channel.line(before: deadline))
+    /// The next message, while `what` is waited for.
+    private func message(
+        before deadline: ContinuousClock.Instant, of what: String
+    ) throws -> JSONValue {
+        do {
+            return try JSONValue.parse(try channel.line(before: deadline))
+        } catch {
+            throw HarnessError("\(what): \(error)")
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import QMP
@@ -17,68 +18,91 @@ struct MemoryMapTextTests {
     @Test func memoryInOnePiece() throws {
         let ranges = try #require(QMPMemoryRange.all(in: text("qemu-7.2.22-rings", .memoryMap)))
         #expect(
-            ranges == [
-                QMPMemoryRange(start: 0, last: 0xC2FFF, name: "pc.ram", offset: 0),
-                QMPMemoryRange(start: 0xE8000, last: 0xEFFFF, name: "pc.ram", offset: 0xE8000),
-                QMPMemoryRange(
-                    start: 0x100000, last: 0x1FFF_FFFF, name: "pc.ram", offset: 0x100000),
-            ])
+            ranges == [QMPMemoryRange(start: 0, last: 0x1FFF_FFFF, name: "pc.ram", offset: 0)])
     }
 
     /// What is over 4 GiB begins in the backend where the part below it ended.
     @Test func memoryInTwoPieces() throws {
         let ranges = try #require(
             QMPMemoryRange.all(in: text("qemu-7.2.22-rings-vhost", .memoryMap)))
-        #expect(ranges.map(\.name) == ["m0", "m0", "m0", "m0"])
         #expect(
-            ranges.last
-                == QMPMemoryRange(
-                    start: 0x1_0000_0000, last: 0x1_FFFF_FFFF, name: "m0", offset: 0x8000_0000))
+            ranges == [
+                QMPMemoryRange(start: 0, last: 0x7FFF_FFFF, name: "m0", offset: 0),
+                QMPMemoryRange(
+                    start: 0x1_0000_0000, last: 0x1_FFFF_FFFF, name: "m0", offset: 0x8000_0000),
+            ])
+    }
+
+    /// What is made of the tree is what QEMU makes of it: each machine was asked for both before it
+    /// ran, when ROM still hides memory.
+    @Test(arguments: ["pc", "q35", "numa", "microvm"])
+    func theViewIsThatOfQEMU(machine: String) throws {
+        func text(_ name: String) throws -> String {
+            let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            return try String(
+                contentsOf: folder.appendingPathComponent("MemoryMaps/\(name).txt"),
+                encoding: .utf8)
+        }
+        let found = try #require(QMPMemoryRange.all(in: try text(machine)))
+        let flat =
+            try text(machine + "-flat").components(separatedBy: "\n\n")
+            .first { $0.contains(" AS \"memory\", ") }?.split(separator: "\n") ?? []
+        let expected = flat.filter { $0.contains(", ram): ") }.map { line in
+            let words = line.split { " -@".contains($0) }
+            func number(_ index: Int) -> UInt64 { UInt64(words[index], radix: 16) ?? .max }
+            return QMPMemoryRange(
+                start: number(0), last: number(1), name: String(words[5]),
+                offset: words.count > 6 ? number(6) : 0)
+        }
+        #expect(expected.count > 1)
+        #expect(found == expected)
     }
 
     private static let map = """
-        FlatView #0
-         AS "cpu-smm-0", root: memory
-         Root memory region: memory
-          0000000000000000-00000000000bffff (prio 0, ram): smm.ram KVM
+        address-space: memory
+          0-ffffffffffffffff (prio 0, i/o): system
+            0-bffff (prio 0, ram): a b
+              1000-1fff (prio 0, i/o): in it
+            c0000-dffff (prio 1, rom): pc.rom
+            c8000-e0fff (prio 0, ram): alias high @c 1000-19fff
+            e1000-e1fff (prio 0, nv-ram): d
+            e2000-e2fff (prio 0, ramd): vfio BAR 0 mmaps[0]
+            f0000-fffff (prio 0, i/o): alias nowhere @no 0-ffff
+            100000-1fffff (prio 0, ram): off [disabled]
+              100000-1fffff (prio 0, ram): in it
+            200000-2fffff (prio 0, ram): alias loop @loop 0-fffff
 
-        FlatView #1
-         AS "vga", root: x
-         AS "memory", root: system
-         Root memory region: system
-          0000000000000000-00000000000bffff (prio 0, ram): a b KVM
-          00000000000c0000-00000000000dffff (prio 1, rom): pc.rom KVM
-          00000000000e0000-00000000000e0fff (prio -1, ram): c @0000000000001000 KVM
-          00000000000e1000-00000000000e1fff (prio 0, nv-ram): d
-          00000000000e2000-00000000000e2fff (prio 0, ramd): vfio BAR 0 mmaps[0]
-          00000000fee00000-00000000feefffff (prio 4096, i/o): kvm-apic-msi
+        address-space: memory
+          0-bffff (prio 0, ram): other
 
-        FlatView #2
-         AS "memory", root: again
-          0000000000000000-00000000000bffff (prio 0, ram): other
+        memory-region: loop
+          0-fffff (prio 0, i/o): alias loop @loop 0-fffff
 
         """
 
-    /// Of all the views only what a device sees, and of that what is memory; under KVM it says so.
-    @Test func otherViewsAreNotTheGuests() {
+    /// Only what a device sees, and of that what is memory and not hidden.
+    @Test func whatIsHiddenOrNoMemoryIsLeftOut() {
         #expect(
             QMPMemoryRange.all(in: Self.map) == [
-                QMPMemoryRange(start: 0, last: 0xBFFFF, name: "a b", offset: 0),
-                QMPMemoryRange(start: 0xE0000, last: 0xE0FFF, name: "c", offset: 0x1000),
+                QMPMemoryRange(start: 0, last: 0xFFF, name: "a b", offset: 0),
+                QMPMemoryRange(start: 0x2000, last: 0xBFFFF, name: "a b", offset: 0x2000),
+                QMPMemoryRange(start: 0xE0000, last: 0xE0FFF, name: "c", offset: 0x19000),
             ])
         #expect(QMPMemoryRange.all(in: "") == nil)
-        #expect(QMPMemoryRange.all(in: " AS \"memory\", root: system\n")?.isEmpty == true)
+        #expect(QMPMemoryRange.all(in: "address-space: I/O\n  0-1 (prio 0, ram): x\n") == nil)
     }
 
     @Test(arguments: [
         "  0000000000000001-0000000000000000 (prio 0, ram): x", "  0-1 (prio 0, ram): ",
         "  1ffffffffffffffff-2ffffffffffffffff (prio 0, ram): x", "  0-1-2 (prio 0, ram): x",
         "  -1 (prio 0, ram): x", "0-1 (prio 0, ram): x", "  0-1 (prio 0, ram) x", "  )(, ram): ",
-        "  0-1 , ram): @", "  0-1 (prio 0, ram): x @", "  0-1 (prio 0, ram): x @zz",
-        "  0-1 (prio 0, ram): \u{1B}[2J",
+        "  0-1 , ram): @", "  0-1 (prio 0, ram): alias x @y", "  0-1 (prio x, ram): x",
+        "  0-1 (prio 0, ram): alias @ ffffffffffffffff-ffffffffffffffff",
+        "  0-1 (prio 99999999999999999999, ram): x", "  0-1 (prio 0, ram): \u{1B}[2J",
     ])
     func damagedLines(line: String) {
-        let ranges = QMPMemoryRange.all(in: " AS \"memory\", root: system\n\(line)\n")
+        let ranges = QMPMemoryRange.all(
+            in: "address-space: memory\n  0-ff (prio 0, i/o): system\n  \(line)\n")
         #expect(ranges?.allSatisfy { $0.start <= $0.last } == true)
         #expect(ranges?.allSatisfy { !$0.name.contains("\u{1B}") } == true)
     }
@@ -91,9 +115,25 @@ struct MemoryMapTextTests {
     }
 
     @Test func aMapWithoutEnd() {
-        let line = "  0000000000000000-00000000000bffff (prio 0, ram): x\n"
-        let text = " AS \"memory\", root: system\n" + String(repeating: line, count: 9999)
+        var text = "address-space: memory\n  0000000000000000-ffffffffffffffff (prio 0, i/o): x\n"
+        for place in 0..<9999 {
+            let start = String(place * 0x2000, radix: 16)
+            text += "    \(start)-\(start) (prio 0, ram): x\n"
+        }
         #expect(QMPMemoryRange.all(in: text)?.count == QMPMemoryRange.limit)
+    }
+
+    /// Each region shows the next one twice: so many views nobody makes.
+    @Test func aliasesThatMultiply() {
+        var text = "address-space: memory\n  0-ff (prio 0, i/o): s\n"
+        text += "    0-ff (prio 0, i/o): alias a @r0 0-ff\n"
+        for number in 0..<40 {
+            text += "memory-region: r\(number)\n  0-ff (prio 0, i/o): r\n"
+            for name in ["a", "b"] {
+                text += "    0-ff (prio 0, i/o): alias \(name) @r\(number + 1) 0-ff\n"
+            }
+        }
+        #expect(QMPMemoryRange.all(in: text)?.isEmpty == true)
     }
 
     @Test func hostAddresses() throws {
