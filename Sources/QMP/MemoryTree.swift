@@ -58,10 +58,11 @@ struct MemoryTree {
             path.append((indent, regions.count))
             regions.append(region)
         }
+        let priorities = regions.map(\.priority)
         for index in regions.indices {
             // The one that hides others comes first.
-            regions[index].children.sort { [regions] left, right in
-                (regions[left].priority, -left) > (regions[right].priority, -right)
+            regions[index].children.sort { left, right in
+                (priorities[left], -left) > (priorities[right], -right)
             }
         }
     }
@@ -103,7 +104,7 @@ struct MemoryTree {
         let start = max(region.start + moved, limits.lowerBound)
         let last = min(region.last + moved, limits.upperBound)
         view.steps += 1
-        guard start <= last, depth < Self.depthLimit, view.steps < Self.stepLimit else { return }
+        guard view.steps < Self.stepLimit, start <= last, depth < Self.depthLimit else { return }
         if let alias = region.alias {
             guard let target = targets[alias.target] else {
                 // QEMU prints no tree of what is but memory: the line says what it is.
@@ -153,9 +154,12 @@ struct MemoryTree {
                 next = max(next, other.range.upperBound + 1)
             }
             add(upTo: range.upperBound)
-            guard seen.count + found.count <= QMPMemoryRange.limit else { return }
-            seen += found
-            seen.sort { $0.range.lowerBound < $1.range.lowerBound }
+            for run in found {
+                // So many pieces no machine has: nothing further is looked at.
+                guard seen.count < QMPMemoryRange.limit else { return steps = .max / 2 }
+                let place = seen.firstIndex { $0.range.lowerBound > run.range.lowerBound }
+                seen.insert(run, at: place ?? seen.endIndex)
+            }
         }
 
         /// The memory, what goes on in one piece together.

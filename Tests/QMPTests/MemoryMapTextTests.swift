@@ -123,6 +123,16 @@ struct MemoryMapTextTests {
         #expect(QMPMemoryRange.all(in: text)?.count == QMPMemoryRange.limit)
     }
 
+    /// As many regions as lines are read, in one another and beside one another.
+    @Test(arguments: [2, 70_000]) func aTreeWithoutEnd(width: Int) {
+        var text = "address-space: memory\n  0-ff (prio 0, i/o): s\n"
+        for number in 0..<70_000 {
+            let indent = String(repeating: " ", count: 4 + number / width % 100)
+            text += indent + "0-ff (prio \(number % 7), i/o): x\n"
+        }
+        #expect(QMPMemoryRange.all(in: text)?.isEmpty == true)
+    }
+
     /// Each region shows the next one twice: so many views nobody makes.
     @Test func aliasesThatMultiply() {
         var text = "address-space: memory\n  0-ff (prio 0, i/o): s\n"
