@@ -60,16 +60,16 @@ struct LUNAccount {
         case 0:
             counters.reads += 1
             counters.readBytes += UInt64(event.byteCount)
-            if let bucket = note(event, latency) {
-                readBuckets.append(bucket)
-                Self.add(latency ?? 0, to: &counters.readLatencySum)
+            if let latency {
+                readBuckets.append(note(event, latency))
+                Self.add(latency, to: &counters.readLatencySum)
             }
         case 1:
             counters.writes += 1
             counters.writeBytes += UInt64(event.byteCount)
-            if let bucket = note(event, latency) {
-                writeBuckets.append(bucket)
-                Self.add(latency ?? 0, to: &counters.writeLatencySum)
+            if let latency {
+                writeBuckets.append(note(event, latency))
+                Self.add(latency, to: &counters.writeLatencySum)
             }
         case 4: counters.flushes += 1
         case 11: counters.discards += 1
@@ -85,8 +85,7 @@ struct LUNAccount {
     }
 
     /// Counts a request with a latency: the bucket it belongs to.
-    private mutating func note(_ event: IOEvent, _ latency: Nanoseconds?) -> UInt16? {
-        guard let latency else { return nil }
+    private mutating func note(_ event: IOEvent, _ latency: Nanoseconds) -> UInt16 {
         let isUntold = event.isUntold(latency)
         timed += 1
         if isUntold { untold += 1 }
@@ -125,7 +124,8 @@ struct LUNAccount {
         lun.rates.interrupts = nil
         lun.rates.exits = nil
         if !hasStatus { lun.rates.errors = nil }
-        lun.rates.queueDepth = hasCompletions && untold <= timed / 20 ? queueDepth : nil
+        let isTold = hasCompletions && isNearlyAll(timed, without: untold)
+        lun.rates.queueDepth = isTold ? queueDepth : nil
         lun.rates.stages = stages
         if errorSum > 0 { leaveOutUntold(&lun) }
         return lun

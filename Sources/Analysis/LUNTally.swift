@@ -63,7 +63,7 @@ struct LUNTally: Sendable {
     @inline(__always)
     mutating func count(
         _ event: borrowing IOEvent, _ kind: RequestKind, _ start: Nanoseconds,
-        _ end: Nanoseconds, latency: Nanoseconds?, axis: TimeAxis
+        _ end: Nanoseconds, latency: Nanoseconds?, isUntold: Bool, axis: TimeAxis
     ) {
         if event.status != IOEvent.unknownStatus {
             judged &+= 1
@@ -71,7 +71,7 @@ struct LUNTally: Sendable {
         }
         if let latency {
             timed &+= 1
-            if event.isUntold(latency) { untold &+= 1 }
+            if isUntold { untold &+= 1 }
             latencySum = latencySum.addingClamped(latency)
             Self.step(&depthSteps, axis.border(after: start), axis.border(after: end))
         }
@@ -86,7 +86,7 @@ struct LUNTally: Sendable {
                 start: start, sector: event.sector, byteCount: event.byteCount,
                 isWrite: kind == .write)
         }
-        Self.count(event, kind, latency, distance, &cells)
+        Self.count(event, kind, isUntold ? 0 : latency, distance, &cells)
     }
 
     @inline(__always)
@@ -105,7 +105,7 @@ struct LUNTally: Sendable {
         span[Place.counts &+ kind.rawValue] &+= 1
         // The first three histograms are in the order of the kinds.
         if let latency, kind.rawValue <= RequestKind.flush.rawValue {
-            record(event.isUntold(latency) ? 0 : latency, kind.rawValue, &span)
+            record(latency, kind.rawValue, &span)
         }
         let first = Histogram.ringWait.rawValue
         stage(event.queued, event.popped, first, &span)
@@ -147,7 +147,7 @@ struct LUNTally: Sendable {
     }
 
     /// Whether what took a request is told of nearly all.
-    var isTold: Bool { untold <= timed / 20 }
+    var isTold: Bool { isNearlyAll(timed, without: untold) }
 
     @inline(__always)
     private static func seekBucket(_ distance: UInt64) -> Int {
@@ -182,3 +182,7 @@ extension UInt64 {
         return overflow ? .max : sum
     }
 }
+
+/// Whether what is known of `all` requests but `untold` holds for all: these are one in twenty at
+/// most.
+func isNearlyAll(_ all: UInt64, without untold: UInt64) -> Bool { untold <= all / 20 }

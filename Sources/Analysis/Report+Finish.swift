@@ -75,8 +75,7 @@ extension Report {
     /// Recorded requests are the better figures, if they are (nearly) all there were, and if it is
     /// told of (nearly) all how long they took.
     private var basis: Basis {
-        let isTold = LUNTally(summing: requests.tallies).isTold
-        if requests.count > 0, (coverage ?? 100) >= 95, isTold { return .requests }
+        if requests.count > 0, (coverage ?? 100) >= 95, requests.isTold { return .requests }
         if samples.total.seconds > 0 { return .samples }
         return requests.count > 0 ? .requests : .nothing
     }

@@ -4,6 +4,12 @@ extension RequestTotals {
     /// From the first begin to the last end.
     var seconds: Double { axis.isEmpty ? 0 : Double(axis.high - axis.low) / 1e9 }
 
+    /// Whether what took a request is told of nearly all.
+    var isTold: Bool {
+        isNearlyAll(
+            tallies.reduce(0) { $0 &+ $1.timed }, without: tallies.reduce(0) { $0 &+ $1.untold })
+    }
+
     /// The depth of `tallies` together at every border between cells during the recording.
     func depths(of tallies: [LUNTally]) -> (counts: [UInt64], mean: Double?) {
         guard !axis.isEmpty, axis.high > axis.low else { return ([], nil) }
@@ -42,7 +48,7 @@ extension RequestTotals {
                 start: begin, duration: seconds, reads: rate(sum.reads), writes: rate(sum.writes),
                 others: rate(sum.others), readBytes: rate(sum.readBytes),
                 writeBytes: rate(sum.writeBytes),
-                meanLatency: sum.timed > 0 && sum.untold <= sum.timed / 20
+                meanLatency: sum.timed > 0 && isNearlyAll(sum.timed, without: sum.untold)
                     ? Double(sum.latencySum) / Double(sum.timed) / 1000 : nil)
         }
     }

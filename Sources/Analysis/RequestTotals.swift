@@ -63,10 +63,11 @@ struct RequestTotals: Sendable {
         if let move = axis.note(start, end) { apply(move) }
         let kind = RequestKind(type: event.type)
         count &+= 1
-        tallies[slot].count(event, kind, start, end, latency: latency, axis: axis)
+        let isUntold = latency.map { event.isUntold($0) } ?? false
+        tallies[slot].count(
+            event, kind, start, end, latency: latency, isUntold: isUntold, axis: axis)
         countActivity(
-            axis.cell(of: end), kind, event.byteCount, latency,
-            isUntold: latency.map { event.isUntold($0) } ?? false)
+            axis.cell(of: end), kind, event.byteCount, latency, isUntold: isUntold)
         idle.add(start, end)
         guard let latency else { return }
         if latency >= slowest.threshold {

@@ -120,7 +120,7 @@ struct LatencyTally: Sendable {
                 buckets: buckets[...], sum: sum, largest: nil, uncertainty: uncertainty)
             // Means that were counted are better than those of looks, if they are of nearly all.
             if uncertainty != nil {
-                latency?.mean = weight >= 0.9 * Double(count) ? counted : nil
+                latency?.mean = weight >= BlockRates.leastShare * Double(count) ? counted : nil
             }
             return latency
         }

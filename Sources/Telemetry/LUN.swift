@@ -121,15 +121,7 @@ public struct BlockRates: Sendable, Equatable {
     /// Mean latency of reads and writes together, microseconds, weighted by their rates; `nil`
     /// where more than one in ten is of a kind whose mean is not known.
     public var meanLatency: Double? {
-        var (weight, weighted, all) = (0.0, 0.0, 0.0)
-        for (mean, rate) in [(readLatency?.mean, reads), (writeLatency?.mean, writes)] {
-            guard let rate, rate > 0 else { continue }
-            all += rate
-            guard let mean else { continue }
-            weight += rate
-            weighted += mean * rate
-        }
-        return weight > 0 && weight >= 0.9 * all ? weighted / weight : nil
+        LatencySummary.mean(of: [readLatency, writeLatency], by: [reads, writes])
     }
 
     /// The larger p99 of reads and writes, microseconds.
